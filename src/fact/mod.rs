@@ -1,0 +1,121 @@
+//! Bytes to typed values, one file per fact.
+//!
+//! A fact is a documented [`record!`](crate::record) struct, the paths it reads, a pure `parse`, and its tests. A fact opens nothing
+//! itself (it asks the [`Host`]'s source), reads no other fact, and does not decide what is good or bad.
+//!
+//! To add one: a file here, a line in the list below, and the bytes in its tests.
+
+use crate::model::{Record, Shape, Shaped};
+use crate::source::{Host, Missing, Reading, Reason};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::OnceLock;
+
+facts! {
+    kernel::Kernel,
+}
+
+/// A fact: a record with a name of one word, gathered from a host.
+pub trait Fact: Shaped + Sized + 'static {
+    /// The word for it in rules; also the name of its file.
+    const NAME: &'static str;
+
+    /// The paths it reads, for people; `PID` and `*` stand for many.
+    const READS: &'static [&'static str];
+
+    /// Gathers it. Absent: this system has no such thing at all.
+    fn collect(host: &Host) -> Reading<Self>;
+}
+
+/// What is known of a kind of fact, without a host.
+#[derive(Clone, Copy, Debug)]
+pub struct Kind {
+    /// The word for it in rules.
+    pub name: &'static str,
+    /// The paths it reads, for people.
+    pub reads: &'static [&'static str],
+    /// What a rule may ask of it.
+    pub shape: fn() -> &'static Shape,
+    collect: fn(&Host) -> Reading<Box<dyn Record>>,
+}
+
+impl Kind {
+    const fn of<F: Fact>() -> Self {
+        Self { name: F::NAME, reads: F::READS, shape: F::static_shape, collect: collect::<F> }
+    }
+}
+
+fn collect<F: Fact>(host: &Host) -> Reading<Box<dyn Record>> {
+    F::collect(host).map(|fact| Box::new(fact) as Box<dyn Record>)
+}
+
+/// Every kind of fact, sorted by name.
+pub fn kinds() -> &'static [Kind] {
+    KINDS
+}
+
+/// The position of the fact of this name in [`kinds`].
+pub fn position(name: &str) -> Option<usize> {
+    KINDS.binary_search_by(|kind| kind.name.cmp(name)).ok()
+}
+
+/// The facts of one host, each gathered when it is first asked for, and once.
+#[derive(Debug)]
+pub struct Facts {
+    host: Host,
+    found: Vec<OnceLock<Reading<Box<dyn Record>>>>,
+}
+
+impl Facts {
+    /// The facts of this host; nothing is read yet.
+    pub fn new(host: Host) -> Self {
+        Self { host, found: KINDS.iter().map(|_| OnceLock::new()).collect() }
+    }
+
+    /// The host.
+    pub fn host(&self) -> &Host {
+        &self.host
+    }
+
+    /// The fact at this position of [`kinds`].
+    ///
+    /// A panic while it is gathered is a bug of hostvet; it makes this fact unreadable, not the run.
+    pub fn get(&self, position: usize) -> Result<&dyn Record, Missing> {
+        let kind = &KINDS[position];
+        let found = self.found[position].get_or_init(|| {
+            catch_unwind(AssertUnwindSafe(|| (kind.collect)(&self.host))).unwrap_or_else(|_| {
+                let what =
+                    format!("hostvet failed on {}; please report it with that file", kind.reads.join(", "));
+                Err(Missing::unreadable(kind.name, Reason::NotRead(what)))
+            })
+        });
+        found.as_deref().map_err(Clone::clone)
+    }
+}
+
+/// Declares the files of this folder and registers the fact each defines, in the order of their names.
+macro_rules! facts {
+    ($($file:ident :: $fact:ident),* $(,)?) => {
+        $( pub mod $file; )*
+        const KINDS: &[Kind] = &[$( Kind::of::<$file::$fact>() ),*];
+    };
+}
+use facts;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_fact_is_one_word_in_order_and_documented() {
+        assert!(KINDS.is_sorted_by(|a, b| a.name < b.name), "the list of facts is not sorted");
+        for kind in KINDS {
+            let shape = (kind.shape)();
+            assert_eq!(shape.name.to_lowercase(), kind.name.replace('_', ""), "type and rule name differ");
+            assert!(shape.doc.lines().count() > 2, "{}: show real lines and cite the source", kind.name);
+            assert!(!kind.reads.is_empty(), "{}: reads nothing", kind.name);
+            for field in &shape.fields {
+                assert!(!field.doc.is_empty(), "{}.{} is not documented", kind.name, field.name);
+            }
+        }
+    }
+}

@@ -1,0 +1,1 @@
+//! Syntaxes that several facts share: lines with numbers, `key: value`, unit files. Pure functions of text.

@@ -1,0 +1,2 @@
+//! hostvet
+fn main() {}

@@ -1,0 +1,194 @@
+//! A directory that holds a root tree. Nothing outside it is ever reached.
+
+use super::live::{READ_FLAGS, missing, of_stat, read_all, relative, require_file};
+use super::{Entry, FileKind, Missing, Reading, Reason, Source, Stat, resolve};
+use nix::dir::{Dir, Type};
+use nix::errno::Errno;
+use nix::fcntl::{AtFlags, OFlag, OpenHow, ResolveFlag, openat, openat2, readlinkat};
+use nix::sys::stat::{Mode, fstat, fstatat};
+use std::ffi::OsStr;
+use std::fs::File;
+use std::io;
+use std::os::fd::OwnedFd;
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
+
+/// A directory given by the user, seen as `/`.
+///
+/// The kernel itself confines every look-up (openat2(2), `RESOLVE_IN_ROOT`). Where it cannot
+/// (Linux before 5.6, or a sandbox that forbids the call) links are followed by [`resolve`],
+/// and every look-up starts at the directory's descriptor and follows no link by itself.
+#[derive(Debug)]
+pub struct Directory {
+    root: OwnedFd,
+    confines: bool,
+}
+
+impl Directory {
+    /// Opens the directory at `path` of this host.
+    pub fn open(path: &Path) -> io::Result<Self> {
+        // O_DIRECTORY: a FIFO given as a directory is refused instead of waited for.
+        let flags = OFlag::O_RDONLY | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
+        let root = nix::fcntl::open(path, flags, Mode::empty())?;
+        let confines = Self::look(&root, Path::new("."), OFlag::O_PATH).is_ok();
+        Ok(Self { root, confines })
+    }
+
+    fn look(root: &OwnedFd, path: &Path, flags: OFlag) -> nix::Result<OwnedFd> {
+        let how = OpenHow::new()
+            .flags(flags | OFlag::O_CLOEXEC)
+            .resolve(ResolveFlag::RESOLVE_IN_ROOT | ResolveFlag::RESOLVE_NO_MAGICLINKS);
+        // EAGAIN: the kernel saw a rename race and could not prove confinement; it asks to try again.
+        for _ in 0..16 {
+            match openat2(root, path, how) {
+                Err(Errno::EAGAIN) => {}
+                other => return other,
+            }
+        }
+        Err(Errno::EAGAIN)
+    }
+
+    fn at(&self, path: &Path, flags: OFlag, follow: bool) -> Reading<OwnedFd> {
+        let flags = if follow { flags } else { flags | OFlag::O_NOFOLLOW };
+        let found = if self.confines {
+            Self::look(&self.root, &relative(path), flags)
+        } else {
+            let real = relative(&resolve(self, path, follow)?);
+            openat(&self.root, &real, flags | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC, Mode::empty())
+        };
+        found.map_err(|e| missing(path, e))
+    }
+}
+
+impl Source for Directory {
+    fn read(&self, path: &Path, cap: u64) -> Reading<Vec<u8>> {
+        // O_PATH does not open what is there: a device or FIFO is seen, and left alone.
+        let seen = fstat(self.at(path, OFlag::O_PATH, true)?).map_err(|e| missing(path, e))?;
+        require_file(path, &seen)?;
+        let file = self.at(path, READ_FLAGS, true)?;
+        require_file(path, &fstat(&file).map_err(|e| missing(path, e))?)?;
+        read_all(path, File::from(file), cap)
+    }
+
+    fn list(&self, path: &Path) -> Reading<Vec<Entry>> {
+        let fd = self.at(path, OFlag::O_RDONLY | OFlag::O_DIRECTORY, true).map_err(|missing| {
+            // ENOTDIR for the last component is "something else is there", not "nothing".
+            match self.stat(path) {
+                Ok(stat) if stat.kind != FileKind::Directory => {
+                    Missing::unreadable(path, Reason::WrongKind("not a directory"))
+                }
+                _ => missing,
+            }
+        })?;
+        let mut found = Vec::new();
+        for entry in Dir::from_fd(fd).map_err(|e| missing(path, e))? {
+            let entry = entry.map_err(|e| missing(path, e))?;
+            let name = OsStr::from_bytes(entry.file_name().to_bytes());
+            if name == "." || name == ".." {
+                continue;
+            }
+            let kind = match entry.file_type() {
+                Some(Type::File) => FileKind::File,
+                Some(Type::Directory) => FileKind::Directory,
+                Some(Type::Symlink) => FileKind::Link,
+                Some(Type::Fifo) => FileKind::Fifo,
+                Some(Type::Socket) => FileKind::Socket,
+                Some(Type::BlockDevice) => FileKind::Block,
+                Some(Type::CharacterDevice) => FileKind::Character,
+                None => FileKind::Other,
+            };
+            found.push(Entry { name: name.to_owned(), kind });
+        }
+        found.sort_by(|a, b| a.name.cmp(&b.name));
+        Ok(found)
+    }
+
+    fn stat(&self, path: &Path) -> Reading<Stat> {
+        fstat(self.at(path, OFlag::O_PATH, true)?).map(of_stat).map_err(|e| missing(path, e))
+    }
+
+    fn lstat(&self, path: &Path) -> Reading<Stat> {
+        if self.confines {
+            return fstat(self.at(path, OFlag::O_PATH, false)?).map(of_stat).map_err(|e| missing(path, e));
+        }
+        // `resolve` asks this of paths whose parents it has already resolved.
+        fstatat(&self.root, &relative(path), AtFlags::AT_SYMLINK_NOFOLLOW)
+            .map(of_stat)
+            .map_err(|e| missing(path, e))
+    }
+
+    fn read_link(&self, path: &Path) -> Reading<PathBuf> {
+        if self.confines {
+            let link = self.at(path, OFlag::O_PATH, false)?;
+            return readlinkat(link, "").map(PathBuf::from).map_err(|e| missing(path, e));
+        }
+        readlinkat(&self.root, &relative(path)).map(PathBuf::from).map_err(|e| missing(path, e))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::Unreadable;
+    use super::*;
+    use nix::unistd::mkfifo;
+    use std::os::unix::fs::symlink;
+
+    fn tree(confines: bool) -> (tempfile::TempDir, Directory) {
+        let dir = tempfile::tempdir().unwrap();
+        let root = dir.path().join("root");
+        std::fs::create_dir_all(root.join("etc")).unwrap();
+        std::fs::write(dir.path().join("outside"), "outside").unwrap();
+        std::fs::write(root.join("etc/inside"), "inside").unwrap();
+        symlink("/etc/inside", root.join("absolute")).unwrap();
+        symlink("../../../../etc/inside", root.join("etc/up")).unwrap();
+        symlink("../outside", root.join("escape")).unwrap();
+        symlink("loop", root.join("loop")).unwrap();
+        symlink("etc", root.join("linked")).unwrap();
+        mkfifo(&root.join("etc/fstab"), Mode::S_IRUSR).unwrap();
+        let mut directory = Directory::open(&root).unwrap();
+        directory.confines = confines;
+        (dir, directory)
+    }
+
+    #[test]
+    fn no_link_leads_out_of_the_root() {
+        for confines in [true, false] {
+            let (_dir, directory) = tree(confines);
+            let read = |path: &str| directory.read(Path::new(path), 100);
+            for path in ["/absolute", "/etc/up", "/linked/inside", "/../etc/inside"] {
+                assert_eq!(read(path), Ok(b"inside".to_vec()), "{path}");
+            }
+            assert_eq!(read("/escape"), Err(Missing::Absent));
+            assert_eq!(directory.read_link(Path::new("/escape")), Ok(PathBuf::from("../outside")));
+            assert_eq!(directory.lstat(Path::new("/escape")).unwrap().kind, FileKind::Link);
+            assert!(matches!(
+                read("/loop"),
+                Err(Missing::Unreadable(Unreadable { reason: Reason::LinkLoop, .. }))
+            ));
+        }
+    }
+
+    #[test]
+    fn a_fifo_is_left_alone() {
+        for confines in [true, false] {
+            let (_dir, directory) = tree(confines);
+            let found = directory.read(Path::new("/etc/fstab"), 100);
+            assert_eq!(found, Err(Missing::unreadable("/etc/fstab", Reason::WrongKind("a FIFO"))));
+        }
+    }
+
+    #[test]
+    fn more_than_the_cap_is_unreadable() {
+        let (_dir, directory) = tree(true);
+        let found = directory.read(Path::new("/etc/inside"), 5);
+        assert_eq!(found, Err(Missing::unreadable("/etc/inside", Reason::TooLarge(5))));
+        assert!(directory.read(Path::new("/etc/inside"), 6).is_ok());
+    }
+
+    #[test]
+    fn names_come_sorted() {
+        let (_dir, directory) = tree(true);
+        let names: Vec<_> = directory.list(Path::new("/etc")).unwrap().into_iter().map(|e| e.name).collect();
+        assert_eq!(names, ["fstab", "inside", "up"]);
+    }
+}

@@ -1,0 +1,226 @@
+//! An in-memory tree: the files of a rule's case, and of tests.
+
+use super::{Entry, FileKind, Missing, Reading, Reason, Source, Stat, normalise, resolve};
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+/// A tree held in memory. Directories above a file exist by themselves.
+#[derive(Clone, Debug, Default)]
+pub struct Files {
+    nodes: BTreeMap<PathBuf, Node>,
+}
+
+#[derive(Clone, Debug)]
+struct Node {
+    what: What,
+    mode: u32,
+    uid: u32,
+    gid: u32,
+}
+
+#[derive(Clone, Debug)]
+enum What {
+    File(Vec<u8>),
+    Directory,
+    Link(PathBuf),
+    /// The path can be seen but not read; so can nothing below it.
+    Denied,
+    Special(FileKind),
+}
+
+impl Files {
+    /// An empty tree.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Adds a file of these bytes, mode 0644, owned by root.
+    pub fn file(&mut self, path: impl AsRef<Path>, bytes: impl Into<Vec<u8>>) -> &mut Self {
+        self.add(path.as_ref(), What::File(bytes.into()), 0o644)
+    }
+
+    /// Adds an empty directory, mode 0755.
+    pub fn directory(&mut self, path: impl AsRef<Path>) -> &mut Self {
+        self.add(path.as_ref(), What::Directory, 0o755)
+    }
+
+    /// Adds a symbolic link.
+    pub fn link(&mut self, path: impl AsRef<Path>, target: impl Into<PathBuf>) -> &mut Self {
+        self.add(path.as_ref(), What::Link(target.into()), 0o777)
+    }
+
+    /// Makes the path, and all below it, unreadable with EACCES.
+    pub fn deny(&mut self, path: impl AsRef<Path>) -> &mut Self {
+        self.add(path.as_ref(), What::Denied, 0o000)
+    }
+
+    /// Adds a device, FIFO or socket.
+    pub fn special(&mut self, path: impl AsRef<Path>, kind: FileKind) -> &mut Self {
+        self.add(path.as_ref(), What::Special(kind), 0o600)
+    }
+
+    /// Sets the permission bits of a path that was added before.
+    pub fn mode(&mut self, path: impl AsRef<Path>, mode: u32) -> &mut Self {
+        if let Some(node) = self.nodes.get_mut(&normalise(path.as_ref())) {
+            node.mode = mode;
+        }
+        self
+    }
+
+    /// Sets owner and group of a path that was added before.
+    pub fn owner(&mut self, path: impl AsRef<Path>, uid: u32, gid: u32) -> &mut Self {
+        if let Some(node) = self.nodes.get_mut(&normalise(path.as_ref())) {
+            (node.uid, node.gid) = (uid, gid);
+        }
+        self
+    }
+
+    fn add(&mut self, path: &Path, what: What, mode: u32) -> &mut Self {
+        self.nodes.insert(normalise(path), Node { what, mode, uid: 0, gid: 0 });
+        self
+    }
+
+    fn has_below(&self, path: &Path) -> bool {
+        self.nodes
+            .range(path.to_path_buf()..)
+            .find(|(p, _)| p.as_path() != path)
+            .is_some_and(|(p, _)| p.starts_with(path))
+    }
+
+    /// The node a path leads to; `None` for a directory that only its files imply.
+    fn node(&self, path: &Path, follow: bool) -> Reading<(PathBuf, Option<&Node>)> {
+        let path = resolve(self, path, follow)?;
+        match self.nodes.get(&path) {
+            Some(node) if matches!(node.what, What::Denied) => {
+                Err(Missing::unreadable(&path, Reason::Denied))
+            }
+            Some(node) => Ok((path, Some(node))),
+            None if path == Path::new("/") || self.has_below(&path) => Ok((path, None)),
+            None => Err(Missing::Absent),
+        }
+    }
+}
+
+impl Source for Files {
+    fn read(&self, path: &Path, cap: u64) -> Reading<Vec<u8>> {
+        let (_, node) = self.node(path, true)?;
+        let kind = match node.map(|n| &n.what) {
+            Some(What::File(bytes)) if bytes.len() as u64 > cap => {
+                return Err(Missing::unreadable(path, Reason::TooLarge(cap)));
+            }
+            Some(What::File(bytes)) => return Ok(bytes.clone()),
+            Some(What::Special(kind)) => *kind,
+            _ => FileKind::Directory,
+        };
+        Err(Missing::unreadable(path, Reason::WrongKind(kind.name())))
+    }
+
+    fn list(&self, path: &Path) -> Reading<Vec<Entry>> {
+        let (dir, node) = self.node(path, true)?;
+        if node.is_some_and(|n| !matches!(n.what, What::Directory)) {
+            return Err(Missing::unreadable(path, Reason::WrongKind("not a directory")));
+        }
+        let mut entries: Vec<Entry> = Vec::new();
+        for (full, node) in self.nodes.range(dir.clone()..) {
+            if !full.starts_with(&dir) {
+                break;
+            }
+            let Ok(below) = full.strip_prefix(&dir) else {
+                break;
+            };
+            let mut parts = below.components();
+            let Some(first) = parts.next() else { continue };
+            let name = first.as_os_str().to_owned();
+            if entries.iter().any(|e| e.name == name) {
+                continue;
+            }
+            let kind = if parts.next().is_some() { FileKind::Directory } else { kind(&node.what) };
+            entries.push(Entry { name, kind });
+        }
+        entries.sort_by(|a, b| a.name.cmp(&b.name));
+        Ok(entries)
+    }
+
+    fn stat(&self, path: &Path) -> Reading<Stat> {
+        Ok(stat(self.node(path, true)?.1))
+    }
+
+    fn lstat(&self, path: &Path) -> Reading<Stat> {
+        let path = normalise(path);
+        match self.nodes.get(&path) {
+            // A file that is denied can still be seen to be there, as in a real directory.
+            Some(node) => Ok(stat(Some(node))),
+            None => match path.ancestors().skip(1).find_map(|p| self.nodes.get(p)) {
+                Some(Node { what: What::Denied, .. }) => Err(Missing::unreadable(&path, Reason::Denied)),
+                _ if path == Path::new("/") || self.has_below(&path) => Ok(stat(None)),
+                _ => Err(Missing::Absent),
+            },
+        }
+    }
+
+    fn read_link(&self, path: &Path) -> Reading<PathBuf> {
+        match self.node(path, false)?.1.map(|n| &n.what) {
+            Some(What::Link(target)) => Ok(target.clone()),
+            _ => Err(Missing::unreadable(path, Reason::WrongKind("not a symbolic link"))),
+        }
+    }
+}
+
+fn kind(what: &What) -> FileKind {
+    match what {
+        What::File(_) | What::Denied => FileKind::File,
+        What::Directory => FileKind::Directory,
+        What::Link(_) => FileKind::Link,
+        What::Special(kind) => *kind,
+    }
+}
+
+fn stat(node: Option<&Node>) -> Stat {
+    let (kind, mode, uid, gid) =
+        node.map_or((FileKind::Directory, 0o755, 0, 0), |n| (kind(&n.what), n.mode, n.uid, n.gid));
+    let size = match node.map(|n| &n.what) {
+        Some(What::File(bytes)) => bytes.len() as u64,
+        _ => 0,
+    };
+    Stat { kind, mode, uid, gid, size, mtime: 0, rdev: 0 }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn tree() -> Files {
+        let mut files = Files::new();
+        files.file("/etc/fstab", "x").link("/etc/abs", "/etc/fstab").link("/etc/up", "../../../etc/fstab");
+        files.link("/lib", "usr/lib").file("/usr/lib/a", "a").link("/loop", "/loop").deny("/root");
+        files
+    }
+
+    #[test]
+    fn links_stay_inside_the_root() {
+        let files = tree();
+        for path in ["/etc/abs", "/etc/up", "/../etc/fstab", "/etc/../etc//fstab"] {
+            assert_eq!(files.read(Path::new(path), 10), Ok(b"x".to_vec()), "{path}");
+        }
+        assert_eq!(files.read(Path::new("/lib/a"), 10), Ok(b"a".to_vec()));
+    }
+
+    #[test]
+    fn absent_denied_and_looping_are_three_things() {
+        let files = tree();
+        assert_eq!(files.read(Path::new("/etc/none"), 10), Err(Missing::Absent));
+        assert_eq!(files.read(Path::new("/etc/fstab/none"), 10), Err(Missing::Absent));
+        let denied = files.read(Path::new("/root/.ssh/authorized_keys"), 10);
+        assert!(matches!(denied, Err(Missing::Unreadable(Unreadable { reason: Reason::Denied, .. }))));
+        let looping = files.read(Path::new("/loop"), 10);
+        assert!(matches!(looping, Err(Missing::Unreadable(Unreadable { reason: Reason::LinkLoop, .. }))));
+    }
+
+    #[test]
+    fn a_directory_is_implied_by_its_files() {
+        let names: Vec<_> = tree().list(Path::new("/")).unwrap().into_iter().map(|e| e.name).collect();
+        assert_eq!(names, ["etc", "lib", "loop", "root", "usr"]);
+    }
+
+    use super::super::Unreadable;
+}

@@ -1,0 +1,131 @@
+//! The running host's own tree.
+
+use super::{Entry, FileKind, Missing, Reading, Reason, Source, Stat, normalise};
+use nix::errno::Errno;
+use nix::fcntl::{OFlag, open};
+use nix::sys::stat::{FileStat, Mode, fstat, lstat, stat};
+use std::fs::File;
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+
+/// The running host, from `/`.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Live;
+
+/// Opens for reading without waiting for a FIFO's writer, taking a terminal, or leaking into a child.
+pub(super) const READ_FLAGS: OFlag =
+    OFlag::O_RDONLY.union(OFlag::O_NONBLOCK).union(OFlag::O_NOCTTY).union(OFlag::O_CLOEXEC);
+
+impl Source for Live {
+    fn read(&self, path: &Path, cap: u64) -> Reading<Vec<u8>> {
+        // The kernel's own file systems hold regular files only; elsewhere look before opening,
+        // because the mere opening of a device or FIFO has effects.
+        let kernel = path.starts_with("/proc") || path.starts_with("/sys");
+        if !kernel {
+            let found = stat(path).map_err(|e| missing(path, e))?;
+            require_file(path, &found)?;
+        }
+        let file = File::from(open(path, READ_FLAGS, Mode::empty()).map_err(|e| missing(path, e))?);
+        if !kernel {
+            require_file(path, &fstat(&file).map_err(|e| missing(path, e))?)?;
+        }
+        read_all(path, file, cap)
+    }
+
+    fn list(&self, path: &Path) -> Reading<Vec<Entry>> {
+        let entries = std::fs::read_dir(path).map_err(|e| missing_io(path, &e))?;
+        let mut found = Vec::new();
+        for entry in entries {
+            let entry = entry.map_err(|e| missing_io(path, &e))?;
+            found.push(Entry { kind: entry_kind(entry.file_type()), name: entry.file_name() });
+        }
+        found.sort_by(|a, b| a.name.cmp(&b.name));
+        Ok(found)
+    }
+
+    fn stat(&self, path: &Path) -> Reading<Stat> {
+        stat(path).map(of_stat).map_err(|e| missing(path, e))
+    }
+
+    fn lstat(&self, path: &Path) -> Reading<Stat> {
+        lstat(path).map(of_stat).map_err(|e| missing(path, e))
+    }
+
+    fn read_link(&self, path: &Path) -> Reading<PathBuf> {
+        std::fs::read_link(path).map_err(|e| missing_io(path, &e))
+    }
+}
+
+fn entry_kind(kind: io::Result<std::fs::FileType>) -> FileKind {
+    match kind {
+        Ok(kind) if kind.is_file() => FileKind::File,
+        Ok(kind) if kind.is_dir() => FileKind::Directory,
+        Ok(kind) if kind.is_symlink() => FileKind::Link,
+        _ => FileKind::Other,
+    }
+}
+
+/// An error of the system as one of the three states.
+pub(super) fn missing(path: &Path, errno: Errno) -> Missing {
+    match errno {
+        // ESRCH is what a file of /proc/PID answers when the process has gone.
+        Errno::ENOENT | Errno::ENOTDIR | Errno::ESRCH => Missing::Absent,
+        Errno::EACCES | Errno::EPERM => Missing::unreadable(path, Reason::Denied),
+        Errno::ELOOP => Missing::unreadable(path, Reason::LinkLoop),
+        other => Missing::unreadable(path, Reason::Io(other.desc().to_lowercase())),
+    }
+}
+
+/// The same for an error of the standard library.
+pub(super) fn missing_io(path: &Path, error: &io::Error) -> Missing {
+    match error.raw_os_error() {
+        Some(code) => missing(path, Errno::from_raw(code)),
+        None => Missing::unreadable(path, Reason::Io(error.to_string())),
+    }
+}
+
+/// Refuses anything but a regular file.
+pub(super) fn require_file(path: &Path, stat: &FileStat) -> Reading<()> {
+    match FileKind::of_mode(stat.st_mode) {
+        FileKind::File => Ok(()),
+        other => Err(Missing::unreadable(path, Reason::WrongKind(other.name()))),
+    }
+}
+
+/// Reads to the end, in few calls, refusing more than `cap` bytes.
+pub(super) fn read_all(path: &Path, file: File, cap: u64) -> Reading<Vec<u8>> {
+    // Most of what is read is smaller than 16 KiB, and /proc gives at most a page or so at a time.
+    let mut bytes = Vec::with_capacity(16 << 10);
+    match file.take(cap.saturating_add(1)).read_to_end(&mut bytes) {
+        Ok(_) if bytes.len() as u64 > cap => Err(Missing::unreadable(path, Reason::TooLarge(cap))),
+        Ok(_) => {
+            bytes.shrink_to_fit();
+            Ok(bytes)
+        }
+        Err(error) => Err(missing_io(path, &error)),
+    }
+}
+
+/// The system's `struct stat` in our words.
+#[allow(clippy::unnecessary_cast, clippy::cast_sign_loss)] // The field types differ between architectures.
+pub(super) fn of_stat(stat: FileStat) -> Stat {
+    Stat {
+        kind: FileKind::of_mode(stat.st_mode),
+        mode: stat.st_mode & 0o7777,
+        uid: stat.st_uid,
+        gid: stat.st_gid,
+        size: stat.st_size as u64,
+        mtime: stat.st_mtime as i64,
+        rdev: stat.st_rdev as u64,
+    }
+}
+
+/// `path` as a relative one, for the calls that start at a directory's descriptor.
+pub(super) fn relative(path: &Path) -> PathBuf {
+    let inside = normalise(path);
+    match inside.strip_prefix("/") {
+        Ok(rest) if rest.as_os_str().is_empty() => PathBuf::from("."),
+        Ok(rest) => rest.to_path_buf(),
+        Err(_) => inside,
+    }
+}

@@ -1,0 +1,176 @@
+//! Where bytes come from. Every byte that hostvet judges passes through one trait, [`Source`].
+//!
+//! A source never interprets a byte, never follows a link out of its root, never opens a device,
+//! FIFO or socket, and prints nothing. One file per kind of origin.
+
+mod directory;
+mod files;
+mod live;
+mod reading;
+mod resolve;
+mod target;
+
+pub use directory::Directory;
+pub use files::Files;
+pub use live::Live;
+pub use reading::{At, Missing, Reading, Reason, Unreadable};
+pub use resolve::{normalise, resolve};
+pub use target::{Assume, BadAssumption, BadSize, Platform, Target, TargetKind, parse_size};
+
+use std::ffi::OsString;
+use std::fmt::Debug;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// What a source may hold at a path. Paths are absolute within the root: `/etc/fstab`.
+pub trait Source: Debug + Send + Sync {
+    /// The whole regular file at `path`, links followed inside the root.
+    ///
+    /// A file of more than `cap` bytes, or anything but a regular file, is [`Reason`]-unreadable.
+    fn read(&self, path: &Path, cap: u64) -> Reading<Vec<u8>>;
+
+    /// The entries of the directory at `path` (links followed), sorted by name, without `.` and `..`.
+    fn list(&self, path: &Path) -> Reading<Vec<Entry>>;
+
+    /// What is at `path`, links followed inside the root.
+    fn stat(&self, path: &Path) -> Reading<Stat>;
+
+    /// What is at `path` itself; a link is not followed in the last component.
+    fn lstat(&self, path: &Path) -> Reading<Stat>;
+
+    /// The target of the link at `path`, as it is written there.
+    fn read_link(&self, path: &Path) -> Reading<PathBuf>;
+}
+
+/// One name in a directory.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Entry {
+    /// The name, which need not be UTF-8.
+    pub name: OsString,
+    /// What it is, links not followed; [`FileKind::Other`] where the file system does not say.
+    pub kind: FileKind,
+}
+
+/// What stat(2) tells of a file, as far as hostvet needs it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Stat {
+    /// Kind of file.
+    pub kind: FileKind,
+    /// Permission bits, with set-user-ID, set-group-ID and sticky (`0o7777` at most).
+    pub mode: u32,
+    /// Owner.
+    pub uid: u32,
+    /// Group.
+    pub gid: u32,
+    /// Size in bytes; for `/proc/PID/fd` the number of entries since Linux 6.2.
+    pub size: u64,
+    /// Last change of the contents, in seconds since 1970.
+    pub mtime: i64,
+    /// The device number a device node stands for, else 0.
+    pub rdev: u64,
+}
+
+/// Kind of file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum FileKind {
+    /// Regular file.
+    File,
+    /// Directory.
+    Directory,
+    /// Symbolic link.
+    Link,
+    /// FIFO.
+    Fifo,
+    /// Socket.
+    Socket,
+    /// Block device.
+    Block,
+    /// Character device.
+    Character,
+    /// Not known.
+    Other,
+}
+
+impl FileKind {
+    /// The kind in words, for messages.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::File => "a regular file",
+            Self::Directory => "a directory",
+            Self::Link => "a symbolic link",
+            Self::Fifo => "a FIFO",
+            Self::Socket => "a socket",
+            Self::Block => "a block device",
+            Self::Character => "a character device",
+            Self::Other => "a file of unknown kind",
+        }
+    }
+
+    fn of_mode(mode: u32) -> Self {
+        match mode & 0o170_000 {
+            0o100_000 => Self::File,
+            0o040_000 => Self::Directory,
+            0o120_000 => Self::Link,
+            0o010_000 => Self::Fifo,
+            0o140_000 => Self::Socket,
+            0o060_000 => Self::Block,
+            0o020_000 => Self::Character,
+            _ => Self::Other,
+        }
+    }
+}
+
+/// What is being vetted: where its bytes come from and what is known of it besides.
+#[derive(Clone, Debug)]
+pub struct Host {
+    /// Its bytes.
+    pub source: Arc<dyn Source>,
+    /// What kind of thing it is, and what the user told of it.
+    pub target: Target,
+}
+
+/// The size cap for ordinary configuration and kernel text files: 4 MiB.
+///
+/// The largest honest ones (a generated sshd_config, a big fstab, /proc/cpuinfo of 1 000 CPUs) are far below.
+pub const TEXT_CAP: u64 = 4 << 20;
+
+impl Host {
+    /// A host of these bytes.
+    pub fn new(source: impl Source + 'static, target: Target) -> Self {
+        Self { source: Arc::new(source), target }
+    }
+
+    /// The text of the file at `path`; bytes that are not UTF-8 become U+FFFD.
+    ///
+    /// Absent and unreadable are told apart; over [`TEXT_CAP`] bytes is unreadable.
+    pub fn read_text(&self, path: &str) -> Reading<String> {
+        self.source.read(Path::new(path), TEXT_CAP).map(text)
+    }
+
+    /// The names in the directory at `path`, sorted; names that are not UTF-8 become lossy.
+    pub fn names(&self, path: &str) -> Reading<Vec<String>> {
+        let entries = self.source.list(Path::new(path))?;
+        Ok(entries.into_iter().map(|e| e.name.to_string_lossy().into_owned()).collect())
+    }
+
+    /// Whether anything is at `path`, links followed. Denied is an error, not "no".
+    pub fn exists(&self, path: &str) -> Result<bool, Unreadable> {
+        match self.source.stat(Path::new(path)) {
+            Ok(_) => Ok(true),
+            Err(Missing::Absent) => Ok(false),
+            Err(Missing::Unreadable(why)) => Err(why),
+        }
+    }
+
+    /// Whether a running kernel's state (/proc) is to be seen: always on a live host, and in
+    /// trees that carry a copy of it, such as sosreports; never in an image.
+    pub fn is_running(&self) -> bool {
+        self.target.kind == TargetKind::Live
+            || self.source.list(Path::new("/proc")).is_ok_and(|entries| !entries.is_empty())
+    }
+}
+
+/// Bytes as text, lossily; without a copy where they are UTF-8 already.
+pub(crate) fn text(bytes: Vec<u8>) -> String {
+    String::from_utf8(bytes).unwrap_or_else(|e| String::from_utf8_lossy(e.as_bytes()).into_owned())
+}
