@@ -168,7 +168,8 @@ impl Source for Files {
 
 fn kind(what: &What) -> FileKind {
     match what {
-        What::File(_) | What::Denied => FileKind::File,
+        What::File(_) => FileKind::File,
+        What::Denied => FileKind::Other,
         What::Directory => FileKind::Directory,
         What::Link(_) => FileKind::Link,
         What::Special(kind) => *kind,
