@@ -38,7 +38,7 @@ pub fn resolve(source: &dyn Source, path: &Path, follow_last: bool) -> Reading<P
                     rest.push_front(part);
                 }
             }
-            Ok(stat) if !rest.is_empty() && stat.kind != FileKind::Directory => {
+            Ok(stat) if !rest.is_empty() && !matches!(stat.kind, FileKind::Directory | FileKind::Other) => {
                 return Err(Missing::Absent);
             }
             Ok(_) => done = here,
