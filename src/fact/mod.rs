@@ -11,8 +11,10 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::OnceLock;
 
 facts! {
+    accounts::Accounts,
     kernel::Kernel,
     pam::Pam,
+    selinux::Selinux,
 }
 
 /// A fact: a record with a name of one word, gathered from a host.

@@ -104,7 +104,7 @@ pub(super) enum What {
     /// Call a module.
     Module {
         /// How its results count.
-        control: Control,
+        control: Box<Control>,
         /// The module as it is named.
         module: Option<String>,
         /// Its arguments.
@@ -179,7 +179,7 @@ pub(super) fn line(path: &Arc<str>, number: u32, rest: &str) -> Line {
     }
     let arguments = std::iter::from_fn(|| token(&mut rest)).collect();
     let fault = fault.or_else(|| parsed.fault.clone());
-    let what = What::Module { control: parsed, module, arguments };
+    let what = What::Module { control: Box::new(parsed), module, arguments };
     Line { at, text, ty, optional, control, what, fault, must_fail }
 }
 
