@@ -59,20 +59,17 @@ impl Files {
         self.add(path.as_ref(), What::Special(kind), 0o600)
     }
 
-    /// Sets the permission bits of a path that was added before.
-    pub fn mode(&mut self, path: impl AsRef<Path>, mode: u32) -> &mut Self {
-        if let Some(node) = self.nodes.get_mut(&normalise(path.as_ref())) {
-            node.mode = mode;
-        }
-        self
+    /// Sets the permission bits of a path that was added before; `None` if it was not.
+    pub fn mode(&mut self, path: impl AsRef<Path>, mode: u32) -> Option<&mut Self> {
+        self.nodes.get_mut(&normalise(path.as_ref()))?.mode = mode;
+        Some(self)
     }
 
-    /// Sets owner and group of a path that was added before.
-    pub fn owner(&mut self, path: impl AsRef<Path>, uid: u32, gid: u32) -> &mut Self {
-        if let Some(node) = self.nodes.get_mut(&normalise(path.as_ref())) {
-            (node.uid, node.gid) = (uid, gid);
-        }
-        self
+    /// Sets owner and group of a path that was added before; `None` if it was not.
+    pub fn owner(&mut self, path: impl AsRef<Path>, uid: u32, gid: u32) -> Option<&mut Self> {
+        let node = self.nodes.get_mut(&normalise(path.as_ref()))?;
+        (node.uid, node.gid) = (uid, gid);
+        Some(self)
     }
 
     fn add(&mut self, path: &Path, what: What, mode: u32) -> &mut Self {
