@@ -23,8 +23,12 @@ pub(super) fn is_container(host: &Host) -> Reading<bool> {
         return Ok(namespace.as_os_str() != PID_NAMESPACE.1);
     }
     // A copy of /proc has no such link. PID 1 of most containers is told what it is in by its environment.
-    let environment = host.read_text("/proc/1/environ")?;
-    Ok(environment.split('\0').any(|variable| variable.starts_with("container=")))
+    // A live host always has that file; a tree without it (a sosreport) is of a whole machine, as far as can be seen.
+    match host.read_text("/proc/1/environ") {
+        Ok(environment) => Ok(environment.split('\0').any(|variable| variable.starts_with("container="))),
+        Err(Missing::Absent) => Ok(false),
+        Err(why) => Err(why),
+    }
 }
 
 /// The word a container's manager left in it.

@@ -31,8 +31,8 @@ record! {
         /// Whether it is a container, or an image of one: most kernel settings are then the host's business.
         ///
         /// A mark left by the container's manager says yes. Else, while a kernel runs, the PID namespace decides, or the
-        /// environment of PID 1, which only root may read: denied is unreadable, not "no". A tree in which no kernel
-        /// runs and without such a mark is taken for what a whole machine boots from.
+        /// environment of PID 1, which only root may read: denied is unreadable, not "no". A tree with none of these
+        /// is taken for a whole machine's.
         pub container: Lazy<bool>,
         /// What made the container, in its own word: `docker`, `podman`, `lxc`, `systemd-nspawn`. Absent in no
         /// container, and in one without such a mark.

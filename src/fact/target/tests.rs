@@ -68,6 +68,7 @@ fn a_denied_environment_is_not_no() {
     assert_eq!(live(&files).container.get(), Ok(&true));
     files.file("/proc/1/environ", "PATH=/bin\0mycontainer=1\0");
     assert_eq!(live(&files).container.get(), Ok(&false));
+    assert_eq!(live(&Files::new()).container.get(), Ok(&false), "a sosreport has no such file");
 }
 
 #[test]
