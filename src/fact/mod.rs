@@ -13,6 +13,7 @@ use std::sync::OnceLock;
 facts! {
     cmdline::Cmdline,
     cpu::Cpu,
+    edac::Edac,
     hugepages::Hugepages,
     kernel::Kernel,
     memory::Memory,
