@@ -11,7 +11,16 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::OnceLock;
 
 facts! {
+    cmdline::Cmdline,
+    cpu::Cpu,
+    edac::Edac,
+    hugepages::Hugepages,
     kernel::Kernel,
+    memory::Memory,
+    os::Os,
+    target::Target,
+    uptime::Uptime,
+    vmstat::Vmstat,
 }
 
 /// A fact: a record with a name of one word, gathered from a host.
