@@ -12,6 +12,7 @@ use std::sync::OnceLock;
 
 facts! {
     kernel::Kernel,
+    sysctl::Sysctl,
 }
 
 /// A fact: a record with a name of one word, gathered from a host.
