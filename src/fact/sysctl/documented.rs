@@ -40,7 +40,7 @@ pub(super) fn documented(key: &str) -> Option<&'static Documented> {
     KEYS.get(found)
 }
 
-const fn always(key: &'static str, value: &'static [(Version, &'static str)], source: &'static str) -> Documented {
+const fn kept(key: &'static str, value: &'static [(Version, &'static str)], source: &'static str) -> Documented {
     Documented { key, defaults: value, removed_in: None, source }
 }
 
@@ -57,53 +57,51 @@ const IP: &str = "kernel:networking/ip-sysctl.html";
 const SCHED: &str = "https://git.kernel.org/torvalds/c/8a99b6833c88";
 /// "tcp: remove tcp_tw_recycle", in 4.12.
 const TW_RECYCLE: &str = "https://git.kernel.org/torvalds/c/4396e46187ca";
-/// "ipc,shm: increase default size for shmmax", in 3.16.
-const SHM: &str = "https://git.kernel.org/torvalds/c/060028bac94b";
-/// "ipc/sem.c: increase SEMMSL, SEMMNI, SEMOPM", in 3.19.
-const SEM: &str = "https://git.kernel.org/torvalds/c/e843e7d2c88b";
+const SHM: &str = "man:shmget(2)";
+const SEM: &str = "man:semget(2)";
 
 /// Sorted by key.
 const KEYS: &[Documented] = &[
-    always("fs.aio-max-nr", &[((0, 0), "65536")], FS),
-    always("fs.inotify.max_queued_events", &[((0, 0), "16384")], "man:inotify(7)"),
-    always("fs.inotify.max_user_instances", &[((0, 0), "128")], "man:inotify(7)"),
-    always("fs.nr_open", &[((0, 0), "1048576")], FS),
-    always("fs.suid_dumpable", &[((0, 0), "0")], FS),
-    always("kernel.hung_task_timeout_secs", &[((0, 0), "120")], KERNEL),
-    always("kernel.msgmax", &[((0, 0), "8192")], KERNEL),
-    always("kernel.msgmnb", &[((0, 0), "16384")], KERNEL),
-    always("kernel.panic", &[((0, 0), "0")], KERNEL),
+    kept("fs.aio-max-nr", &[((0, 0), "65536")], FS),
+    kept("fs.inotify.max_queued_events", &[((0, 0), "16384")], "man:inotify(7)"),
+    kept("fs.inotify.max_user_instances", &[((0, 0), "128")], "man:inotify(7)"),
+    kept("fs.nr_open", &[((0, 0), "1048576")], FS),
+    kept("fs.suid_dumpable", &[((0, 0), "0")], FS),
+    kept("kernel.hung_task_timeout_secs", &[((0, 0), "120")], KERNEL),
+    kept("kernel.msgmax", &[((0, 0), "8192")], KERNEL),
+    kept("kernel.msgmnb", &[((0, 0), "16384")], KERNEL),
+    kept("kernel.panic", &[((0, 0), "0")], KERNEL),
     removed("kernel.sched_latency_ns", (5, 13), SCHED),
     removed("kernel.sched_migration_cost_ns", (5, 13), SCHED),
     removed("kernel.sched_min_granularity_ns", (5, 13), SCHED),
     removed("kernel.sched_nr_migrate", (5, 13), SCHED),
     removed("kernel.sched_tunable_scaling", (5, 13), SCHED),
     removed("kernel.sched_wakeup_granularity_ns", (5, 13), SCHED),
-    always("kernel.sem", &[((0, 0), "250 32000 32 128"), ((3, 19), "32000 1024000000 500 32000")], SEM),
-    always("kernel.shmall", &[((0, 0), "2097152"), ((3, 16), "18446744073692774399")], SHM),
-    always("kernel.shmmax", &[((0, 0), "33554432"), ((3, 16), "18446744073692774399")], SHM),
-    always("kernel.shmmni", &[((0, 0), "4096")], KERNEL),
-    always("net.core.netdev_budget", &[((0, 0), "300")], CORE),
-    always("net.core.netdev_max_backlog", &[((0, 0), "1000")], CORE),
-    always("net.core.rps_sock_flow_entries", &[((0, 0), "0")], "kernel:networking/scaling.html"),
+    kept("kernel.sem", &[((0, 0), "250 32000 32 128"), ((3, 19), "32000 1024000000 500 32000")], SEM),
+    kept("kernel.shmall", &[((0, 0), "2097152"), ((3, 16), "18446744073692774399")], SHM),
+    kept("kernel.shmmax", &[((0, 0), "33554432"), ((3, 16), "18446744073692774399")], SHM),
+    kept("kernel.shmmni", &[((0, 0), "4096")], KERNEL),
+    kept("net.core.netdev_budget", &[((0, 0), "300")], CORE),
+    kept("net.core.netdev_max_backlog", &[((0, 0), "1000")], CORE),
+    kept("net.core.rps_sock_flow_entries", &[((0, 0), "0")], "kernel:networking/scaling.html"),
     // "net: increase SOMAXCONN to 4096", 19f92a030ca6.
-    always("net.core.somaxconn", &[((0, 0), "128"), ((5, 4), "4096")], IP),
-    always("net.ipv4.conf.all.forwarding", &[((0, 0), "0")], IP),
-    always("net.ipv4.conf.default.forwarding", &[((0, 0), "0")], IP),
-    always("net.ipv4.ip_forward", &[((0, 0), "0")], IP),
+    kept("net.core.somaxconn", &[((0, 0), "128"), ((5, 4), "4096")], IP),
+    kept("net.ipv4.conf.all.forwarding", &[((0, 0), "0")], IP),
+    kept("net.ipv4.conf.default.forwarding", &[((0, 0), "0")], IP),
+    kept("net.ipv4.ip_forward", &[((0, 0), "0")], IP),
     // 61000 became 60999 with 07f4c90062f8, "tcp/dccp: try to not exhaust ip_local_port_range in connect()".
-    always("net.ipv4.ip_local_port_range", &[((0, 0), "32768 61000"), ((4, 2), "32768 60999")], IP),
-    always("net.ipv4.ip_local_reserved_ports", &[((0, 0), "")], IP),
-    always("net.ipv4.neigh.default.gc_thresh1", &[((0, 0), "128")], IP),
-    always("net.ipv4.neigh.default.gc_thresh2", &[((0, 0), "512")], IP),
-    always("net.ipv4.neigh.default.gc_thresh3", &[((0, 0), "1024")], IP),
-    always("net.ipv4.tcp_abort_on_overflow", &[((0, 0), "0")], IP),
-    always("net.ipv4.tcp_fin_timeout", &[((0, 0), "60")], IP),
-    always("net.ipv4.tcp_keepalive_time", &[((0, 0), "7200")], IP),
-    always("net.ipv4.tcp_sack", &[((0, 0), "1")], IP),
-    always("net.ipv4.tcp_synack_retries", &[((0, 0), "5")], IP),
-    always("net.ipv4.tcp_syncookies", &[((0, 0), "1")], IP),
-    always("net.ipv4.tcp_timestamps", &[((0, 0), "1")], IP),
+    kept("net.ipv4.ip_local_port_range", &[((0, 0), "32768 61000"), ((4, 2), "32768 60999")], IP),
+    kept("net.ipv4.ip_local_reserved_ports", &[((0, 0), "")], IP),
+    kept("net.ipv4.neigh.default.gc_thresh1", &[((0, 0), "128")], IP),
+    kept("net.ipv4.neigh.default.gc_thresh2", &[((0, 0), "512")], IP),
+    kept("net.ipv4.neigh.default.gc_thresh3", &[((0, 0), "1024")], IP),
+    kept("net.ipv4.tcp_abort_on_overflow", &[((0, 0), "0")], IP),
+    kept("net.ipv4.tcp_fin_timeout", &[((0, 0), "60")], IP),
+    kept("net.ipv4.tcp_keepalive_time", &[((0, 0), "7200")], IP),
+    kept("net.ipv4.tcp_sack", &[((0, 0), "1")], IP),
+    kept("net.ipv4.tcp_synack_retries", &[((0, 0), "5")], IP),
+    kept("net.ipv4.tcp_syncookies", &[((0, 0), "1")], IP),
+    kept("net.ipv4.tcp_timestamps", &[((0, 0), "1")], IP),
     Documented {
         key: "net.ipv4.tcp_tw_recycle",
         defaults: &[((0, 0), "0")],
@@ -111,28 +109,28 @@ const KEYS: &[Documented] = &[
         source: TW_RECYCLE,
     },
     // 2 (loopback only) with 79e9fed46038, "net-tcp: extend tcp_tw_reuse sysctl to enable loopback only".
-    always("net.ipv4.tcp_tw_reuse", &[((0, 0), "0"), ((4, 19), "2")], IP),
-    always("net.ipv4.tcp_window_scaling", &[((0, 0), "1")], IP),
-    always("net.ipv6.conf.all.disable_ipv6", &[((0, 0), "0")], IP),
-    always("net.ipv6.conf.all.forwarding", &[((0, 0), "0")], IP),
-    always("net.ipv6.conf.default.disable_ipv6", &[((0, 0), "0")], IP),
-    always("net.ipv6.neigh.default.gc_thresh1", &[((0, 0), "128")], IP),
-    always("net.ipv6.neigh.default.gc_thresh2", &[((0, 0), "512")], IP),
-    always("net.ipv6.neigh.default.gc_thresh3", &[((0, 0), "1024")], IP),
-    always("vm.dirty_background_ratio", &[((0, 0), "10")], VM),
-    always("vm.dirty_ratio", &[((0, 0), "20")], VM),
-    always("vm.max_map_count", &[((0, 0), "65530")], VM),
-    always("vm.nr_hugepages", &[((0, 0), "0")], VM),
-    always("vm.nr_overcommit_hugepages", &[((0, 0), "0")], VM),
-    always("vm.oom_kill_allocating_task", &[((0, 0), "0")], VM),
-    always("vm.overcommit_kbytes", &[((3, 14), "0")], VM),
-    always("vm.overcommit_memory", &[((0, 0), "0")], VM),
-    always("vm.overcommit_ratio", &[((0, 0), "50")], VM),
-    always("vm.panic_on_oom", &[((0, 0), "0")], VM),
-    always("vm.swappiness", &[((0, 0), "60")], VM),
-    always("vm.vfs_cache_pressure", &[((0, 0), "100")], VM),
+    kept("net.ipv4.tcp_tw_reuse", &[((0, 0), "0"), ((4, 19), "2")], IP),
+    kept("net.ipv4.tcp_window_scaling", &[((0, 0), "1")], IP),
+    kept("net.ipv6.conf.all.disable_ipv6", &[((0, 0), "0")], IP),
+    kept("net.ipv6.conf.all.forwarding", &[((0, 0), "0")], IP),
+    kept("net.ipv6.conf.default.disable_ipv6", &[((0, 0), "0")], IP),
+    kept("net.ipv6.neigh.default.gc_thresh1", &[((0, 0), "128")], IP),
+    kept("net.ipv6.neigh.default.gc_thresh2", &[((0, 0), "512")], IP),
+    kept("net.ipv6.neigh.default.gc_thresh3", &[((0, 0), "1024")], IP),
+    kept("vm.dirty_background_ratio", &[((0, 0), "10")], VM),
+    kept("vm.dirty_ratio", &[((0, 0), "20")], VM),
+    kept("vm.max_map_count", &[((0, 0), "65530")], VM),
+    kept("vm.nr_hugepages", &[((0, 0), "0")], VM),
+    kept("vm.nr_overcommit_hugepages", &[((0, 0), "0")], VM),
+    kept("vm.oom_kill_allocating_task", &[((0, 0), "0")], VM),
+    kept("vm.overcommit_kbytes", &[((3, 14), "0")], VM),
+    kept("vm.overcommit_memory", &[((0, 0), "0")], VM),
+    kept("vm.overcommit_ratio", &[((0, 0), "50")], VM),
+    kept("vm.panic_on_oom", &[((0, 0), "0")], VM),
+    kept("vm.swappiness", &[((0, 0), "60")], VM),
+    kept("vm.vfs_cache_pressure", &[((0, 0), "100")], VM),
     // Before, it was switched on by itself on hosts with distant nodes: 4f9b16a64753.
-    always("vm.zone_reclaim_mode", &[((3, 16), "0")], VM),
+    kept("vm.zone_reclaim_mode", &[((3, 16), "0")], VM),
 ];
 
 #[cfg(test)]

@@ -45,7 +45,9 @@ record! {
         pub keys: Keys,
         /// All persisted assignments, in order of application. Exclusions (`-key` without `=`) are not among them.
         pub assignments: Partial<SysctlAssignment>,
-        /// Lines that no sysctl program can use, and what stands in a file's place.
+        /// The files that are applied, in order; masked ones are not among them.
+        pub files: Partial<SysctlFile>,
+        /// Lines of these files that no sysctl program can use, and what stands in a file's place.
         pub malformed: Partial<MalformedSysctl>,
         /// The assignments in /etc/sysctl.conf, where systemd-sysctl applies the files and no link leads to that one:
         /// they have no effect at boot, only `sysctl -p` and `sysctl --system` read them.
@@ -150,6 +152,19 @@ record! {
 }
 
 record! {
+    /// A file that is applied.
+    #[derive(Clone, PartialEq)]
+    pub struct SysctlFile {
+        /// Its path, links followed.
+        pub path: String,
+        /// Its lines that no sysctl program can use.
+        pub malformed: Vec<MalformedSysctl>,
+        /// The file.
+        pub at: At,
+    }
+}
+
+record! {
     /// A line that no sysctl program can use.
     #[derive(Clone, PartialEq)]
     pub struct MalformedSysctl {
@@ -212,7 +227,11 @@ impl Fact for Sysctl {
                 items: persisted.lines.iter().filter_map(|line| assignment(&known, line)).collect(),
                 unread: unread.clone(),
             },
-            malformed: Partial { items: persisted.malformed.clone(), unread: unread.clone() },
+            malformed: Partial {
+                items: persisted.files.iter().flat_map(|file| &file.malformed).cloned().collect(),
+                unread: unread.clone(),
+            },
+            files: Partial { items: persisted.files.clone(), unread: unread.clone() },
             ignored: ignored.collect(),
             applied_by,
             keys: Keys { names: persisted.names(), unread, known, found: FrozenMap::new() },

@@ -1,6 +1,6 @@
 //! Which files are applied, in which order, and which line wins for a key.
 
-use super::{Applier, MalformedSysctl};
+use super::{Applier, MalformedSysctl, SysctlFile};
 use super::conf::{Conf, Line, key_of, parse, path_of};
 use super::glob::{is_glob, matches};
 use crate::source::{At, Host, Missing, Reading, Reason, Unreadable, resolve};
@@ -32,7 +32,8 @@ pub(super) struct Persisted {
     pub(super) lines: Vec<Line>,
     /// The lines of /etc/sysctl.conf, where nothing reads it at boot.
     pub(super) ignored: Vec<Line>,
-    pub(super) malformed: Vec<MalformedSysctl>,
+    /// The files, in order.
+    pub(super) files: Vec<SysctlFile>,
     /// What could not be read, with the number of lines before it: it may overrule those, not the ones after it.
     pub(super) unread: Vec<(usize, Unreadable)>,
     /// The positions of the lines of each key (or glob), in order.
@@ -104,25 +105,26 @@ impl Persisted {
     }
 
     fn file(&mut self, host: &Host, path: &str) {
-        match host.read_text(path) {
+        let at = At::file(path);
+        let malformed = match host.read_text(path) {
             Ok(text) => {
                 let Conf { lines, malformed } = parse(path, &text);
                 self.lines.extend(lines);
-                self.malformed.extend(malformed);
+                malformed
             }
             // A dangling link, which hides the files of its name all the same.
-            Err(Missing::Absent) => {}
+            Err(Missing::Absent) => return,
             Err(Missing::Unreadable(why)) => match why.reason {
                 // /dev/null, which is how a file is masked.
-                Reason::WrongKind(_) if path == "/dev/null" => {}
-                Reason::WrongKind(kind) => self.malformed.push(MalformedSysctl {
-                    text: String::new(),
-                    reason: format!("is {kind}, not a file that can be read"),
-                    at: At::file(path),
-                }),
-                _ => self.unread.push((self.lines.len(), why)),
+                Reason::WrongKind(_) if path == "/dev/null" => return,
+                Reason::WrongKind(kind) => {
+                    let reason = format!("is {kind}, not a file that can be read");
+                    vec![MalformedSysctl { text: String::new(), reason, at: at.clone() }]
+                }
+                _ => return self.unread.push((self.lines.len(), why)),
             },
-        }
+        };
+        self.files.push(SysctlFile { path: path.to_owned(), malformed, at });
     }
 
     fn index(&mut self) {
