@@ -18,6 +18,7 @@ facts! {
     kernel::Kernel,
     memory::Memory,
     os::Os,
+    sysctl::Sysctl,
     target::Target,
     uptime::Uptime,
     vmstat::Vmstat,
