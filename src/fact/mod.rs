@@ -11,7 +11,9 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::OnceLock;
 
 facts! {
+    files::Files,
     kernel::Kernel,
+    limits::Limits,
 }
 
 /// A fact: a record with a name of one word, gathered from a host.
