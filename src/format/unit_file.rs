@@ -126,7 +126,8 @@ mod tests {
 
     #[test]
     fn keys_repeat_and_keep_their_lines() {
-        let text = "# a unit\n[Unit]\nAfter = network.target\n\n[Service]\n  LimitNOFILE=\nLimitNOFILE=4096 \r\n";
+        let text =
+            "# a unit\n[Unit]\nAfter = network.target\n\n[Service]\n  LimitNOFILE=\nLimitNOFILE=4096 \r\n";
         let expected = [
             ("Unit.After", "network.target", 3),
             ("Service.LimitNOFILE", "", 6),

@@ -11,7 +11,7 @@ use crate::source::{At, Host, Missing, Reading};
 use crate::record;
 pub use line::{Kind, Which};
 use line::{Line, parse};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 
 record! {
@@ -265,23 +265,30 @@ fn gather(texts: &[Text]) -> Limits {
     }
 }
 
-/// Finds, for each entry, the later one for the same domain and item that takes its place.
+/// Finds, for each entry, the last one for the same domain and item, which takes its place.
 fn decide(entries: &mut [Entry], exempt: &[Exempt]) {
+    let exempt: HashMap<_, _> = exempt.iter().map(|e| (e.domain.as_str(), &e.at)).collect();
+    let mut last: HashMap<_, [Option<usize>; 2]> = HashMap::new();
+    for (position, entry) in entries.iter().enumerate() {
+        let [soft, hard] = last.entry((entry.domain.clone(), entry.item.clone())).or_default();
+        *soft = Some(position).filter(|_| entry.r#type.has_soft()).or(*soft);
+        *hard = Some(position).filter(|_| entry.r#type.has_hard()).or(*hard);
+    }
     for position in 0..entries.len() {
         let (before, after) = entries.split_at_mut(position + 1);
         let Some(entry) = before.last_mut() else { continue };
-        entry.exempted_by = exempt.iter().find(|e| e.domain == entry.domain).map(|e| e.at.clone());
+        let key = (entry.domain.clone(), entry.item.clone());
+        let [soft, hard] = last.get(&key).copied().unwrap_or_default();
+        let soft = soft.filter(|p| *p > position && entry.r#type.has_soft());
+        let hard = hard.filter(|p| *p > position && entry.r#type.has_hard());
+        entry.exempted_by = exempt.get(entry.domain.as_str()).map(|at| (*at).clone());
         let exempted = entry.exempted_by.is_some();
-        let later = |taken: fn(Which) -> bool| {
-            let same = |e: &Entry| e.domain == entry.domain && e.item == entry.item && taken(e.r#type);
-            after.iter().rposition(same).filter(|_| taken(entry.r#type))
-        };
-        let (soft, hard) = (later(Which::has_soft), later(Which::has_hard));
-        let last = soft.max(hard).and_then(|p| after.get(p));
         entry.sets_soft = entry.r#type.has_soft() && soft.is_none() && !exempted;
         entry.sets_hard = entry.r#type.has_hard() && hard.is_none() && !exempted;
-        entry.overridden_by = last.map(|e| e.at.clone());
-        entry.overridden_value = last.and_then(|e| e.value);
+        if let Some(winner) = soft.max(hard).and_then(|p| after.get(p - position - 1)) {
+            entry.overridden_by = Some(winner.at.clone());
+            entry.overridden_value = winner.value;
+        }
         entry.overridden_type = match (soft, hard) {
             (None, None) => None,
             (Some(_), None) => Some(Which::Soft),
@@ -294,9 +301,9 @@ fn decide(entries: &mut [Entry], exempt: &[Exempt]) {
 /// The soft and the hard limit of each domain and item.
 fn effective(entries: &[Entry]) -> Vec<Effective> {
     let mut found: Vec<Effective> = Vec::new();
+    let mut known = HashMap::new();
     for entry in entries.iter().filter(|e| (e.sets_soft || e.sets_hard) && e.kind != Kind::All) {
-        let known = found.iter().position(|e| e.domain == entry.domain && e.item == entry.item);
-        let position = known.unwrap_or_else(|| {
+        let position = *known.entry((&entry.domain, &entry.item)).or_insert_with(|| {
             found.push(Effective {
                 domain: entry.domain.clone(),
                 item: entry.item.clone(),
