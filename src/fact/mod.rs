@@ -14,6 +14,7 @@ facts! {
     files::Files,
     kernel::Kernel,
     limits::Limits,
+    process::Process,
 }
 
 /// A fact: a record with a name of one word, gathered from a host.
