@@ -15,6 +15,7 @@ facts! {
     kernel::Kernel,
     limits::Limits,
     process::Process,
+    systemd::Systemd,
 }
 
 /// A fact: a record with a name of one word, gathered from a host.

@@ -139,7 +139,7 @@ impl Place {
         found.ok_or_else(|| Missing::garbled(self.path(name), "does not look like that file of proc(5)"))
     }
 
-    /// A field of /proc/PID/status: `VmRSS:	  1234 kB`.
+    /// A field of /proc/PID/status: `VmRSS:     1234 kB`.
     fn status<'a>(status: &'a str, key: &str) -> Option<&'a str> {
         status.lines().find_map(|l| l.strip_prefix(key)?.strip_prefix(':')).map(str::trim)
     }
