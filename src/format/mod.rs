@@ -3,3 +3,4 @@
 pub mod kernel_command_line;
 pub mod key_value;
 pub mod ranges;
+pub mod unit_file;

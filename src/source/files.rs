@@ -16,6 +16,7 @@ struct Node {
     mode: u32,
     uid: u32,
     gid: u32,
+    size: Option<u64>,
 }
 
 #[derive(Clone, Debug)]
@@ -72,8 +73,17 @@ impl Files {
         Some(self)
     }
 
+    /// Sets the size that stat(2) tells of a path that was added before: what the kernel says of `/proc/PID/fd`,
+    /// where it is the number of descriptors, and of files with holes.
+    pub fn size(&mut self, path: impl AsRef<Path>, size: u64) -> &mut Self {
+        if let Some(node) = self.nodes.get_mut(&normalise(path.as_ref())) {
+            node.size = Some(size);
+        }
+        self
+    }
+
     fn add(&mut self, path: &Path, what: What, mode: u32) -> &mut Self {
-        self.nodes.insert(normalise(path), Node { what, mode, uid: 0, gid: 0 });
+        self.nodes.insert(normalise(path), Node { what, mode, uid: 0, gid: 0, size: None });
         self
     }
 
@@ -176,8 +186,9 @@ fn kind(what: &What) -> FileKind {
 fn stat(node: Option<&Node>) -> Stat {
     let (kind, mode, uid, gid) =
         node.map_or((FileKind::Directory, 0o755, 0, 0), |n| (kind(&n.what), n.mode, n.uid, n.gid));
-    let size = match node.map(|n| &n.what) {
-        Some(What::File(bytes)) => bytes.len() as u64,
+    let size = match node.map(|n| (&n.what, n.size)) {
+        Some((_, Some(size))) => size,
+        Some((What::File(bytes), None)) => bytes.len() as u64,
         _ => 0,
     };
     Stat { kind, mode, uid, gid, size, mtime: 0, rdev: 0 }
