@@ -11,6 +11,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::OnceLock;
 
 facts! {
+    fstab::Fstab,
     kernel::Kernel,
 }
 
