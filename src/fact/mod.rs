@@ -11,8 +11,10 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::OnceLock;
 
 facts! {
+    block::Block,
     fstab::Fstab,
     kernel::Kernel,
+    mounts::Mounts,
 }
 
 /// A fact: a record with a name of one word, gathered from a host.
