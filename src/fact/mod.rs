@@ -11,14 +11,17 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::OnceLock;
 
 facts! {
+    block::Block,
     cmdline::Cmdline,
     cpu::Cpu,
     edac::Edac,
     files::Files,
+    fstab::Fstab,
     hugepages::Hugepages,
     kernel::Kernel,
     limits::Limits,
     memory::Memory,
+    mounts::Mounts,
     os::Os,
     process::Process,
     sysctl::Sysctl,

@@ -4,3 +4,5 @@ pub mod kernel_command_line;
 pub mod key_value;
 pub mod ranges;
 pub mod unit_file;
+pub mod mountinfo;
+pub mod octal;
