@@ -212,26 +212,25 @@ impl Services {
     }
 
     pub(super) fn includes(&self) -> Vec<PamInclude> {
-        let mut found: BTreeMap<&str, PamInclude> = BTreeMap::new();
+        // What is wrong hides what is right: of a file's states the last counts.
+        let mut found: BTreeMap<&str, BTreeMap<PamIncludeState, (BTreeSet<&At>, BTreeSet<&String>)>> =
+            BTreeMap::new();
         for (service, include) in self.loaded().flat_map(|(n, s)| s.includes.iter().map(move |i| (n, i))) {
-            let new = || PamInclude {
-                name: include.name.clone(),
-                state: include.state,
-                lines: Vec::new(),
-                services: Vec::new(),
-                at: include.at.clone(),
-            };
-            let entry = found.entry(&include.name).or_insert_with(new);
-            // What is wrong hides what is right.
-            if entry.state < include.state {
-                *entry = new();
-            }
-            if entry.state == include.state {
-                push_new(&mut entry.lines, include.at.to_string());
-                push_new(&mut entry.services, service.clone());
-            }
+            let (lines, services) = found.entry(&include.name).or_default().entry(include.state).or_default();
+            lines.insert(&include.at);
+            services.insert(service);
         }
-        found.into_values().collect()
+        let include = |(name, mut states): (&str, BTreeMap<_, (BTreeSet<&At>, BTreeSet<&String>)>)| {
+            let (state, (lines, services)) = states.pop_last()?;
+            Some(PamInclude {
+                name: name.to_owned(),
+                state,
+                at: (*lines.first()?).clone(),
+                lines: lines.into_iter().map(At::to_string).collect(),
+                services: services.into_iter().cloned().collect(),
+            })
+        };
+        found.into_iter().filter_map(include).collect()
     }
 
     fn root_refusals(&self, host: &Host, service: &str) -> Reading<Vec<PamRefusal>> {
@@ -295,12 +294,6 @@ fn module(rule: &Rule) -> Option<(&str, &[String])> {
     match (&rule.line.what, rule.call) {
         (What::Module { module: Some(module), arguments, .. }, Call::Module(_)) => Some((module, arguments)),
         _ => None,
-    }
-}
-
-fn push_new(list: &mut Vec<String>, item: String) {
-    if !list.contains(&item) {
-        list.push(item);
     }
 }
 

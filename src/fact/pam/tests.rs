@@ -49,6 +49,9 @@ fn nothing_of_pam_is_absent() {
     assert_eq!(pam.library.as_deref(), Some("/usr/lib64/libpam.so.0"));
     assert_eq!(pam.module_directories, ["/usr/lib64/security", "/lib64/security"]);
     assert!(pam.services.items.is_empty());
+    let mut merged = only_library;
+    merged.link("/lib64", "usr/lib64").file("/usr/lib64/security/pam_unix.so", ELF);
+    assert_eq!(self::pam(&merged).module_directories, ["/usr/lib64/security"]);
 }
 
 #[test]
