@@ -1,7 +1,7 @@
 //! PAM: the stacks that decide who gets in, as libpam would put them together.
 //!
 //! `syntax` and `control` read lines, `config` resolves includes, `stack` searches what a stack can amount to,
-//! `root` and `access` know the modules that tell users apart. Nothing here calls a module.
+//! `root`, `access` and `stranger` know what modules say to whom. Nothing here calls a module.
 
 mod access;
 mod config;
@@ -12,6 +12,7 @@ mod records;
 mod root;
 mod services;
 mod stack;
+mod stranger;
 mod syntax;
 #[cfg(test)]
 mod tests;

@@ -5,7 +5,7 @@ use super::modules::Library;
 use super::records::*;
 use super::stack::{Outcomes, can_succeed};
 use super::syntax::{self, What};
-use super::{control, expected, root};
+use super::{control, expected, root, stranger};
 use crate::model::{Lazy, Partial, Word};
 use crate::source::{At, Host, Missing, Reading, Unreadable};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -124,6 +124,7 @@ impl Services {
                     stacks.rules.iter().filter(|r| r.call != Call::Substack).map(record).collect()
                 }),
                 always_fails: self.lazily(name, |all, name| all.always_fails(name)),
+                admits_strangers_by: self.lazily(name, |all, name| all.admits_strangers_by(name)),
                 malformed: malformed(&service.file),
                 root_refusals: self.lazily(name, {
                     let host = host.clone();
@@ -152,6 +153,32 @@ impl Services {
             }
         }
         Ok(failing)
+    }
+
+    /// The rules without whose success no stranger gets in; of those the ones that end the stack, if there are such. All that
+    /// may succeed, where there are several ways.
+    fn admits_strangers_by(&self, service: &str) -> Reading<Vec<PamStep>> {
+        let Some(rules) = self.stack(service, PamType::Auth)? else { return Ok(Vec::new()) };
+        let failed = Outcomes::only(control::AUTH_ERR);
+        let admitted_without = |refused: Option<usize>| {
+            can_succeed(&rules, |at, rule| if refused == Some(at) { failed } else { stranger::outcome(rule) })
+        };
+        if !admitted_without(None) {
+            return Ok(Vec::new());
+        }
+        let may_succeed = |rule: &Rule| {
+            matches!(rule.call, Call::Module(_)) && stranger::outcome(rule).has(control::SUCCESS)
+        };
+        let succeeding: Vec<_> = rules.iter().enumerate().filter(|(_, rule)| may_succeed(rule)).collect();
+        let needed: Vec<_> = succeeding.iter().filter(|(at, _)| !admitted_without(Some(*at))).collect();
+        let decides = |rule: &Rule| matches!(rule.call, Call::Module(actions) if actions.decides());
+        let deciding: Vec<_> = needed.iter().copied().filter(|(_, rule)| decides(rule)).collect();
+        let chosen = [deciding, needed, succeeding.iter().collect()].into_iter().find(|c| !c.is_empty());
+        let step = |(_, rule): &(usize, &&Rule)| PamStep {
+            text: one_line(&rule.line.text),
+            at: rule.line.at.clone(),
+        };
+        Ok(chosen.unwrap_or_default().into_iter().map(step).collect())
     }
 
     fn users(&self) -> HashMap<At, Vec<String>> {
@@ -253,7 +280,7 @@ impl Services {
                 found.push(PamRefusal {
                     r#type: ty,
                     module: name.to_owned(),
-                    text: rule.line.text.split_ascii_whitespace().collect::<Vec<_>>().join(" "),
+                    text: one_line(&rule.line.text),
                     reason,
                     at: rule.line.at.clone(),
                 });
@@ -295,6 +322,11 @@ fn module(rule: &Rule) -> Option<(&str, &[String])> {
         (What::Module { module: Some(module), arguments, .. }, Call::Module(_)) => Some((module, arguments)),
         _ => None,
     }
+}
+
+/// A line with its columns separated by one blank.
+fn one_line(text: &str) -> String {
+    text.split_ascii_whitespace().collect::<Vec<_>>().join(" ")
 }
 
 /// What libpam cannot use of a file.
