@@ -1,0 +1,119 @@
+//! What the kernel says of a block device: /sys/class/block.
+
+use super::{BlockDevice, BlockKind, udev};
+use crate::source::{At, Host, Missing, Reading};
+use std::path::Path;
+
+pub(super) const CLASS: &str = "/sys/class/block";
+
+/// The device of this name, which is one of `names`.
+pub(super) fn device(host: &Host, name: &str, names: &[String], database: &Reading<()>) -> Reading<BlockDevice> {
+    let folder = format!("{CLASS}/{name}");
+    let number = optional(line(host, &format!("{folder}/dev")))?;
+    let sectors = optional(line(host, &format!("{folder}/size")))?;
+    let mapped = optional(line(host, &format!("{folder}/dm/name")))?;
+    let is_partition = host.exists(&format!("{folder}/partition")).map_err(Missing::Unreadable)?;
+    let kind = if is_partition { BlockKind::Partition } else { kind(name) };
+    let parent = if is_partition { parent(host, &folder, name, names) } else { None };
+    let path = mapped.as_ref().map_or_else(|| format!("/dev/{name}"), |mapped| format!("/dev/mapper/{mapped}"));
+    let known = udev::record(host, number.as_deref(), database);
+    let mut device = udev::device(name, path, kind, known, At::file(folder.as_str()));
+    let volume = optional(line(host, &format!("{folder}/dm/uuid")))?
+        .filter(|uuid| uuid.starts_with("LVM-"))
+        .and(mapped)
+        .and_then(|mapped| logical_volume(&mapped));
+    if let (Some(volume), Ok(links)) = (volume, device.links.as_mut())
+        && !links.contains(&volume)
+    {
+        links.push(volume);
+    }
+    device.number = number;
+    // Sectors are of 512 bytes here, whatever the disk's own are.
+    device.size_bytes = sectors.and_then(|s| s.parse::<u64>().ok()).map(|s| s.saturating_mul(512));
+    device.parent = parent;
+    Ok(device)
+}
+
+fn line(host: &Host, path: &str) -> Reading<String> {
+    Ok(host.read_text(path)?.trim().to_owned()).and_then(|t| if t.is_empty() { Err(Missing::Absent) } else { Ok(t) })
+}
+
+fn optional<T>(reading: Reading<T>) -> Reading<Option<T>> {
+    match reading {
+        Ok(value) => Ok(Some(value)),
+        Err(Missing::Absent) => Ok(None),
+        Err(unreadable) => Err(unreadable),
+    }
+}
+
+/// What a device that is no partition is, by its name.
+pub(super) fn kind(name: &str) -> BlockKind {
+    let stem = name.trim_end_matches(|c: char| c.is_ascii_digit());
+    match stem {
+        "dm-" => BlockKind::Dm,
+        "md" | "md_d" => BlockKind::Md,
+        "loop" => BlockKind::Loop,
+        "ram" | "zram" => BlockKind::Ram,
+        "sr" | "scd" => BlockKind::Rom,
+        "fd" => BlockKind::Floppy,
+        "nbd" | "rbd" | "drbd" => BlockKind::Network,
+        _ if name.starts_with("md_") => BlockKind::Md,
+        _ => BlockKind::Disk,
+    }
+}
+
+/// The disk of a partition: in sysfs its folder is inside the disk's; else by name.
+fn parent(host: &Host, folder: &str, name: &str, names: &[String]) -> Option<String> {
+    let link = host.source.read_link(Path::new(folder)).ok();
+    let above = link.as_deref().and_then(Path::parent).and_then(Path::file_name);
+    let above = above.map(|n| n.to_string_lossy().into_owned()).filter(|n| names.contains(n));
+    above.or_else(|| {
+        let disk = name.trim_end_matches(|c: char| c.is_ascii_digit());
+        // nvme0n1p2, mmcblk0p1: a name that ends in a digit puts a `p` before the partition's number.
+        let plain = disk.strip_suffix('p').filter(|d| d.ends_with(|c: char| c.is_ascii_digit()));
+        plain.into_iter().chain([disk]).find(|d| names.iter().any(|n| n == d)).map(str::to_owned)
+    })
+}
+
+/// Whether another device is built on it.
+pub(super) fn is_held(host: &Host, name: &str) -> bool {
+    host.names(&format!("{CLASS}/{name}/holders")).is_ok_and(|holders| !holders.is_empty())
+}
+
+/// `/dev/vg/lv` of LVM's `vg-lv`, where a dash in either name is doubled.
+fn logical_volume(mapped: &str) -> Option<String> {
+    let marked = mapped.replace("--", "\0");
+    let (group, volume) = marked.split_once('-')?;
+    // A third part names an inner layer, which has no link.
+    (!volume.contains('-')).then(|| format!("/dev/{group}/{volume}").replace('\0', "-"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn kinds_go_by_name() {
+        for (name, expected) in [
+            ("sda", BlockKind::Disk),
+            ("nvme0n1", BlockKind::Disk),
+            ("mmcblk0boot0", BlockKind::Disk),
+            ("dm-12", BlockKind::Dm),
+            ("md127", BlockKind::Md),
+            ("loop0", BlockKind::Loop),
+            ("zram0", BlockKind::Ram),
+            ("sr0", BlockKind::Rom),
+            ("rbd1", BlockKind::Network),
+        ] {
+            assert_eq!(kind(name), expected, "{name}");
+        }
+    }
+
+    #[test]
+    fn logical_volumes_have_a_folder() {
+        assert_eq!(logical_volume("vg-root"), Some("/dev/vg/root".into()));
+        assert_eq!(logical_volume("my--vg-a--b"), Some("/dev/my-vg/a-b".into()));
+        assert_eq!(logical_volume("vg-lv-real"), None);
+        assert_eq!(logical_volume("vg"), None);
+    }
+}

@@ -1,0 +1,116 @@
+use super::*;
+use crate::source::{Files, Target, Unreadable};
+
+fn collect(files: &Files) -> Reading<Block> {
+    Block::collect(&Host::new(files.clone(), Target::live()))
+}
+
+fn disk(files: &mut Files, name: &str, number: &str, partition: bool) {
+    let folder = format!("/sys/class/block/{name}");
+    files.file(format!("{folder}/dev"), format!("{number}\n")).file(format!("{folder}/size"), "2048\n");
+    files.directory(format!("{folder}/holders"));
+    if partition {
+        files.file(format!("{folder}/partition"), "1\n");
+    }
+}
+
+fn is_unknown<T>(reading: &Reading<T>, words: &str) -> bool {
+    matches!(reading, Err(Missing::Unreadable(Unreadable { reason, .. })) if reason.to_string().contains(words))
+}
+
+#[test]
+fn a_plain_tree_does_not_show_its_disks() {
+    let mut files = Files::new();
+    files.file("/etc/fstab", "").file("/dev/sda1", "");
+    let tree = Block::collect(&Host::new(files.clone(), Target::root("tree")));
+    assert!(is_unknown(&tree, "does not show the disks"));
+    assert!(is_unknown(&collect(&files), "container"));
+    files.deny("/sys/class/block");
+    assert!(is_unknown(&collect(&files), "permission denied"));
+}
+
+#[test]
+fn names_are_known_without_udev_but_uuids_are_not() {
+    let mut files = Files::new();
+    disk(&mut files, "vda", "252:0", false);
+    disk(&mut files, "vda1", "252:1", true);
+    let block = collect(&files).unwrap();
+    assert_eq!(block.paths, ["/dev/vda", "/dev/vda1"]);
+    assert!(is_unknown(&block.links, "udev does not run"));
+    let [vda, vda1] = block.devices.as_slice() else { panic!() };
+    assert_eq!((vda.kind, vda1.kind), (BlockKind::Disk, BlockKind::Partition));
+    assert_eq!(vda1.parent.as_deref(), Some("vda"));
+    assert_eq!(vda1.size_bytes, Some(1 << 20));
+    assert!(is_unknown(&vda1.uuid, "udev does not run"));
+}
+
+#[test]
+fn udevs_database_names_what_is_on_a_device() {
+    let mut files = Files::new();
+    disk(&mut files, "vda", "252:0", false);
+    disk(&mut files, "vda1", "252:1", true);
+    files.file(
+        "/run/udev/data/b252:1",
+        "S:disk/by-uuid/01\nE:ID_FS_UUID=01\nE:ID_FS_TYPE=ext4\nE:ID_FS_LABEL_ENC=a\\x20b\nE:ID_PART_ENTRY_NAME=p\\x201\n",
+    );
+    let block = collect(&files).unwrap();
+    let [vda, vda1] = block.devices.as_slice() else { panic!() };
+    assert_eq!(vda1.uuid.as_deref(), Ok("01"));
+    assert_eq!((vda1.label.as_deref(), vda1.partlabel.as_deref()), (Ok("a b"), Ok("p 1")));
+    assert_eq!(vda.uuid, Err(Missing::Absent));
+    assert_eq!(block.links, Ok(vec!["/dev/disk/by-uuid/01".to_owned()]));
+    assert!(block.paths.contains(&"/dev/disk/by-uuid/01".to_owned()));
+}
+
+#[test]
+fn links_alone_tell_of_devices() {
+    let mut files = Files::new();
+    files.link("/dev/disk/by-uuid/01", "../../vda1").link("/dev/disk/by-label/a\\x20b", "../../vda1");
+    let block = collect(&files).unwrap();
+    let [vda1] = block.devices.as_slice() else { panic!() };
+    assert_eq!((vda1.uuid.as_deref(), vda1.label.as_deref()), (Ok("01"), Ok("a b")));
+    assert!(is_unknown(&vda1.r#type, "only links"));
+    assert_eq!(block.links.as_ref().map(Vec::len), Ok(2));
+}
+
+#[test]
+fn a_denied_database_is_unknown() {
+    let mut files = Files::new();
+    disk(&mut files, "vda", "252:0", false);
+    files.deny("/run/udev/data");
+    assert!(is_unknown(&collect(&files).unwrap().links, "permission denied"));
+}
+
+#[test]
+fn members_of_arrays_and_their_partitions_are_marked() {
+    let mut files = Files::new();
+    disk(&mut files, "sda", "8:0", false);
+    disk(&mut files, "sda1", "8:1", true);
+    disk(&mut files, "sdb", "8:16", false);
+    disk(&mut files, "dm-0", "253:0", false);
+    files.file("/sys/class/block/sda/holders/dm-0", "");
+    files.file("/sys/class/block/dm-0/dm/name", "vg-root\n").file("/sys/class/block/dm-0/dm/uuid", "LVM-abc\n");
+    files.file("/run/udev/data/b8:16", "E:ID_FS_TYPE=linux_raid_member\n");
+    let block = collect(&files).unwrap();
+    let members: Vec<_> = block.devices.iter().filter(|d| d.member).map(|d| d.name.as_str()).collect();
+    assert_eq!(members, ["sda", "sda1", "sdb"]);
+    assert!(block.paths.contains(&"/dev/mapper/vg-root".to_owned()) && block.paths.contains(&"/dev/vg/root".to_owned()));
+    assert_eq!(block.devices[0].kind, BlockKind::Dm);
+}
+
+#[test]
+fn partitions_of_numbered_disks_find_their_disk() {
+    let mut files = Files::new();
+    disk(&mut files, "nvme0n1", "259:0", false);
+    disk(&mut files, "nvme0n1p2", "259:2", true);
+    let block = collect(&files).unwrap();
+    assert_eq!(block.devices[1].parent.as_deref(), Some("nvme0n1"));
+}
+
+#[test]
+fn garbage_is_no_panic() {
+    let mut files = Files::new();
+    files.file("/sys/class/block/x/dev", "\0\u{1}").file("/sys/class/block/x/size", "many");
+    files.file("/run/udev/data/b\0\u{1}", [0xff, 0xfe, b'\n', b':']).file("/run/udev/data/b1:1", "");
+    assert_eq!(collect(&files).unwrap().devices[0].size_bytes, None);
+}

@@ -1,0 +1,79 @@
+//! Gathering [`Fstab`].
+
+use super::{Fstab, FstabEntry, FstabPart, parse};
+use crate::fact::Fact;
+use crate::model::Lazy;
+use crate::source::{At, FileKind, Host, Missing, Reading, Reason, TargetKind, resolve};
+use std::path::Path;
+
+const PATH: &str = "/etc/fstab";
+
+/// Where systemd-fstab-generator(8) is, with and without a merged /usr.
+const GENERATOR: [&str; 2] = [
+    "/usr/lib/systemd/system-generators/systemd-fstab-generator",
+    "/lib/systemd/system-generators/systemd-fstab-generator",
+];
+
+impl Fact for Fstab {
+    const NAME: &'static str = "fstab";
+    const READS: &'static [&'static str] = &[PATH];
+
+    fn collect(host: &Host) -> Reading<Self> {
+        let (mut entries, mut malformed) = parse(PATH, &host.read_text(PATH)?);
+        for entry in &mut entries {
+            look(host, entry);
+        }
+        // A helper that serves the type makes it a type of its own, however it is spelt.
+        malformed.retain(|wrong| {
+            let entry = entries.iter().find(|e| e.line == wrong.line);
+            wrong.part != FstabPart::Type || !entry.is_some_and(|e| has_helper(host, &e.r#type))
+        });
+        let host = host.clone();
+        let by_systemd = Lazy::new(move || any_exists(&host, &GENERATOR));
+        Ok(Self { entries, malformed, by_systemd, at: At::file(PATH) })
+    }
+}
+
+fn any_exists(host: &Host, paths: &[&str]) -> Reading<bool> {
+    for path in paths {
+        if host.exists(path).map_err(Missing::Unreadable)? {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+fn has_helper(host: &Host, fs_type: &str) -> bool {
+    ["/sbin", "/usr/sbin"].iter().any(|dir| host.exists(&format!("{dir}/mount.{fs_type}")) == Ok(true))
+}
+
+/// Gives an entry the means to look at its device and mount point when asked.
+fn look(host: &Host, entry: &mut FstabEntry) {
+    if let Some(path) = entry.spec_path.clone() {
+        let host = host.clone();
+        entry.spec_exists = Lazy::new(move || spec_exists(&host, &path));
+    }
+    if entry.mount_point.starts_with('/') {
+        let (one, two, three) = (host.clone(), host.clone(), host.clone());
+        let point = entry.mount_point.clone();
+        entry.mount_point_real = Lazy::new(move || {
+            resolve(one.source.as_ref(), Path::new(&point), true).map(|p| p.to_string_lossy().into_owned())
+        });
+        let point = entry.mount_point.clone();
+        entry.mount_point_exists = Lazy::new(move || two.exists(&point).map_err(Missing::Unreadable));
+        let point = entry.mount_point.clone();
+        entry.mount_point_is_directory =
+            Lazy::new(move || Ok(three.source.stat(Path::new(&point))?.kind == FileKind::Directory));
+    }
+}
+
+/// Whether a device's path is there. Only a system that runs, or a copy of its /dev, can say no.
+fn spec_exists(host: &Host, path: &str) -> Reading<bool> {
+    let shown = host.target.kind == TargetKind::Live
+        || host.source.list(Path::new("/dev/disk")).is_ok_and(|entries| !entries.is_empty());
+    if !shown {
+        let why = "a tree of files does not show the devices it will boot from".to_owned();
+        return Err(Missing::unreadable("/dev", Reason::NotRead(why)));
+    }
+    host.exists(path).map_err(Missing::Unreadable)
+}
