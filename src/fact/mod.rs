@@ -5,16 +5,30 @@
 //!
 //! To add one: a file here, a line in the list below, and the bytes in its tests.
 
-use crate::model::{Record, Shape, Shaped};
+use crate::model::{Record, Shape, Shaped, View};
 use crate::source::{Host, Missing, Reading, Reason};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::OnceLock;
 
 facts! {
     block::Block,
+    cmdline::Cmdline,
+    cpu::Cpu,
+    edac::Edac,
+    files::Files,
     fstab::Fstab,
+    hugepages::Hugepages,
     kernel::Kernel,
+    limits::Limits,
+    memory::Memory,
     mounts::Mounts,
+    os::Os,
+    process::Process,
+    sysctl::Sysctl,
+    systemd::Systemd,
+    target::Target,
+    uptime::Uptime,
+    vmstat::Vmstat,
 }
 
 /// A fact: a record with a name of one word, gathered from a host.
@@ -77,6 +91,16 @@ impl Facts {
     /// The host.
     pub fn host(&self) -> &Host {
         &self.host
+    }
+
+    /// What the host's operating system calls itself, if that is known: `os.pretty_name`.
+    pub fn system(&self) -> Option<String> {
+        let os = self.get(position("os")?).ok()?;
+        let (field, _) = os.shape().field("pretty_name")?;
+        match os.get(field) {
+            Ok(View::Str(name)) => Some(name.into_owned()),
+            _ => None,
+        }
     }
 
     /// The fact at this position of [`kinds`].

@@ -1,4 +1,8 @@
 //! Syntaxes that several facts share: lines with numbers, `key: value`, unit files. Pure functions of text.
 
+pub mod kernel_command_line;
+pub mod key_value;
+pub mod ranges;
+pub mod unit_file;
 pub mod mountinfo;
 pub mod octal;

@@ -7,6 +7,7 @@
 
 mod field;
 mod lazy;
+mod located;
 mod number;
 mod partial;
 mod record;
@@ -16,6 +17,7 @@ mod word;
 
 pub use field::Field;
 pub use lazy::Lazy;
+pub use located::Located;
 pub use number::{Limit, Text};
 pub use partial::Partial;
 pub use record::{List, Map, Record, Shaped, View};

@@ -16,6 +16,7 @@ struct Node {
     mode: u32,
     uid: u32,
     gid: u32,
+    size: Option<u64>,
 }
 
 #[derive(Clone, Debug)]
@@ -59,24 +60,30 @@ impl Files {
         self.add(path.as_ref(), What::Special(kind), 0o600)
     }
 
-    /// Sets the permission bits of a path that was added before.
-    pub fn mode(&mut self, path: impl AsRef<Path>, mode: u32) -> &mut Self {
-        if let Some(node) = self.nodes.get_mut(&normalise(path.as_ref())) {
-            node.mode = mode;
-        }
-        self
+    /// Sets the permission bits of a path that was added before; `None` if it was not.
+    pub fn mode(&mut self, path: impl AsRef<Path>, mode: u32) -> Option<&mut Self> {
+        self.nodes.get_mut(&normalise(path.as_ref()))?.mode = mode;
+        Some(self)
     }
 
-    /// Sets owner and group of a path that was added before.
-    pub fn owner(&mut self, path: impl AsRef<Path>, uid: u32, gid: u32) -> &mut Self {
+    /// Sets owner and group of a path that was added before; `None` if it was not.
+    pub fn owner(&mut self, path: impl AsRef<Path>, uid: u32, gid: u32) -> Option<&mut Self> {
+        let node = self.nodes.get_mut(&normalise(path.as_ref()))?;
+        (node.uid, node.gid) = (uid, gid);
+        Some(self)
+    }
+
+    /// Sets the size that stat(2) tells of a path that was added before: what the kernel says of `/proc/PID/fd`,
+    /// where it is the number of descriptors, and of files with holes.
+    pub fn size(&mut self, path: impl AsRef<Path>, size: u64) -> &mut Self {
         if let Some(node) = self.nodes.get_mut(&normalise(path.as_ref())) {
-            (node.uid, node.gid) = (uid, gid);
+            node.size = Some(size);
         }
         self
     }
 
     fn add(&mut self, path: &Path, what: What, mode: u32) -> &mut Self {
-        self.nodes.insert(normalise(path), Node { what, mode, uid: 0, gid: 0 });
+        self.nodes.insert(normalise(path), Node { what, mode, uid: 0, gid: 0, size: None });
         self
     }
 
@@ -179,8 +186,9 @@ fn kind(what: &What) -> FileKind {
 fn stat(node: Option<&Node>) -> Stat {
     let (kind, mode, uid, gid) =
         node.map_or((FileKind::Directory, 0o755, 0, 0), |n| (kind(&n.what), n.mode, n.uid, n.gid));
-    let size = match node.map(|n| &n.what) {
-        Some(What::File(bytes)) => bytes.len() as u64,
+    let size = match node.map(|n| (&n.what, n.size)) {
+        Some((_, Some(size))) => size,
+        Some((What::File(bytes), None)) => bytes.len() as u64,
         _ => 0,
     };
     Stat { kind, mode, uid, gid, size, mtime: 0, rdev: 0 }

@@ -1,0 +1,106 @@
+//! `hostvet check`: the main job.
+
+use super::{Failure, RuleDirs, Status, Terminal, config, host};
+use crate::engine::{Selection, Severity, judge, waive};
+use crate::fact::Facts;
+use crate::report::{Detail, Report, human, json};
+use clap::ValueEnum;
+
+/// Arguments of `check`.
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    #[command(flatten)]
+    host: host::HostArgs,
+    #[command(flatten)]
+    rules: RuleDirs,
+    /// Run only these rules: globs over ids (`limits/*`), areas (`boot`), tags (`tag:login`)
+    #[arg(long, value_name = "PATTERN", value_delimiter = ',')]
+    select: Vec<String>,
+    /// Leave these rules out
+    #[arg(long, value_name = "PATTERN", value_delimiter = ',')]
+    ignore: Vec<String>,
+    /// Exit with 1 if a finding is at least this bad [default: warning]
+    #[arg(long, value_enum, value_name = "SEVERITY")]
+    fail_on: Option<FailOn>,
+    /// Exit with 3 if nothing was found, but something could not be judged
+    #[arg(long)]
+    fail_on_unknown: bool,
+    /// How to write the report
+    #[arg(long, value_enum, default_value_t, value_name = "FORMAT")]
+    format: Format,
+    /// Only the finding lines; nothing at all if there is none
+    #[arg(short, long, conflicts_with = "verbose")]
+    quiet: bool,
+    /// Also every rule that passed or does not apply
+    #[arg(short, long)]
+    verbose: bool,
+}
+
+#[derive(Clone, Copy, Debug, Default, ValueEnum)]
+enum Format {
+    /// For people
+    #[default]
+    Human,
+    /// One JSON object
+    Json,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum FailOn {
+    Critical,
+    Warning,
+    Info,
+    /// Findings do not fail the run
+    Never,
+}
+
+impl FailOn {
+    fn severity(self) -> Option<Severity> {
+        match self {
+            Self::Critical => Some(Severity::Critical),
+            Self::Warning => Some(Severity::Warning),
+            Self::Info => Some(Severity::Info),
+            Self::Never => None,
+        }
+    }
+}
+
+pub(super) fn run(args: &Args, terminal: &mut Terminal) -> Result<Status, Failure> {
+    let (library, config) = config::load(&args.rules)?;
+    let (rules, broken) = config::compile(&library, &config, terminal);
+    let flags = Selection::new(&args.select, &args.ignore)?;
+    flags.check(rules.iter().map(|rule| &*rule.about))?;
+    let configured = Selection::new(&config.select, &config.ignore)?;
+    let host = args.host.host(config.assume.as_deref())?;
+    let target = host.target.clone();
+    let facts = Facts::new(host);
+    // What is asked for by name on the command line runs even if the configuration leaves it out.
+    let wanted = |about: &_| flags.has(about) && (!args.select.is_empty() || configured.has(about));
+    let mut outcomes: Vec<_> =
+        rules.iter().filter(|rule| wanted(&rule.about)).map(|rule| judge(rule, &facts)).collect();
+    let today = jiff::Timestamp::now().strftime("%Y-%m-%d").to_string();
+    let (waived, notes) = waive(&mut outcomes, &config.waivers, &today);
+    for note in notes {
+        terminal.say(format!("hostvet: {note}"));
+    }
+    let report = Report::new(target, facts.system(), outcomes, waived, broken);
+    match args.format {
+        Format::Json => json(&report, &mut terminal.out)?,
+        Format::Human => {
+            let detail = match (args.quiet, args.verbose) {
+                (true, _) => Detail::Quiet,
+                (_, true) => Detail::Verbose,
+                _ => Detail::Normal,
+            };
+            human(&report, detail, &mut terminal.out)?;
+        }
+    }
+    let fail_on = args.fail_on.map_or(Some(config.fail_on.unwrap_or(Severity::Warning)), FailOn::severity);
+    let fail_on_unknown = args.fail_on_unknown || config.fail_on_unknown.unwrap_or(false);
+    Ok(match () {
+        () if broken > 0 => Status::Unable,
+        () if fail_on.is_some_and(|severity| report.has_finding(severity)) => Status::Found,
+        () if fail_on_unknown && !report.unknown.is_empty() => Status::Unknown,
+        () => Status::Clean,
+    })
+}

@@ -1,0 +1,42 @@
+//! From the TARGET argument to the host that is vetted.
+
+use super::Failure;
+use crate::source::{Assume, Directory, Host, Live, Target, TargetKind};
+use std::io;
+use std::path::{Path, PathBuf};
+
+/// Options that say what is vetted.
+#[derive(Debug, clap::Args)]
+pub(super) struct HostArgs {
+    /// A directory that holds a root tree; this host if left out
+    pub(super) target: Option<PathBuf>,
+    /// What the bytes of a tree cannot tell: memory=8GiB,cpus=4,platform=kvm
+    #[arg(long, value_name = "KEY=VALUE,…")]
+    pub(super) assume: Option<String>,
+}
+
+impl HostArgs {
+    /// The host, with what the configuration assumes where the arguments say nothing.
+    pub(super) fn host(&self, configured: Option<&str>) -> Result<Host, Failure> {
+        let assume: Assume = match self.assume.as_deref().or(configured) {
+            Some(text) => text.parse()?,
+            None => Assume::default(),
+        };
+        match self.target.as_deref() {
+            None => Ok(Host::new(Live, Target { assume, ..Target::live() })),
+            Some(path) if path == Path::new("/") => Ok(Host::new(Live, Target { assume, ..Target::live() })),
+            Some(path) => {
+                let error = |error| Failure::Io { path: path.to_path_buf(), error };
+                let found = std::fs::metadata(path).map_err(error)?;
+                if !found.is_dir() {
+                    let what =
+                        "is no directory; other targets than this host and a root tree cannot be read yet";
+                    return Err(error(io::Error::other(what)));
+                }
+                let directory = Directory::open(path).map_err(error)?;
+                let name = path.display().to_string();
+                Ok(Host::new(directory, Target { kind: TargetKind::Root, assume, name }))
+            }
+        }
+    }
+}

@@ -1,0 +1,169 @@
+//! Arguments and configuration → one call of the library → an exit status. One file per subcommand.
+//!
+//! Results go to standard output, everything else to standard error.
+
+mod check;
+mod config;
+mod explain;
+mod facts;
+mod host;
+mod rules;
+mod status;
+
+pub use status::Status;
+
+use anstream::{AutoStream, ColorChoice};
+use clap::{CommandFactory, Parser, Subcommand, ValueEnum};
+use std::io::{self, Write};
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+/// Is this Linux host fit for service: will it boot again, can I still get in, what breaks first under load?
+#[derive(Debug, Parser)]
+#[command(name = "hostvet", version, max_term_width = 100, after_help = EXIT_CODES)]
+struct Args {
+    #[command(subcommand)]
+    command: Command,
+    /// When to colour the output
+    #[arg(long, global = true, value_enum, default_value_t, value_name = "WHEN")]
+    color: Color,
+}
+
+const EXIT_CODES: &str = "Exit status: 0 nothing found at or above --fail-on; 1 something found; 2 the job could not be done \
+(usage, a bad rule or configuration, an unreadable target); 3 nothing found, but something could not be judged \
+(only with --fail-on-unknown).";
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Vet this host, or the root tree in a directory
+    Check(check::Args),
+    /// Show what is known of a host: the facts that rules ask
+    Facts(facts::Args),
+    /// List, show, lint, test and start rules
+    #[command(subcommand)]
+    Rules(rules::Command),
+    /// Explain a rule: what is wrong, why, and what to do
+    Explain(explain::Args),
+    /// Print a completion script for a shell
+    Completions {
+        /// The shell
+        shell: clap_complete::Shell,
+    },
+}
+
+#[derive(Clone, Copy, Debug, Default, ValueEnum)]
+enum Color {
+    /// On a terminal, unless NO_COLOR is set
+    #[default]
+    Auto,
+    /// Always
+    Always,
+    /// Never
+    Never,
+}
+
+/// Options that say which rules there are.
+#[derive(Debug, clap::Args)]
+struct RuleDirs {
+    /// Also read rules from this directory; they replace those of the same id
+    #[arg(long, value_name = "DIR")]
+    rules: Vec<PathBuf>,
+    /// Read this configuration as well, after the system's
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+}
+
+/// What a subcommand needs of the outside.
+struct Terminal {
+    out: io::BufWriter<AutoStream<io::Stdout>>,
+    err: AutoStream<io::Stderr>,
+    colour_errors: bool,
+}
+
+impl Terminal {
+    fn new(color: Color) -> Self {
+        let choice = |auto: ColorChoice| match color {
+            Color::Auto => auto,
+            Color::Always => ColorChoice::AlwaysAnsi,
+            Color::Never => ColorChoice::Never,
+        };
+        let out = choice(AutoStream::choice(&io::stdout()));
+        let err = choice(AutoStream::choice(&io::stderr()));
+        Self {
+            out: io::BufWriter::new(AutoStream::new(io::stdout(), out)),
+            err: AutoStream::new(io::stderr(), err),
+            colour_errors: err != ColorChoice::Never,
+        }
+    }
+
+    /// A message on standard error. If even that cannot be written there is nobody left to tell.
+    fn say(&mut self, message: impl std::fmt::Display) {
+        let _ = writeln!(self.err, "{message}");
+    }
+
+    /// A mistake in a rule or configuration file, with its place.
+    fn mistake(&mut self, mistake: &crate::engine::Diagnostic) {
+        let text = mistake.render(self.colour_errors);
+        self.say(text);
+    }
+}
+
+/// The whole program.
+pub fn main() -> ExitCode {
+    let args = match Args::try_parse() {
+        Ok(args) => args,
+        Err(error) => {
+            // clap's own status for usage errors is 2, as is ours.
+            let _ = error.print();
+            return ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2));
+        }
+    };
+    let mut terminal = Terminal::new(args.color);
+    let result = run(args.command, &mut terminal).and_then(|status| {
+        terminal.out.flush()?;
+        Ok(status)
+    });
+    match result {
+        Ok(status) => status.into(),
+        // Whoever read the output wants no more of it: that is no failure.
+        Err(Failure::Output(error)) if error.kind() == io::ErrorKind::BrokenPipe => Status::Clean.into(),
+        Err(failure) => {
+            terminal.say(format!("hostvet: {failure}"));
+            Status::Unable.into()
+        }
+    }
+}
+
+fn run(command: Command, terminal: &mut Terminal) -> Result<Status, Failure> {
+    match command {
+        Command::Check(args) => check::run(&args, terminal),
+        Command::Facts(args) => facts::run(&args, terminal),
+        Command::Rules(command) => rules::run(&command, terminal),
+        Command::Explain(args) => explain::run(&args, terminal),
+        Command::Completions { shell } => {
+            let mut script = Vec::new();
+            clap_complete::generate(shell, &mut Args::command(), "hostvet", &mut script);
+            terminal.out.write_all(&script)?;
+            Ok(Status::Clean)
+        }
+    }
+}
+
+/// Why the job could not be done.
+#[derive(Debug, thiserror::Error)]
+enum Failure {
+    #[error("cannot write the output: {0}")]
+    Output(#[from] io::Error),
+    #[error("{}: {error}", path.display())]
+    Io { path: PathBuf, error: io::Error },
+    #[error("{0}")]
+    Config(#[from] config::BadConfig),
+    #[error("{0}")]
+    Library(#[from] crate::engine::LibraryError),
+    #[error("{0}")]
+    Selection(#[from] crate::engine::BadPattern),
+    #[error("--assume: {0}")]
+    Assume(#[from] crate::source::BadAssumption),
+    #[error("{0}")]
+    Usage(String),
+}

@@ -1,0 +1,644 @@
+//! Evaluation, in three values: what is absent or unreadable spreads, unless the rest decides alone.
+
+use super::functions::{number, parse_number};
+use super::node::{Each, Node, NodeKind, Pattern, Program};
+use super::syntax::BinaryOp;
+use super::ty::Ty;
+use super::value::{Evaluated, Gap, Items, Made, Value};
+use crate::fact::Facts;
+use crate::source::{At, Reason, Unreadable};
+use std::borrow::Cow;
+use std::cell::{Cell, OnceCell, RefCell};
+use std::cmp::Ordering;
+use std::rc::Rc;
+
+/// How many nodes one judgement of one rule may visit. A rule over 10 000 processes with a nested loop over
+/// as many would need more; every shipped rule needs less than a hundredth on the largest hosts seen.
+const MAX_STEPS: u64 = 20_000_000;
+
+/// How many values one finding lists as evidence.
+const MAX_EVIDENCE: usize = 40;
+
+/// A value that was read on the way to a finding.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Evidence {
+    /// The expression that read it.
+    pub expr: String,
+    /// The value.
+    pub value: serde_json::Value,
+    /// Where it was read, where that is known.
+    pub at: Option<At>,
+}
+
+/// One judgement: the facts, the rule's item and names, and what was seen on the way.
+pub(super) struct Judgement<'a> {
+    facts: &'a Facts,
+    lets: &'a [Program],
+    item: Option<(Value<'a>, Option<&'a At>)>,
+    memo: Vec<OnceCell<Evaluated<'a>>>,
+    steps: &'a Cell<u64>,
+    evidence: Option<RefCell<Vec<Evidence>>>,
+}
+
+/// Variables of macros, innermost first; the rule's item is slot 0 where there is one.
+struct Scope<'s, 'a> {
+    slot: usize,
+    value: Value<'a>,
+    up: Option<&'s Scope<'s, 'a>>,
+}
+
+impl<'a> Judgement<'a> {
+    /// A judgement of this item, if the rule has items; with evidence if `recording`.
+    pub(super) fn new(
+        facts: &'a Facts,
+        lets: &'a [Program],
+        item: Option<Value<'a>>,
+        steps: &'a Cell<u64>,
+        recording: bool,
+    ) -> Self {
+        let item = item.map(|value| {
+            let at = value.at();
+            (value, at)
+        });
+        let memo = lets.iter().map(|_| OnceCell::new()).collect();
+        Self { facts, lets, item, memo, steps, evidence: recording.then(RefCell::default) }
+    }
+
+    /// What was read so far, in order, each once.
+    pub(super) fn into_evidence(self) -> Vec<Evidence> {
+        self.evidence.map(RefCell::into_inner).unwrap_or_default()
+    }
+
+    /// The value of an expression.
+    pub(super) fn eval(&self, program: &'a Program) -> Evaluated<'a> {
+        Run { judgement: self, text: &program.text }.eval(&program.root, None)
+    }
+
+    /// The value of an expression that is a bool.
+    pub(super) fn truth(&self, program: &'a Program) -> Result<bool, Gap> {
+        self.eval(program).and_then(truth)
+    }
+
+    fn record(&self, expr: &str, value: &Value<'_>, at: Option<&At>) {
+        let Some(evidence) = &self.evidence else { return };
+        let mut evidence = evidence.borrow_mut();
+        if evidence.len() < MAX_EVIDENCE && !evidence.iter().any(|e| e.expr == expr && e.at.as_ref() == at) {
+            let expr = expr.split_whitespace().collect::<Vec<_>>().join(" ");
+            evidence.push(Evidence { expr, value: value.json(), at: at.cloned() });
+        }
+    }
+
+    fn mark(&self) -> usize {
+        self.evidence.as_ref().map_or(0, |e| e.borrow().len())
+    }
+
+    /// Forgets what was read since the mark: it did not decide anything.
+    fn forget(&self, mark: usize) {
+        if let Some(evidence) = &self.evidence {
+            evidence.borrow_mut().truncate(mark);
+        }
+    }
+}
+
+/// The evaluation of one expression's text.
+struct Run<'j, 'a> {
+    judgement: &'j Judgement<'a>,
+    text: &'a str,
+}
+
+impl<'a> Run<'_, 'a> {
+    fn eval(&self, node: &'a Node, scope: Option<&Scope<'_, 'a>>) -> Evaluated<'a> {
+        let steps = self.judgement.steps;
+        steps.set(steps.get() + 1);
+        if steps.get() > MAX_STEPS {
+            return Err(Gap::Failed(format!("gave up after {MAX_STEPS} steps")));
+        }
+        match &node.kind {
+            NodeKind::Bool(_) | NodeKind::Int(_) | NodeKind::Double(_) | NodeKind::Str(_) => {
+                Ok(constant(node))
+            }
+            NodeKind::List(items) => {
+                let items: Result<Vec<_>, _> = items.iter().map(|n| self.eval(n, scope)).collect();
+                Ok(Value::List(Items::made(items?)))
+            }
+            NodeKind::Fact(position) => match self.judgement.facts.get(*position) {
+                Ok(record) => Ok(Value::Record(record, record.at())),
+                Err(missing) => Err(Gap::of(missing, || self.source(node))),
+            },
+            NodeKind::Slot(slot) => Ok(self.slot(*slot, node, scope)),
+            NodeKind::Let(position) => self.judgement.memo[*position]
+                .get_or_init(|| self.judgement.eval(&self.judgement.lets[*position]))
+                .clone(),
+            NodeKind::Field { of, position } => self.field(node, of, *position, scope),
+            NodeKind::Index { of, key } => self.index(node, of, key, scope),
+            NodeKind::Has(of) => match self.eval(of, scope) {
+                Ok(_) => Ok(Value::Bool(true)),
+                Err(Gap::Absent(_)) => Ok(Value::Bool(false)),
+                Err(gap) => Err(gap),
+            },
+            NodeKind::OrValue(of, other) => match self.eval(of, scope) {
+                Err(Gap::Absent(_)) => self.eval(other, scope),
+                found => found,
+            },
+            NodeKind::Not(of) => Ok(Value::Bool(!truth(self.eval(of, scope)?)?)),
+            NodeKind::Neg(of) => match self.eval(of, scope)? {
+                Value::Int(i) => i.checked_neg().map(Value::Int).ok_or_else(too_large),
+                other => Ok(Value::Double(-number(&other)?)),
+            },
+            NodeKind::Number(of) => self.number(of, scope),
+            NodeKind::Arith(op, left, right) => {
+                let (left, right) = self.both(left, right, scope)?;
+                arith(*op, &left, &right, &node.ty)
+            }
+            NodeKind::Compare(op, left, right) => {
+                let (left, right) = self.both(left, right, scope)?;
+                compare(*op, &left, &right).map(Value::Bool)
+            }
+            NodeKind::In(left, right) => {
+                let (left, right) = self.both(left, right, scope)?;
+                contained(&left, &right).map(Value::Bool)
+            }
+            NodeKind::And(parts) => self.decide(parts.iter().map(|part| self.eval(part, scope)), false),
+            NodeKind::Or(parts) => self.decide(parts.iter().map(|part| self.eval(part, scope)), true),
+            NodeKind::Cond(condition, yes, no) => {
+                let branch = if truth(self.eval(condition, scope)?)? { yes } else { no };
+                self.eval(branch, scope)
+            }
+            NodeKind::Each { each, over, slot, test } => self.each(node, *each, over, *slot, test, scope),
+            NodeKind::Map { over, slot, test, make } => self.map(over, *slot, test.as_deref(), make, scope),
+            NodeKind::Matches(of, pattern) => {
+                let value = self.eval(of, scope)?;
+                let text = value.as_str().unwrap_or_default();
+                Ok(Value::Bool(match pattern {
+                    Pattern::Regex(regex) => regex.is_match(text),
+                    Pattern::Glob(glob) => glob.is_match(text),
+                }))
+            }
+            NodeKind::Top { list, field, n } => self.top(list, *field, n, scope),
+            NodeKind::Call(function, args) => {
+                let mut values = Vec::with_capacity(args.len());
+                for arg in args {
+                    values.push(self.eval(arg, scope)?);
+                }
+                function.call(&values)
+            }
+        }
+    }
+
+    /// The expression as it was written.
+    fn source(&self, node: &Node) -> String {
+        let text = self.text.get(node.span.clone()).unwrap_or(self.text);
+        text.split_whitespace().collect::<Vec<_>>().join(" ")
+    }
+
+    fn slot(&self, slot: usize, node: &Node, scope: Option<&Scope<'_, 'a>>) -> Value<'a> {
+        let mut here = scope;
+        while let Some(scope) = here {
+            if scope.slot == slot {
+                return scope.value.clone();
+            }
+            here = scope.up;
+        }
+        // The checker lets no other slot pass than the item's.
+        match &self.judgement.item {
+            Some((value, at)) => {
+                self.seen(node, value, *at);
+                value.clone()
+            }
+            None => Value::Bool(false),
+        }
+    }
+
+    /// Notes a value of the facts that can be shown.
+    fn seen(&self, node: &Node, value: &Value<'a>, at: Option<&'a At>) {
+        if self.judgement.evidence.is_some() && node.ty.is_scalar() {
+            self.judgement.record(&self.source(node), value, at);
+        }
+    }
+
+    fn field(
+        &self,
+        node: &Node,
+        of: &'a Node,
+        position: usize,
+        scope: Option<&Scope<'_, 'a>>,
+    ) -> Evaluated<'a> {
+        let Value::Record(record, at) = self.eval(of, scope)? else {
+            return Err(Gap::Failed("a field was asked of what is no record; please report this".into()));
+        };
+        let at = record.field_at(position).or(at);
+        let value = record.get(position).map(|view| Value::of(view, at));
+        let value = value.map_err(|missing| Gap::of(missing, || self.source(node)))?;
+        self.seen(node, &value, at);
+        Ok(value)
+    }
+
+    fn index(
+        &self,
+        node: &Node,
+        of: &'a Node,
+        key: &'a Node,
+        scope: Option<&Scope<'_, 'a>>,
+    ) -> Evaluated<'a> {
+        let (of, key) = self.both(of, key, scope)?;
+        let at = of.at();
+        let value = match (&of, &key) {
+            (Value::Map(map, at), key) => {
+                let found = map.get(key.as_str().unwrap_or_default());
+                found.map(|view| Value::of(view, *at))
+            }
+            (Value::List(items), Value::Int(i)) => {
+                match usize::try_from(*i).ok().filter(|i| *i < items.len()) {
+                    Some(i) => items.get(i),
+                    None => match items.unread().first() {
+                        Some(why) => return Err(Gap::Unreadable(why.clone())),
+                        None => return Err(Gap::Absent(self.source(node))),
+                    },
+                }
+            }
+            _ => return Err(Gap::Failed("an index was asked of what has none; please report this".into())),
+        };
+        let value = value.map_err(|missing| Gap::of(missing, || self.source(node)))?;
+        self.seen(node, &value, at);
+        Ok(value)
+    }
+
+    fn number(&self, of: &'a Node, scope: Option<&Scope<'_, 'a>>) -> Evaluated<'a> {
+        let value = self.eval(of, scope)?;
+        match value.as_str() {
+            None => Ok(value),
+            Some(text) => parse_number(text).ok_or_else(|| {
+                let what = format!("`{text}` is not a number");
+                Gap::Unreadable(Unreadable { path: self.source(of).into(), reason: Reason::Garbled(what) })
+            }),
+        }
+    }
+
+    /// Both sides. If both are missing, the gap that says less is known.
+    fn both(
+        &self,
+        left: &'a Node,
+        right: &'a Node,
+        scope: Option<&Scope<'_, 'a>>,
+    ) -> Result<(Value<'a>, Value<'a>), Gap> {
+        match self.eval(left, scope) {
+            Ok(left) => Ok((left, self.eval(right, scope)?)),
+            Err(gap @ Gap::Absent(_)) => Err(match self.eval(right, scope) {
+                Ok(_) => gap,
+                Err(other) => gap.worse(other),
+            }),
+            Err(gap) => Err(gap),
+        }
+    }
+
+    /// `&&` and `||`: the first part that decides alone, else a gap if there was one.
+    ///
+    /// What did not decide is no evidence: of `a || b` with `b` true, only what `b` read.
+    fn decide(&self, parts: impl Iterator<Item = Evaluated<'a>>, decisive: bool) -> Evaluated<'a> {
+        let mut gap: Option<Gap> = None;
+        let start = self.judgement.mark();
+        let mut parts = parts;
+        loop {
+            let mark = self.judgement.mark();
+            let Some(part) = parts.next() else { break };
+            match part.and_then(truth) {
+                Ok(value) if value == decisive => {
+                    self.keep_only(start, mark);
+                    return Ok(Value::Bool(decisive));
+                }
+                Ok(_) => {}
+                Err(found) => gap = Some(gap.map_or(found.clone(), |g| g.worse(found))),
+            }
+        }
+        gap.map_or(Ok(Value::Bool(!decisive)), Err)
+    }
+
+    /// Of what was read since `start`, keeps only what was read since `mark`.
+    fn keep_only(&self, start: usize, mark: usize) {
+        if let Some(evidence) = &self.judgement.evidence {
+            evidence.borrow_mut().drain(start..mark);
+        }
+    }
+
+    fn items(&self, over: &'a Node, scope: Option<&Scope<'_, 'a>>) -> Result<Items<'a>, Gap> {
+        Ok(match self.eval(over, scope)? {
+            Value::List(items) => items,
+            Value::Map(map, _) => {
+                let keys = map.keys().into_iter().map(|k| Value::Str(Cow::Owned(k.to_owned()))).collect();
+                Items::Made(Rc::new(Made { items: keys, unread: map.unread().to_vec() }))
+            }
+            _ => return Err(Gap::Failed("a macro was asked of what is no list; please report this".into())),
+        })
+    }
+
+    fn each(
+        &self,
+        node: &Node,
+        each: Each,
+        over: &'a Node,
+        slot: usize,
+        test: &'a Node,
+        scope: Option<&Scope<'_, 'a>>,
+    ) -> Evaluated<'a> {
+        let items = self.items(over, scope)?;
+        let start = self.judgement.mark();
+        let mut gap: Option<Gap> = None;
+        let mut note = |found: Gap| gap = Some(gap.take().map_or(found.clone(), |g| g.worse(found)));
+        let mut made = Made::default();
+        let mut count = 0;
+        for item in items.iter() {
+            let mark = self.judgement.mark();
+            let kept = item.map_err(|missing| Gap::of(missing, || self.source(over)));
+            let tested = kept.and_then(|value| {
+                let inner = Scope { slot, value, up: scope };
+                let holds = self.eval(test, Some(&inner)).and_then(truth)?;
+                Ok((holds, inner.value))
+            });
+            let holds = match tested {
+                Ok((holds, value)) => {
+                    if holds && each == Each::Filter {
+                        made.items.push(value);
+                    }
+                    Some(holds)
+                }
+                Err(Gap::Unreadable(why)) if each == Each::Filter => {
+                    made.unread.push(why);
+                    None
+                }
+                Err(Gap::Absent(_)) if each == Each::Filter => None,
+                Err(found) => {
+                    note(found);
+                    None
+                }
+            };
+            match (each, holds) {
+                (Each::All, Some(false)) => {
+                    self.keep_only(start, mark);
+                    return Ok(Value::Bool(false));
+                }
+                (Each::Exists, Some(true)) => {
+                    self.keep_only(start, mark);
+                    return Ok(Value::Bool(true));
+                }
+                (Each::ExistsOne | Each::Filter, Some(true)) => count += 1,
+                _ => self.judgement.forget(mark),
+            }
+        }
+        if each == Each::Filter {
+            if let Some(failed) = gap {
+                return Err(failed);
+            }
+            made.unread.extend_from_slice(items.unread());
+            return Ok(Value::List(Items::Made(Rc::new(made))));
+        }
+        // More than one is more than one, whatever else there may be.
+        if each != Each::ExistsOne || count < 2 {
+            if let Some(why) = items.unread().first() {
+                note(Gap::Unreadable(why.clone()));
+            }
+            if let Some(gap) = gap {
+                return Err(gap);
+            }
+        }
+        let value = Value::Bool(match each {
+            Each::All => true,
+            Each::ExistsOne => count == 1,
+            _ => false,
+        });
+        // Nothing decided alone: the list as a whole is the evidence.
+        if self.judgement.evidence.is_some() {
+            let at = match &items {
+                Items::Fact(_, at) => *at,
+                Items::Made(_) => None,
+            };
+            self.judgement.record(&self.source(node), &value, at);
+        }
+        Ok(value)
+    }
+
+    fn map(
+        &self,
+        over: &'a Node,
+        slot: usize,
+        test: Option<&'a Node>,
+        make: &'a Node,
+        scope: Option<&Scope<'_, 'a>>,
+    ) -> Evaluated<'a> {
+        let items = self.items(over, scope)?;
+        let mut made = Made { items: Vec::new(), unread: items.unread().to_vec() };
+        for item in items.iter() {
+            let mark = self.judgement.mark();
+            let value = item.map_err(|missing| Gap::of(missing, || self.source(over))).and_then(|value| {
+                let inner = Scope { slot, value, up: scope };
+                if let Some(test) = test
+                    && !truth(self.eval(test, Some(&inner))?)?
+                {
+                    return Ok(None);
+                }
+                self.eval(make, Some(&inner)).map(Some)
+            });
+            match value {
+                Ok(Some(value)) => made.items.push(value),
+                Ok(None) | Err(Gap::Absent(_)) => self.judgement.forget(mark),
+                Err(Gap::Unreadable(why)) => made.unread.push(why),
+                Err(failed) => return Err(failed),
+            }
+        }
+        Ok(Value::List(Items::Made(Rc::new(made))))
+    }
+
+    fn top(&self, list: &'a Node, field: usize, n: &'a Node, scope: Option<&Scope<'_, 'a>>) -> Evaluated<'a> {
+        let items = self.items(list, scope)?;
+        let Value::Int(n) = self.eval(n, scope)? else {
+            return Err(Gap::Failed("top wants a whole number".into()));
+        };
+        let mut made = Made { items: Vec::new(), unread: items.unread().to_vec() };
+        let mut ranked = Vec::new();
+        for item in items.iter() {
+            match item.map_err(|missing| Gap::of(missing, || self.source(list))) {
+                Ok(value @ Value::Record(record, _)) => match record.get(field) {
+                    Ok(view) => ranked.push((number(&Value::of(view, None))?, value)),
+                    Err(missing) => match Gap::of(missing, String::new) {
+                        Gap::Unreadable(why) => made.unread.push(why),
+                        _ => {}
+                    },
+                },
+                Err(Gap::Unreadable(why)) => made.unread.push(why),
+                _ => {}
+            }
+        }
+        // Stable: of equals the first stays first, so the report does not depend on chance.
+        ranked.sort_by(|a, b| b.0.total_cmp(&a.0));
+        let n = usize::try_from(n).unwrap_or(0);
+        made.items = ranked.into_iter().take(n).map(|(_, value)| value).collect();
+        Ok(Value::List(Items::Made(Rc::new(made))))
+    }
+}
+
+/// The value of a literal.
+pub(super) fn constant(node: &Node) -> Value<'_> {
+    match &node.kind {
+        NodeKind::Int(i) => Value::Int(*i),
+        NodeKind::Double(d) => Value::Double(*d),
+        NodeKind::Str(s) => Value::Str(Cow::Borrowed(s)),
+        NodeKind::Bool(b) => Value::Bool(*b),
+        _ => Value::Bool(false),
+    }
+}
+
+fn truth(value: Value<'_>) -> Result<bool, Gap> {
+    match value {
+        Value::Bool(b) => Ok(b),
+        other => Err(Gap::Failed(format!("`{other}` is no bool"))),
+    }
+}
+
+fn too_large() -> Gap {
+    Gap::Failed("a number became larger than 64 bits".into())
+}
+
+fn arith<'a>(op: BinaryOp, left: &Value<'a>, right: &Value<'a>, ty: &Ty) -> Evaluated<'a> {
+    match (left, right) {
+        (Value::Int(a), Value::Int(b)) if !matches!(ty, Ty::Double) || op != BinaryOp::Div => {
+            if *b == 0 && matches!(op, BinaryOp::Div | BinaryOp::Rem) {
+                return Err(Gap::Failed("division by zero".into()));
+            }
+            let result = match op {
+                BinaryOp::Add => a.checked_add(*b),
+                BinaryOp::Sub => a.checked_sub(*b),
+                BinaryOp::Mul => a.checked_mul(*b),
+                BinaryOp::Div => a.checked_div(*b),
+                _ => a.checked_rem(*b),
+            };
+            result.map(Value::Int).ok_or_else(too_large)
+        }
+        (Value::Str(_) | Value::Text(_), Value::Str(_) | Value::Text(_)) => {
+            Ok(Value::Str(Cow::Owned(format!("{left}{right}"))))
+        }
+        (Value::List(a), Value::List(b)) => {
+            let mut made = Made { items: Vec::new(), unread: [a.unread(), b.unread()].concat() };
+            for item in a.iter().chain(b.iter()) {
+                made.items.push(item.map_err(|missing| Gap::of(missing, || "an item".into()))?);
+            }
+            Ok(Value::List(Items::Made(Rc::new(made))))
+        }
+        _ => {
+            let (a, b) = (number(left)?, number(right)?);
+            if b == 0.0 && matches!(op, BinaryOp::Div | BinaryOp::Rem) {
+                return Err(Gap::Failed("division by zero".into()));
+            }
+            Ok(Value::Double(match op {
+                BinaryOp::Add => a + b,
+                BinaryOp::Sub => a - b,
+                BinaryOp::Mul => a * b,
+                BinaryOp::Div => a / b,
+                _ => a % b,
+            }))
+        }
+    }
+}
+
+fn compare(op: BinaryOp, left: &Value<'_>, right: &Value<'_>) -> Result<bool, Gap> {
+    if matches!(op, BinaryOp::Eq | BinaryOp::Ne) {
+        return Ok(equal(left, right)? == (op == BinaryOp::Eq));
+    }
+    let order = match (left, right) {
+        (Value::Bool(a), Value::Bool(b)) => Some(a.cmp(b)),
+        (a, b) => match (a.as_str(), b.as_str()) {
+            (Some(a), Some(b)) => Some(a.cmp(b)),
+            _ => numbers_in_order(a, b)?,
+        },
+    };
+    Ok(match op {
+        BinaryOp::Lt => order == Some(Ordering::Less),
+        BinaryOp::Le => matches!(order, Some(Ordering::Less | Ordering::Equal)),
+        BinaryOp::Gt => order == Some(Ordering::Greater),
+        _ => matches!(order, Some(Ordering::Greater | Ordering::Equal)),
+    })
+}
+
+fn equal(left: &Value<'_>, right: &Value<'_>) -> Result<bool, Gap> {
+    match (left, right) {
+        (Value::Bool(a), Value::Bool(b)) => Ok(a == b),
+        (Value::List(a), Value::List(b)) => {
+            if let Some(why) = a.unread().iter().chain(b.unread()).next() {
+                return Err(Gap::Unreadable(why.clone()));
+            }
+            if a.len() != b.len() {
+                return Ok(false);
+            }
+            for (a, b) in a.iter().zip(b.iter()) {
+                let item = |missing| Gap::of(missing, || "an item of a list".into());
+                if !equal(&a.map_err(item)?, &b.map_err(item)?)? {
+                    return Ok(false);
+                }
+            }
+            Ok(true)
+        }
+        (a, b) => match (a.as_str(), b.as_str()) {
+            (Some(a), Some(b)) => Ok(a == b),
+            (Some(text), None) | (None, Some(text)) => {
+                let other = if a.as_str().is_some() { b } else { a };
+                let Some(number) = parse_number(text) else { return Ok(false) };
+                Ok(numbers_in_order(&number, other)? == Some(Ordering::Equal))
+            }
+            _ => Ok(numbers_in_order(a, b)? == Some(Ordering::Equal)),
+        },
+    }
+}
+
+/// The order of two numbers, exactly even where an int and a double meet; `None` with a NaN.
+fn numbers_in_order(left: &Value<'_>, right: &Value<'_>) -> Result<Option<Ordering>, Gap> {
+    Ok(match (left, right) {
+        (Value::Int(a), Value::Int(b)) => Some(a.cmp(b)),
+        (Value::Int(a), Value::Double(b)) => int_with_double(*a, *b),
+        (Value::Double(a), Value::Int(b)) => int_with_double(*b, *a).map(Ordering::reverse),
+        (a, b) => number(a)?.partial_cmp(&number(b)?),
+    })
+}
+
+fn int_with_double(int: i64, double: f64) -> Option<Ordering> {
+    const TWO_63: f64 = 9_223_372_036_854_775_808.0;
+    if double.is_nan() {
+        return None;
+    }
+    if double >= TWO_63 {
+        return Some(Ordering::Less);
+    }
+    if double < -TWO_63 {
+        return Some(Ordering::Greater);
+    }
+    let whole = double.trunc();
+    let order = int.cmp(&(whole as i64));
+    Some(order.then_with(|| whole.partial_cmp(&double).unwrap_or(Ordering::Equal)))
+}
+
+fn contained(left: &Value<'_>, right: &Value<'_>) -> Result<bool, Gap> {
+    let unread = match right {
+        Value::Map(map, _) => {
+            if map.keys().iter().any(|key| Some(*key) == left.as_str()) {
+                return Ok(true);
+            }
+            map.unread()
+        }
+        Value::List(items) => {
+            let mut gap = None;
+            for item in items.iter() {
+                match item {
+                    Ok(item) if equal(left, &item)? => return Ok(true),
+                    Ok(_) => {}
+                    Err(missing) => gap = Some(Gap::of(missing, || "an item of the list".into())),
+                }
+            }
+            if let Some(gap) = gap {
+                return Err(gap);
+            }
+            items.unread()
+        }
+        _ => &[],
+    };
+    match unread.first() {
+        Some(why) => Err(Gap::Unreadable(why.clone())),
+        None => Ok(false),
+    }
+}

@@ -1,0 +1,156 @@
+//! Where rules come from: those embedded in the program, and directories of the user's.
+
+use super::case;
+use super::diagnostic::Diagnostic;
+use super::file::{MAX_FILE, RuleFile};
+use super::rule::{Draft, Overrides, Rule};
+use std::collections::BTreeMap;
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+/// The embedded rules: id and text, sorted by id.
+const EMBEDDED: &[(&str, &str)] = include!(concat!(env!("OUT_DIR"), "/rules.rs"));
+
+/// Rule files by id. A file added later replaces one of the same id.
+#[derive(Clone, Debug, Default)]
+pub struct Library {
+    files: BTreeMap<String, RuleFile>,
+}
+
+/// A rules directory that cannot be used.
+#[derive(Debug, thiserror::Error)]
+#[allow(missing_docs)]
+pub enum LibraryError {
+    #[error("{}: {error}", path.display())]
+    Io { path: PathBuf, error: io::Error },
+    #[error(
+        "{}: rules lie in <area>/<name>.toml below the rules directory, both in lower case with dashes",
+        .0.display()
+    )]
+    BadName(PathBuf),
+    #[error("{}: is larger than {} KiB, which no rule is", .0.display(), MAX_FILE >> 10)]
+    TooLarge(PathBuf),
+    #[error("{}: is not UTF-8 text", .0.display())]
+    NotText(PathBuf),
+}
+
+impl Library {
+    /// The rules that come with hostvet.
+    pub fn embedded() -> Self {
+        let mut library = Self::default();
+        for (id, text) in EMBEDDED {
+            library.add(RuleFile {
+                id: (*id).into(),
+                path: format!("rules/{id}.toml"),
+                text: (*text).into(),
+            });
+        }
+        library
+    }
+
+    /// Adds a rule, or replaces the one of its id.
+    pub fn add(&mut self, file: RuleFile) {
+        self.files.insert(file.id.clone(), file);
+    }
+
+    /// Adds the rules of a directory: `<area>/<name>.toml`. Other files are left alone.
+    pub fn add_directory(&mut self, directory: &Path) -> Result<(), LibraryError> {
+        for area in sorted(directory)? {
+            if !area.is_dir() {
+                continue;
+            }
+            for path in sorted(&area)? {
+                if path.extension().is_some_and(|e| e == "toml") {
+                    self.add(read(directory, &path)?);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// The files, by id.
+    pub fn files(&self) -> impl Iterator<Item = &RuleFile> {
+        self.files.values()
+    }
+
+    /// The file of this id.
+    pub fn file(&self, id: &str) -> Option<&RuleFile> {
+        self.files.get(id)
+    }
+
+    /// Reads and checks every rule. `overrides` are the user's parameters, by rule id.
+    pub fn compile(&self, overrides: &BTreeMap<String, Overrides>) -> (Vec<Rule>, Vec<Diagnostic>) {
+        let none = Overrides::new();
+        let mut rules = Vec::with_capacity(self.files.len());
+        let mut mistakes = Vec::new();
+        for file in self.files.values() {
+            let overrides = overrides.get(&file.id).unwrap_or(&none);
+            match Draft::read(file.clone(), false).and_then(|draft| draft.compile(overrides)) {
+                Ok(rule) => rules.push(rule),
+                Err(mistake) => mistakes.push(*mistake),
+            }
+        }
+        (rules, mistakes)
+    }
+}
+
+impl RuleFile {
+    /// Runs the rule's own cases.
+    pub fn test(&self) -> Result<Vec<case::CaseResult>, Box<Diagnostic>> {
+        let draft = Draft::read(self.clone(), true)?;
+        case::run(&draft)
+    }
+
+    /// What is wrong with the rule, beyond what keeps it from loading.
+    pub fn lint(&self) -> Vec<Diagnostic> {
+        match Draft::read(self.clone(), true) {
+            Ok(draft) => super::lint::lint(&draft),
+            Err(mistake) => vec![*mistake],
+        }
+    }
+
+    /// The changes of the rule that its own cases do not notice.
+    pub fn survivors(&self) -> Result<super::mutate::Survivors, Box<Diagnostic>> {
+        super::mutate::survivors(&Draft::read(self.clone(), true)?)
+    }
+}
+
+fn sorted(directory: &Path) -> Result<Vec<PathBuf>, LibraryError> {
+    let io = |error| LibraryError::Io { path: directory.into(), error };
+    let mut paths = Vec::new();
+    for entry in fs::read_dir(directory).map_err(io)? {
+        paths.push(entry.map_err(io)?.path());
+    }
+    paths.sort();
+    Ok(paths)
+}
+
+fn read(directory: &Path, path: &Path) -> Result<RuleFile, LibraryError> {
+    let below = path.strip_prefix(directory).unwrap_or(path).with_extension("");
+    let id = below.to_string_lossy().into_owned();
+    if !is_id(&id) {
+        return Err(LibraryError::BadName(path.into()));
+    }
+    let io = |error| LibraryError::Io { path: path.into(), error };
+    let found = fs::metadata(path).map_err(io)?;
+    if !found.is_file() {
+        return Err(io(io::Error::other("is not a regular file")));
+    }
+    if found.len() > MAX_FILE {
+        return Err(LibraryError::TooLarge(path.into()));
+    }
+    let text =
+        String::from_utf8(fs::read(path).map_err(io)?).map_err(|_| LibraryError::NotText(path.into()))?;
+    Ok(RuleFile { id, path: path.display().to_string(), text: text.into() })
+}
+
+/// Whether this is `area/name`, both in kebab case.
+pub fn is_id(id: &str) -> bool {
+    let kebab = |part: &str| {
+        !part.is_empty()
+            && !part.starts_with('-')
+            && part.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
+    };
+    id.split_once('/').is_some_and(|(area, name)| kebab(area) && kebab(name))
+}

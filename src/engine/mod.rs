@@ -1,0 +1,34 @@
+//! engine
+mod case;
+mod check;
+mod diagnostic;
+mod eval;
+mod file;
+mod functions;
+mod library;
+mod lint;
+mod mutate;
+mod node;
+mod rule;
+mod select;
+mod severity;
+mod spans;
+pub mod syntax;
+mod template;
+mod ty;
+mod value;
+mod vet;
+mod waiver;
+
+pub use case::CaseResult;
+pub use check::nearest;
+pub use diagnostic::Diagnostic;
+pub use eval::Evidence;
+pub use file::{MAX_FILE, RuleFile, unknown_key};
+pub use library::{Library, LibraryError, is_id};
+pub use mutate::Survivors;
+pub use rule::{About, Overrides, Rule};
+pub use select::{BadPattern, Selection};
+pub use severity::Severity;
+pub use vet::{Finding, Open, Outcome, Rest, judge};
+pub use waiver::{BadWaiver, Waived, Waiver, waive};

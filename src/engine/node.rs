@@ -1,0 +1,146 @@
+//! The tree of an expression once every name and type in it is known: what is evaluated.
+
+use super::functions::Function;
+use super::syntax::BinaryOp;
+use super::ty::Ty;
+use globset::GlobMatcher;
+use regex::Regex;
+use std::ops::Range;
+use std::sync::Arc;
+
+/// A checked expression with its text.
+#[derive(Clone, Debug)]
+pub(super) struct Program {
+    /// As it was written.
+    pub(super) text: Arc<str>,
+    pub(super) root: Node,
+}
+
+#[derive(Clone, Debug)]
+pub(super) struct Node {
+    pub(super) kind: NodeKind,
+    pub(super) ty: Ty,
+    pub(super) span: Range<usize>,
+}
+
+#[derive(Clone, Debug)]
+pub(super) enum NodeKind {
+    Bool(bool),
+    Int(i64),
+    Double(f64),
+    Str(String),
+    List(Vec<Node>),
+    /// A fact, by its position in `fact::kinds()`.
+    Fact(usize),
+    /// A variable: the rule's item, or that of a macro.
+    Slot(usize),
+    /// A name of `[let]`, by its position.
+    Let(usize),
+    Field {
+        of: Box<Node>,
+        position: usize,
+    },
+    Index {
+        of: Box<Node>,
+        key: Box<Node>,
+    },
+    /// Whether there is such a value.
+    Has(Box<Node>),
+    OrValue(Box<Node>, Box<Node>),
+    Not(Box<Node>),
+    Neg(Box<Node>),
+    /// A text where a number is wanted.
+    Number(Box<Node>),
+    Arith(BinaryOp, Box<Node>, Box<Node>),
+    Compare(BinaryOp, Box<Node>, Box<Node>),
+    In(Box<Node>, Box<Node>),
+    And(Vec<Node>),
+    Or(Vec<Node>),
+    Cond(Box<Node>, Box<Node>, Box<Node>),
+    Each {
+        each: Each,
+        over: Box<Node>,
+        slot: usize,
+        test: Box<Node>,
+    },
+    /// `map`, with or without a filter.
+    Map {
+        over: Box<Node>,
+        slot: usize,
+        test: Option<Box<Node>>,
+        make: Box<Node>,
+    },
+    /// A pattern known at load, compiled once.
+    Matches(Box<Node>, Pattern),
+    /// `top(list, 'field', n)`, the field by its position.
+    Top {
+        list: Box<Node>,
+        field: usize,
+        n: Box<Node>,
+    },
+    Call(Function, Vec<Node>),
+}
+
+/// A compiled pattern.
+#[derive(Clone, Debug)]
+pub(super) enum Pattern {
+    Regex(Regex),
+    Glob(GlobMatcher),
+}
+
+/// Macros that ask something of every item.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Each {
+    All,
+    Exists,
+    ExistsOne,
+    Filter,
+}
+
+impl Program {
+    /// The part of the text that this program was made of, on one line.
+    pub(super) fn source(&self) -> String {
+        let text = self.text.get(self.root.span.clone()).unwrap_or(&self.text);
+        text.split_whitespace().collect::<Vec<_>>().join(" ")
+    }
+}
+
+impl Node {
+    /// The nodes directly below.
+    pub(super) fn children(&self) -> Vec<&Node> {
+        match &self.kind {
+            NodeKind::Bool(_)
+            | NodeKind::Int(_)
+            | NodeKind::Double(_)
+            | NodeKind::Str(_)
+            | NodeKind::Fact(_)
+            | NodeKind::Slot(_)
+            | NodeKind::Let(_) => Vec::new(),
+            NodeKind::List(items) | NodeKind::And(items) | NodeKind::Or(items) | NodeKind::Call(_, items) => {
+                items.iter().collect()
+            }
+            NodeKind::Field { of, .. }
+            | NodeKind::Has(of)
+            | NodeKind::Not(of)
+            | NodeKind::Neg(of)
+            | NodeKind::Number(of)
+            | NodeKind::Matches(of, _) => vec![of],
+            NodeKind::Index { of, key } => vec![of, key],
+            NodeKind::OrValue(a, b)
+            | NodeKind::Arith(_, a, b)
+            | NodeKind::Compare(_, a, b)
+            | NodeKind::In(a, b) => vec![a, b],
+            NodeKind::Cond(a, b, c) => vec![a, b, c],
+            NodeKind::Each { over, test, .. } => vec![over, test],
+            NodeKind::Map { over, test, make, .. } => {
+                [Some(over), test.as_ref(), Some(make)].into_iter().flatten().map(|n| &**n).collect()
+            }
+            NodeKind::Top { list, n, .. } => vec![list, n],
+        }
+    }
+
+    /// Whether any node of the tree is such a one.
+    pub(super) fn any(&self, is: &mut dyn FnMut(&Node) -> bool) -> bool {
+        is(self) || self.children().into_iter().any(|child| child.any(is))
+    }
+}

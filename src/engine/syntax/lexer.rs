@@ -1,0 +1,188 @@
+//! Characters to tokens.
+
+use super::ExprError;
+use std::ops::Range;
+
+#[derive(Clone, Debug, PartialEq)]
+pub(super) enum Token {
+    Int(i64),
+    Double(f64),
+    Str(String),
+    Ident(String),
+    /// An operator or bracket, as it is written.
+    Sign(&'static str),
+    End,
+}
+
+#[derive(Clone, Debug)]
+pub(super) struct Lexed {
+    pub(super) token: Token,
+    pub(super) span: Range<usize>,
+}
+
+/// Longest first, so that `<=` is not read as `<`.
+const SIGNS: [&str; 26] = [
+    "&&", "||", "==", "!=", "<=", ">=", ".?", "[?", "<", ">", "+", "-", "*", "/", "%", "!", "?", ":", ".",
+    ",", "(", ")", "[", "]", "{", "}",
+];
+
+pub(super) fn lex(text: &str) -> Result<Vec<Lexed>, ExprError> {
+    let mut tokens = Vec::new();
+    let mut at = 0;
+    while let Some(c) = text[at..].chars().next() {
+        let rest = &text[at..];
+        let next = rest.chars().nth(1);
+        if c.is_ascii_whitespace() {
+            at += 1;
+            continue;
+        }
+        if rest.starts_with("//") {
+            at += rest.find('\n').unwrap_or(rest.len());
+            continue;
+        }
+        let start = at;
+        let token = if c.is_ascii_digit() || (c == '.' && next.is_some_and(|d| d.is_ascii_digit())) {
+            number(text, &mut at)?
+        } else if let Some(raw) = quote(rest) {
+            string(text, &mut at, raw)?
+        } else if c.is_ascii_alphabetic() || c == '_' {
+            at += rest.find(|c: char| !(c.is_ascii_alphanumeric() || c == '_')).unwrap_or(rest.len());
+            Token::Ident(text[start..at].to_owned())
+        } else if let Some(sign) = SIGNS.iter().find(|sign| rest.starts_with(**sign)) {
+            at += sign.len();
+            Token::Sign(sign)
+        } else {
+            let span = at..at + c.len_utf8();
+            let error = ExprError::new(span, format!("`{c}` means nothing here"));
+            return Err(match c {
+                '=' => error.help("compare with `==`"),
+                '&' => error.help("write `&&`"),
+                '|' => error.help("write `||`"),
+                _ => error,
+            });
+        };
+        tokens.push(Lexed { token, span: start..at });
+    }
+    tokens.push(Lexed { token: Token::End, span: text.len()..text.len() });
+    Ok(tokens)
+}
+
+/// Whether a string starts here; `Some(true)` if it is raw.
+fn quote(rest: &str) -> Option<bool> {
+    let raw = rest.starts_with(['r', 'R']);
+    let rest = if raw { &rest[1..] } else { rest };
+    rest.starts_with(['"', '\'']).then_some(raw)
+}
+
+fn number(text: &str, at: &mut usize) -> Result<Token, ExprError> {
+    let rest = &text[*at..];
+    let start = *at;
+    if rest.starts_with("0x") || rest.starts_with("0X") {
+        let digits = rest[2..].bytes().take_while(u8::is_ascii_hexdigit).count();
+        *at += 2 + digits;
+        let value = i64::from_str_radix(&rest[2..2 + digits], 16);
+        return value
+            .map(Token::Int)
+            .map_err(|_| ExprError::new(start..*at, "this is no whole number of 64 bits"));
+    }
+    let digits = |from: usize| rest[from..].bytes().take_while(u8::is_ascii_digit).count();
+    let mut len = digits(0);
+    let mut double = false;
+    if rest[len..].starts_with('.') && digits(len + 1) > 0 {
+        len += 1 + digits(len + 1);
+        double = true;
+    }
+    if rest[len..].starts_with(['e', 'E']) {
+        let sign = usize::from(rest[len + 1..].starts_with(['+', '-']));
+        let exponent = digits(len + 1 + sign);
+        if exponent > 0 {
+            len += 1 + sign + exponent;
+            double = true;
+        }
+    }
+    *at += len;
+    let word = rest[len..].bytes().take_while(|b| b.is_ascii_alphanumeric() || *b == b'_').count();
+    if word > 0 {
+        let end = *at + word;
+        let error = ExprError::new(start..end, format!("`{}` is no number", &text[start..end]));
+        return Err(error.help("sizes and times are written bytes('8GiB') and duration('10m')"));
+    }
+    let literal = &text[start..*at];
+    let bad = |_| ExprError::new(start..*at, "this number does not fit into 64 bits");
+    if double {
+        let value: f64 = literal.parse().map_err(|_| ExprError::new(start..*at, "this is no number"))?;
+        return Ok(Token::Double(value));
+    }
+    match literal.parse::<u64>() {
+        // The smallest number: the parser accepts it behind a minus only.
+        Ok(value) if value == 1 << 63 => Ok(Token::Int(i64::MIN)),
+        Ok(value) => i64::try_from(value).map(Token::Int).map_err(|_| bad(())),
+        Err(_) => Err(bad(())),
+    }
+}
+
+fn string(text: &str, at: &mut usize, raw: bool) -> Result<Token, ExprError> {
+    let start = *at;
+    if raw {
+        *at += 1;
+    }
+    let rest = &text[*at..];
+    let quote = &rest[..1];
+    let triple = quote.repeat(3);
+    let close = if rest.starts_with(&triple) { triple.as_str() } else { quote };
+    *at += close.len();
+    let mut value = String::new();
+    loop {
+        let rest = &text[*at..];
+        let Some(c) = rest.chars().next() else {
+            return Err(ExprError::new(start..text.len(), "this string has no end"));
+        };
+        if rest.starts_with(close) {
+            *at += close.len();
+            return Ok(Token::Str(value));
+        }
+        if c == '\n' && close.len() == 1 {
+            return Err(ExprError::new(start..*at, "this string has no end on its line"));
+        }
+        if c == '\\' && !raw {
+            value.push(escape(text, at)?);
+        } else {
+            value.push(c);
+            *at += c.len_utf8();
+        }
+    }
+}
+
+fn escape(text: &str, at: &mut usize) -> Result<char, ExprError> {
+    let start = *at;
+    let mut chars = text[start + 1..].chars();
+    let letter = chars.next().unwrap_or(' ');
+    *at += 1 + letter.len_utf8();
+    let mut code = |digits: usize, radix: u32, from: usize| {
+        let hex = text.get(from..from + digits)?;
+        let value =
+            u32::from_str_radix(hex, radix).ok().filter(|_| hex.chars().all(|c| c.is_digit(radix)))?;
+        *at = from + digits;
+        char::from_u32(value)
+    };
+    let found = match letter {
+        'n' => Some('\n'),
+        't' => Some('\t'),
+        'r' => Some('\r'),
+        'a' => Some('\x07'),
+        'b' => Some('\x08'),
+        'f' => Some('\x0c'),
+        'v' => Some('\x0b'),
+        '\\' | '\'' | '"' | '`' | '?' => Some(letter),
+        'x' | 'X' => code(2, 16, start + 2),
+        'u' => code(4, 16, start + 2),
+        'U' => code(8, 16, start + 2),
+        '0'..='3' => code(3, 8, start + 1),
+        _ => None,
+    };
+    found.ok_or_else(|| {
+        let end = (start + 1 + letter.len_utf8()).min(text.len());
+        ExprError::new(start..end, "this escape is not known")
+            .help(r"a backslash itself is written \\; or use a raw string, r'…'")
+    })
+}

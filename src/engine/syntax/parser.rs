@@ -1,0 +1,342 @@
+//! Tokens to a tree, by CEL's precedence.
+
+use super::lexer::{Lexed, Token, lex};
+use super::{BinaryOp, Expr, ExprError, ExprKind, MAX_DEPTH, MAX_LENGTH};
+use std::ops::Range;
+
+/// Parses a whole expression.
+pub fn parse(text: &str) -> Result<Expr, ExprError> {
+    if text.len() > MAX_LENGTH {
+        return Err(ExprError::new(0..0, format!("this expression is longer than {MAX_LENGTH} bytes"))
+            .help("break it up with names in [let]"));
+    }
+    let tokens = lex(text)?;
+    let mut parser = Parser { tokens, next: 0, depth: 0 };
+    let (expr, _) = parser.ternary()?;
+    let after = parser.peek();
+    match &after.token {
+        Token::End => Ok(expr),
+        token => Err(unexpected(token, &after.span, "an operator or the end")),
+    }
+}
+
+struct Parser {
+    tokens: Vec<Lexed>,
+    next: usize,
+    /// How deep the parser itself has recursed.
+    depth: usize,
+}
+
+/// A tree and its depth.
+type Tree = (Expr, usize);
+
+impl Parser {
+    fn peek(&self) -> &Lexed {
+        // The last token is `End`, and nothing steps over it.
+        &self.tokens[self.next.min(self.tokens.len() - 1)]
+    }
+
+    fn is(&self, sign: &str) -> bool {
+        matches!(&self.peek().token, Token::Sign(found) if *found == sign)
+    }
+
+    fn take(&mut self, sign: &str) -> bool {
+        let found = self.is(sign);
+        self.next += usize::from(found);
+        found
+    }
+
+    fn expect(&mut self, sign: &'static str) -> Result<Range<usize>, ExprError> {
+        let found = self.peek();
+        let span = found.span.clone();
+        if found.token == Token::Sign(sign) {
+            self.next += 1;
+            return Ok(span);
+        }
+        Err(unexpected(&found.token, &span, &format!("`{sign}`")))
+    }
+
+    fn deeper<T>(&mut self, parse: impl FnOnce(&mut Self) -> Result<T, ExprError>) -> Result<T, ExprError> {
+        self.depth += 1;
+        if self.depth > MAX_DEPTH {
+            return Err(too_deep(self.peek().span.clone()));
+        }
+        let parsed = parse(self);
+        self.depth -= 1;
+        parsed
+    }
+
+    fn ternary(&mut self) -> Result<Tree, ExprError> {
+        let (condition, depth) = self.or()?;
+        if !self.take("?") {
+            return Ok((condition, depth));
+        }
+        self.deeper(|p| {
+            let (yes, yes_depth) = p.or()?;
+            p.expect(":")?;
+            let (no, no_depth) = p.ternary()?;
+            let span = condition.span.start..no.span.end;
+            let depth = depth.max(yes_depth).max(no_depth);
+            grown(ExprKind::Cond(Box::new(condition), Box::new(yes), Box::new(no)), span, depth)
+        })
+    }
+
+    fn or(&mut self) -> Result<Tree, ExprError> {
+        self.chain("||", Self::and, ExprKind::Or)
+    }
+
+    fn and(&mut self) -> Result<Tree, ExprError> {
+        self.chain("&&", Self::comparison, ExprKind::And)
+    }
+
+    /// `a && b && c` as one node, so that a long chain is not a deep tree.
+    fn chain(
+        &mut self,
+        sign: &'static str,
+        part: fn(&mut Self) -> Result<Tree, ExprError>,
+        node: fn(Vec<Expr>) -> ExprKind,
+    ) -> Result<Tree, ExprError> {
+        let (first, mut depth) = part(self)?;
+        if !self.is(sign) {
+            self.refuse_words()?;
+            return Ok((first, depth));
+        }
+        let mut parts = vec![first];
+        while self.take(sign) {
+            let (next, next_depth) = part(self)?;
+            depth = depth.max(next_depth);
+            parts.push(next);
+        }
+        self.refuse_words()?;
+        let span = parts[0].span.start..parts[parts.len() - 1].span.end;
+        grown(node(parts), span, depth)
+    }
+
+    /// `and`, `or` and `is` are what people write who think of another language.
+    fn refuse_words(&self) -> Result<(), ExprError> {
+        let found = self.peek();
+        let Token::Ident(word) = &found.token else { return Ok(()) };
+        let instead = match word.to_ascii_lowercase().as_str() {
+            "and" => "&&",
+            "or" => "||",
+            "is" | "eq" => "==",
+            "not" => "!",
+            _ => return Ok(()),
+        };
+        Err(ExprError::new(found.span.clone(), format!("`{word}` is no operator"))
+            .help(format!("write `{instead}`")))
+    }
+
+    fn comparison(&mut self) -> Result<Tree, ExprError> {
+        let (left, depth) = self.sum()?;
+        let Some(op) = self.compare_op() else { return Ok((left, depth)) };
+        self.next += 1;
+        let (right, right_depth) = self.sum()?;
+        if let Some(second) = self.compare_op() {
+            let span = self.peek().span.clone();
+            return Err(ExprError::new(
+                span,
+                format!("`{}` cannot follow another comparison", second.symbol()),
+            )
+            .help("write both comparisons and join them with `&&`, or use parentheses"));
+        }
+        binary(op, left, right, depth.max(right_depth))
+    }
+
+    fn compare_op(&self) -> Option<BinaryOp> {
+        match &self.peek().token {
+            Token::Sign("==") => Some(BinaryOp::Eq),
+            Token::Sign("!=") => Some(BinaryOp::Ne),
+            Token::Sign("<") => Some(BinaryOp::Lt),
+            Token::Sign("<=") => Some(BinaryOp::Le),
+            Token::Sign(">") => Some(BinaryOp::Gt),
+            Token::Sign(">=") => Some(BinaryOp::Ge),
+            Token::Ident(word) if word == "in" => Some(BinaryOp::In),
+            _ => None,
+        }
+    }
+
+    fn sum(&mut self) -> Result<Tree, ExprError> {
+        let ops = [("+", BinaryOp::Add), ("-", BinaryOp::Sub)];
+        self.left_to_right(&ops, Self::product)
+    }
+
+    fn product(&mut self) -> Result<Tree, ExprError> {
+        let ops = [("*", BinaryOp::Mul), ("/", BinaryOp::Div), ("%", BinaryOp::Rem)];
+        self.left_to_right(&ops, Self::unary)
+    }
+
+    fn left_to_right(
+        &mut self,
+        ops: &[(&'static str, BinaryOp)],
+        part: fn(&mut Self) -> Result<Tree, ExprError>,
+    ) -> Result<Tree, ExprError> {
+        let (mut left, mut depth) = part(self)?;
+        while let Some((_, op)) = ops.iter().find(|(sign, _)| self.is(sign)) {
+            self.next += 1;
+            let (right, right_depth) = part(self)?;
+            (left, depth) = binary(*op, left, right, depth.max(right_depth))?;
+        }
+        Ok((left, depth))
+    }
+
+    fn unary(&mut self) -> Result<Tree, ExprError> {
+        let start = self.peek().span.start;
+        let negate = self.is("-");
+        if !negate && !self.is("!") {
+            return self.member();
+        }
+        self.next += 1;
+        if negate && self.peek().token == Token::Int(i64::MIN) {
+            let span = start..self.peek().span.end;
+            self.next += 1;
+            return Ok((Expr { kind: ExprKind::Int(i64::MIN), span }, 1));
+        }
+        self.deeper(|p| {
+            let (of, depth) = p.unary()?;
+            let span = start..of.span.end;
+            let node = if negate { ExprKind::Neg } else { ExprKind::Not };
+            grown(node(Box::new(of)), span, depth)
+        })
+    }
+
+    fn member(&mut self) -> Result<Tree, ExprError> {
+        let (mut of, mut depth) = self.primary()?;
+        loop {
+            let start = of.span.start;
+            let optional = self.is(".?") || self.is("[?");
+            if self.take(".") || self.take(".?") {
+                let (name, name_span) = self.name()?;
+                if !optional && self.is("(") {
+                    let (args, end, args_depth) = self.arguments()?;
+                    let kind = ExprKind::Call { of: Some(Box::new(of)), name, name_span, args };
+                    (of, depth) = grown(kind, start..end, depth.max(args_depth))?;
+                } else {
+                    let end = name_span.end;
+                    let kind = ExprKind::Member { of: Box::new(of), name, name_span, optional };
+                    (of, depth) = grown(kind, start..end, depth)?;
+                }
+            } else if self.take("[") || self.take("[?") {
+                let (key, key_depth) = self.deeper(Self::ternary)?;
+                let end = self.expect("]")?.end;
+                let kind = ExprKind::Index { of: Box::new(of), key: Box::new(key), optional };
+                (of, depth) = grown(kind, start..end, depth.max(key_depth))?;
+            } else {
+                return Ok((of, depth));
+            }
+        }
+    }
+
+    fn name(&mut self) -> Result<(String, Range<usize>), ExprError> {
+        let found = self.peek().clone();
+        match found.token {
+            Token::Ident(name) => {
+                self.next += 1;
+                Ok((name, found.span))
+            }
+            token => Err(unexpected(&token, &found.span, "a name")),
+        }
+    }
+
+    /// `(a, b)`: the arguments, where they end, and their depth.
+    fn arguments(&mut self) -> Result<(Vec<Expr>, usize, usize), ExprError> {
+        self.expect("(")?;
+        let (items, depth) = self.items(")")?;
+        let end = self.expect(")")?.end;
+        Ok((items, end, depth))
+    }
+
+    fn items(&mut self, close: &'static str) -> Result<(Vec<Expr>, usize), ExprError> {
+        let mut items = Vec::new();
+        let mut depth = 0;
+        while !self.is(close) {
+            let (item, item_depth) = self.deeper(Self::ternary)?;
+            depth = depth.max(item_depth);
+            items.push(item);
+            if !self.take(",") {
+                break;
+            }
+        }
+        Ok((items, depth))
+    }
+
+    fn primary(&mut self) -> Result<Tree, ExprError> {
+        let Lexed { token, span } = self.peek().clone();
+        let simple = |kind| Ok((Expr { kind, span: span.clone() }, 1));
+        match token {
+            Token::Int(i64::MIN) => Err(ExprError::new(span, "this number does not fit into 64 bits")),
+            Token::Int(value) => {
+                self.next += 1;
+                simple(ExprKind::Int(value))
+            }
+            Token::Double(value) => {
+                self.next += 1;
+                simple(ExprKind::Double(value))
+            }
+            Token::Str(value) => {
+                self.next += 1;
+                simple(ExprKind::Str(value))
+            }
+            Token::Ident(name) => {
+                self.next += 1;
+                match name.as_str() {
+                    "true" | "false" => simple(ExprKind::Bool(name == "true")),
+                    "null" => Err(ExprError::new(span, "there is no null")
+                        .help("a value that may be absent is asked with has(a.b) or a.?b.orValue(x)")),
+                    "not" | "NOT" => Err(ExprError::new(span, "`not` is no operator").help("write `!`")),
+                    _ if self.is("(") => {
+                        let (args, end, depth) = self.arguments()?;
+                        let kind = ExprKind::Call { of: None, name, name_span: span.clone(), args };
+                        grown(kind, span.start..end, depth)
+                    }
+                    _ => simple(ExprKind::Ident(name)),
+                }
+            }
+            Token::Sign("(") => {
+                self.next += 1;
+                let (mut inner, depth) = self.deeper(Self::ternary)?;
+                let end = self.expect(")")?.end;
+                inner.span = span.start..end;
+                Ok((inner, depth))
+            }
+            Token::Sign("[") => {
+                self.next += 1;
+                let (items, depth) = self.items("]")?;
+                let end = self.expect("]")?.end;
+                grown(ExprKind::List(items), span.start..end, depth)
+            }
+            Token::Sign("{") => Err(ExprError::new(span, "maps cannot be written here")),
+            token => Err(unexpected(&token, &span, "a value")),
+        }
+    }
+}
+
+fn binary(op: BinaryOp, left: Expr, right: Expr, depth: usize) -> Result<Tree, ExprError> {
+    let span = left.span.start..right.span.end;
+    grown(ExprKind::Binary { op, left: Box::new(left), right: Box::new(right) }, span, depth)
+}
+
+/// A node over others of this depth; refused if that makes the tree too deep.
+fn grown(kind: ExprKind, span: Range<usize>, depth: usize) -> Result<Tree, ExprError> {
+    if depth + 1 > MAX_DEPTH {
+        return Err(too_deep(span));
+    }
+    Ok((Expr { kind, span }, depth + 1))
+}
+
+fn too_deep(span: Range<usize>) -> ExprError {
+    ExprError::new(span, format!("this expression nests more than {MAX_DEPTH} deep"))
+        .help("break it up with names in [let]")
+}
+
+fn unexpected(token: &Token, span: &Range<usize>, wanted: &str) -> ExprError {
+    let found = match token {
+        Token::Int(n) => format!("`{n}`"),
+        Token::Double(n) => format!("`{n}`"),
+        Token::Str(_) => "a string".into(),
+        Token::Ident(name) => format!("`{name}`"),
+        Token::Sign(sign) => format!("`{sign}`"),
+        Token::End => "the end".into(),
+    };
+    ExprError::new(span.clone(), format!("expected {wanted}, found {found}"))
+}

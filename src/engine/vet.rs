@@ -1,0 +1,247 @@
+//! Rules × facts → outcomes.
+
+use super::eval::{Evidence, Judgement};
+use super::rule::{About, Rule, SeverityOf};
+use super::severity::Severity;
+use super::value::{Gap, Items, Value};
+use crate::fact::Facts;
+use crate::source::Missing;
+use std::borrow::Cow;
+use std::cell::Cell;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+
+/// What one rule said of one host.
+#[derive(Clone, Debug)]
+pub struct Outcome {
+    /// The rule.
+    pub rule: Arc<About>,
+    /// The problems it found.
+    pub findings: Vec<Finding>,
+    /// What it could not judge.
+    pub unknown: Vec<Open>,
+    /// Why it passed, or did not apply: set only where it neither found nor left anything open.
+    pub rest: Option<Rest>,
+}
+
+/// A problem.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Finding {
+    /// How bad it is.
+    pub severity: Severity,
+    /// Which of the rule's items has it, for rules that judge several.
+    pub item: Option<String>,
+    /// The problem, with this host's values.
+    pub message: String,
+    /// What to do, with this host's values.
+    pub remedy: String,
+    /// What was read on the way.
+    pub evidence: Vec<Evidence>,
+    /// The same problem on the same host has the same fingerprint in every run.
+    pub fingerprint: String,
+}
+
+/// Something that could not be judged.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Open {
+    /// Which of the rule's items, for rules that judge several.
+    pub item: Option<String>,
+    /// Why.
+    pub reason: String,
+}
+
+/// How a rule ended that found nothing and left nothing open.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Rest {
+    /// The problem is not there.
+    Passed(String),
+    /// The rule does not apply to this host.
+    NotApplicable(String),
+}
+
+/// What a rule says of one item.
+enum Verdict {
+    Finding(Box<Finding>),
+    Unknown(String),
+    Passed,
+    NotApplicable(String),
+}
+
+/// Judges a host by a rule. A panic is a bug of hostvet; it leaves this rule open, not the run.
+pub fn judge(rule: &Rule, facts: &Facts) -> Outcome {
+    catch_unwind(AssertUnwindSafe(|| Vetting { rule, facts, steps: Cell::new(0) }.run())).unwrap_or_else(
+        |_| {
+            let reason = "hostvet failed on this rule; please report it".to_owned();
+            Outcome {
+                rule: rule.about.clone(),
+                findings: Vec::new(),
+                unknown: vec![Open { item: None, reason }],
+                rest: None,
+            }
+        },
+    )
+}
+
+struct Vetting<'a> {
+    rule: &'a Rule,
+    facts: &'a Facts,
+    steps: Cell<u64>,
+}
+
+impl<'a> Vetting<'a> {
+    fn run(&'a self) -> Outcome {
+        let mut outcome =
+            Outcome { rule: self.rule.about.clone(), findings: Vec::new(), unknown: Vec::new(), rest: None };
+        if let Some(verdict) = self.gate(&self.rule.when_once, None) {
+            outcome.settle(verdict, None, "");
+            return outcome;
+        }
+        let Some(each) = &self.rule.each else {
+            outcome.settle(self.verdict(None), None, &format!("`{}` is false", self.rule.about.problem));
+            return outcome;
+        };
+        match self.judgement(None, false).eval(each) {
+            Ok(Value::List(items)) => self.run_items(&items, &each.text, &mut outcome),
+            Ok(Value::Map(map, _)) => {
+                let keys = map.keys().into_iter().map(|k| Value::Str(Cow::Owned(k.to_owned()))).collect();
+                self.run_items(&Items::made(keys), &each.text, &mut outcome);
+                outcome
+                    .unknown
+                    .extend(map.unread().iter().map(|why| Open { item: None, reason: why.to_string() }));
+            }
+            Ok(_) => {}
+            Err(Gap::Absent(what)) => {
+                outcome.rest = Some(Rest::NotApplicable(format!("{what} is absent")));
+            }
+            Err(gap) => outcome.unknown.push(Open { item: None, reason: gap.to_string() }),
+        }
+        outcome.unknown.sort();
+        if !outcome.unknown.is_empty() || !outcome.findings.is_empty() {
+            outcome.rest = None;
+        }
+        outcome
+    }
+
+    fn run_items(&'a self, items: &Items<'a>, list: &str, outcome: &mut Outcome) {
+        let mut passed = 0;
+        let mut why_not = None;
+        for item in items.iter() {
+            let value = match item {
+                Ok(value) => value,
+                Err(Missing::Absent) => continue,
+                Err(Missing::Unreadable(why)) => {
+                    outcome.unknown.push(Open { item: None, reason: why.to_string() });
+                    continue;
+                }
+            };
+            let verdict =
+                self.gate(&self.rule.when_item, Some(&value)).unwrap_or_else(|| self.verdict(Some(&value)));
+            match verdict {
+                Verdict::Passed => passed += 1,
+                Verdict::NotApplicable(reason) => {
+                    why_not.get_or_insert(reason);
+                }
+                verdict => {
+                    let name = self.item_name(&value);
+                    outcome.settle(verdict, name, "");
+                }
+            }
+        }
+        let unread = items.unread().iter().map(|why| Open { item: None, reason: why.to_string() });
+        outcome.unknown.extend(unread);
+        outcome.rest = Some(match (passed, why_not) {
+            (0, None) => Rest::NotApplicable(format!("{list} is empty")),
+            (0, Some(reason)) if items.len() == 1 => Rest::NotApplicable(reason),
+            (0, Some(reason)) => {
+                Rest::NotApplicable(format!("none of {} in {list} applies: {reason}", items.len()))
+            }
+            (1, _) => Rest::Passed(format!("1 of {list} judged")),
+            (n, _) => Rest::Passed(format!("{n} of {list} judged")),
+        });
+    }
+
+    fn judgement(&'a self, item: Option<&Value<'a>>, recording: bool) -> Judgement<'a> {
+        Judgement::new(self.facts, &self.rule.lets, item.cloned(), &self.steps, recording)
+    }
+
+    /// The verdict if `when` does not let the rule apply, or cannot say whether it does.
+    fn gate(&'a self, when: &'a [super::node::Program], item: Option<&Value<'a>>) -> Option<Verdict> {
+        let mut gap: Option<Gap> = None;
+        for condition in when {
+            let judgement = self.judgement(item, false);
+            match judgement.truth(condition) {
+                Ok(true) => {}
+                Ok(false) => {
+                    let why = match &self.rule.not_applicable {
+                        Some(template) => template.fill(&self.judgement(item, false)),
+                        None => format!("`{}` is false", condition.source()),
+                    };
+                    return Some(Verdict::NotApplicable(why));
+                }
+                Err(found) => gap = Some(gap.map_or(found.clone(), |g| g.worse(found))),
+            }
+        }
+        gap.map(verdict_of)
+    }
+
+    fn verdict(&'a self, item: Option<&Value<'a>>) -> Verdict {
+        match self.judgement(item, false).truth(&self.rule.problem) {
+            Ok(false) => Verdict::Passed,
+            Ok(true) => Verdict::Finding(Box::new(self.finding(item))),
+            Err(gap) => verdict_of(gap),
+        }
+    }
+
+    /// The finding: everything evaluated once more, and what is read written down.
+    fn finding(&'a self, item: Option<&Value<'a>>) -> Finding {
+        let judgement = self.judgement(item, true);
+        let _ = judgement.truth(&self.rule.problem);
+        let severity = match &self.rule.severity {
+            SeverityOf::Always(severity) => *severity,
+            // What cannot be computed is judged by the worst that the rule can say.
+            SeverityOf::Computed(program) => judgement
+                .eval(program)
+                .ok()
+                .and_then(|word| Severity::of(word.as_str()?))
+                .unwrap_or(self.rule.about.worst),
+        };
+        let message = self.rule.message.fill(&judgement);
+        let remedy = self.rule.remedy.fill(&self.judgement(item, false));
+        let name = item.and_then(|value| self.item_name(value));
+        let fingerprint = fingerprint(&self.rule.about.id, name.as_deref());
+        Finding { severity, item: name, message, remedy, evidence: judgement.into_evidence(), fingerprint }
+    }
+
+    fn item_name(&'a self, item: &Value<'a>) -> Option<String> {
+        let template = self.rule.item.as_ref()?;
+        Some(template.fill(&self.judgement(Some(item), false)))
+    }
+}
+
+impl Outcome {
+    fn settle(&mut self, verdict: Verdict, item: Option<String>, passed: &str) {
+        match verdict {
+            Verdict::Finding(finding) => self.findings.push(*finding),
+            Verdict::Unknown(reason) => self.unknown.push(Open { item, reason }),
+            Verdict::Passed => self.rest = Some(Rest::Passed(passed.to_owned())),
+            Verdict::NotApplicable(reason) => self.rest = Some(Rest::NotApplicable(reason)),
+        }
+    }
+}
+
+fn verdict_of(gap: Gap) -> Verdict {
+    match gap {
+        Gap::Absent(_) => Verdict::NotApplicable(gap.to_string()),
+        gap => Verdict::Unknown(gap.to_string()),
+    }
+}
+
+/// 64 bits of FNV-1a over rule and item, as hex: short, stable over versions of Rust and of hostvet.
+fn fingerprint(rule: &str, item: Option<&str>) -> String {
+    let mut hash: u64 = 0xcbf2_9ce4_8422_2325;
+    let item = item.map(|i| [b"\0", i.as_bytes()].concat()).unwrap_or_default();
+    for byte in rule.bytes().chain(item) {
+        hash = (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
+    }
+    format!("{hash:016x}")
+}

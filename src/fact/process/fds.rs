@@ -1,0 +1,97 @@
+//! The file descriptors of a process: how many, and of which kinds.
+
+use super::Place;
+use crate::record;
+use crate::source::{Missing, Reading};
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+record! {
+    /// What the file descriptors of a process lead to.
+    ///
+    /// The kinds are those of the descriptors that were looked at: all, or a sample where there are very many.
+    #[derive(Clone, PartialEq, Default)]
+    pub struct Fds {
+        /// How many there are.
+        pub total: u64,
+        /// How many were looked at.
+        pub looked_at: u64,
+        /// Whether fewer were looked at than there are: a sample, evenly spread over the numbers of the descriptors.
+        pub sampled: bool,
+        /// Sockets.
+        pub sockets: u64,
+        /// Pipes and FIFOs without a name.
+        pub pipes: u64,
+        /// Files, directories and devices that have a path.
+        pub files: u64,
+        /// Files that have been deleted, but take their space until they are closed.
+        pub deleted: u64,
+        /// Event queues, timers, memory files and the like.
+        pub anon: u64,
+        /// Anon by what they are: `eventpoll`, `eventfd`, `inotify`, `timerfd`, `memfd`, …
+        pub anon_by_type: BTreeMap<String, u64>,
+        /// Everything else, such as namespaces.
+        pub others: u64,
+    }
+}
+
+/// Links that are read of one process at most: some 50 ms.
+const BUDGET: u64 = 20_000;
+
+/// How many there are: since Linux 6.2 the directory's size says so, before that its entries are counted.
+pub(super) fn count(place: &Place) -> Reading<u64> {
+    let path = place.path("fd");
+    match place.source.stat(Path::new(&path))?.size {
+        0 => Ok(place.source.list(Path::new(&path))?.len() as u64),
+        size => Ok(size),
+    }
+}
+
+/// Looks at them, or at a sample.
+pub(super) fn look(place: &Place) -> Reading<Fds> {
+    let path = place.path("fd");
+    let mut fds = Fds { total: count(place)?, ..Fds::default() };
+    // A descriptor gets the lowest free number, so that of very many nearly all numbers below their count are taken;
+    // to list a million names only to choose some of them would cost more than all else.
+    if fds.total > BUDGET {
+        let step = usize::try_from(fds.total.div_ceil(BUDGET)).unwrap_or(usize::MAX);
+        for number in (0..fds.total).step_by(step) {
+            fds.add(place.link(&format!("fd/{number}")))?;
+        }
+    } else {
+        for entry in place.source.list(Path::new(&path))? {
+            fds.add(place.source.read_link(&Path::new(&path).join(entry.name)))?;
+        }
+    }
+    fds.sampled = fds.looked_at < fds.total;
+    Ok(fds)
+}
+
+impl Fds {
+    /// Counts a link by its target as the kernel writes it; nothing if it has been closed meanwhile.
+    fn add(&mut self, link: Reading<PathBuf>) -> Reading<()> {
+        let link = match link {
+            Err(Missing::Absent) => return Ok(()),
+            other => other?,
+        };
+        let target = link.to_string_lossy();
+        self.looked_at += 1;
+        let (before, rest) = target.split_once(':').unwrap_or((&target, ""));
+        match before {
+            "socket" => self.sockets += 1,
+            "pipe" => self.pipes += 1,
+            // `anon_inode:[eventpoll]`, and `anon_inode:inotify` for those that have no inode of their own.
+            "anon_inode" => self.add_anon(rest.trim_matches(['[', ']'])),
+            "/memfd" => self.add_anon("memfd"),
+            _ if !target.starts_with('/') => self.others += 1,
+            _ if target.ends_with(" (deleted)") => self.deleted += 1,
+            _ => self.files += 1,
+        }
+        Ok(())
+    }
+
+    fn add_anon(&mut self, kind: &str) {
+        self.anon += 1;
+        *self.anon_by_type.entry(kind.to_owned()).or_default() += 1;
+    }
+}

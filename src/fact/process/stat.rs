@@ -1,0 +1,72 @@
+//! /proc/PID/stat.
+
+/// What is taken from it.
+#[derive(Debug, PartialEq)]
+pub(super) struct Stat {
+    pub(super) comm: String,
+    pub(super) state: char,
+    pub(super) ppid: u32,
+    pub(super) threads: u32,
+    pub(super) start_seconds: f64,
+    pub(super) kernel_thread: bool,
+}
+
+/// PF_KTHREAD of the kernel's include/linux/sched.h, the same since Linux 2.6.27.
+const KERNEL_THREAD: u64 = 0x0020_0000;
+
+/// USER_HZ, the unit in which Linux tells times to programs on all architectures but Alpha and Itanium.
+const TICKS_PER_SECOND: f64 = 100.0;
+
+/// Reads the one line; the name may hold anything, parentheses and newlines too. Extra fields are ignored.
+pub(super) fn parse(text: &str) -> Option<Stat> {
+    let (_, rest) = text.split_once(" (")?;
+    let (comm, rest) = rest.rsplit_once(") ")?;
+    // proc(5) counts from 1; the state is the third.
+    let mut fields = rest.split_ascii_whitespace();
+    let state = fields.next()?.chars().next()?;
+    let ppid = fields.next()?.parse().ok()?;
+    let flags: u64 = fields.nth(4)?.parse().ok()?;
+    let threads = fields.nth(10)?.parse().ok()?;
+    let start: f64 = fields.nth(1)?.parse::<u64>().ok()? as f64;
+    Some(Stat {
+        comm: comm.to_owned(),
+        state,
+        ppid,
+        threads,
+        start_seconds: start / TICKS_PER_SECOND,
+        kernel_thread: flags & KERNEL_THREAD != 0,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const PROMETHEUS: &str = "22347 (prometheus) S 1 22347 22347 0 -1 1077936384 500 0 1 0 100 20 0 0 20 0 13 0 \
+        86400 4000000000 250000 18446744073709551615 1 1 0 0 0 0 0 0 2143420159 0 0 0 17 1 0 0 0 0 0 0 0 0 0 0 0 0 0\n";
+
+    #[test]
+    fn the_fields_are_those_of_the_manual() {
+        let stat = parse(PROMETHEUS).unwrap();
+        assert_eq!((stat.comm.as_str(), stat.state, stat.ppid, stat.threads), ("prometheus", 'S', 1, 13));
+        assert_eq!((stat.start_seconds, stat.kernel_thread), (864.0, false));
+    }
+
+    #[test]
+    fn a_name_may_look_like_fields() {
+        let text = PROMETHEUS.replace("(prometheus)", "(a) R 1 (b\nc)");
+        assert_eq!(parse(&text).unwrap().comm, "a) R 1 (b\nc");
+    }
+
+    #[test]
+    fn a_kernel_thread_is_known_by_its_flags() {
+        assert!(parse("2 (kthreadd) S 0 0 0 0 -1 2129984 0 0 0 0 0 0 0 0 20 0 1 0 1 0 0").unwrap().kernel_thread);
+    }
+
+    #[test]
+    fn half_a_line_is_none() {
+        for text in ["", "1", "1 (a", "1 (a) ", "1 (a) S 1", "1 (a) S x", "\0\u{fffd}"] {
+            assert_eq!(parse(text), None, "{text:?}");
+        }
+    }
+}

@@ -1,0 +1,185 @@
+use super::*;
+use crate::model::Limit;
+use crate::source::{Files, Target};
+
+const STAT: &str = "22347 (prometheus) S 1 22347 22347 0 -1 1077936384 500 0 1 0 100 20 0 0 20 0 13 0 86400 4000 250 0\n";
+
+/// The process of the incident: 571 sockets and 448 others of 1024.
+fn prometheus() -> Files {
+    let mut files = Files::new();
+    files.file("/proc/22347/stat", STAT);
+    files.file("/proc/22347/status", "Name:\tprometheus\nUid:\t0\t65534\t0\t0\nVmRSS:\t  250000 kB\n");
+    files.file("/proc/22347/cmdline", "/opt/prometheus\0--storage.tsdb.path=/mnt/prometheus\0");
+    files.file("/proc/22347/cgroup", "0::/system.slice/prometheus.service\n");
+    files.file("/proc/22347/limits", "Max open files            1024                 4096                 files     \n");
+    files.link("/proc/22347/exe", "/opt/prometheus (deleted)");
+    for fd in 0..571 {
+        files.link(format!("/proc/22347/fd/{fd}"), format!("socket:[{fd}]"));
+    }
+    for fd in 571..1019 {
+        files.link(format!("/proc/22347/fd/{fd}"), format!("/mnt/prometheus/chunks/{fd}"));
+    }
+    files
+}
+
+fn list(files: &Files) -> Partial<ProcessEntry> {
+    Process::collect(&Host::new(files.clone(), Target::live())).unwrap().list
+}
+
+fn only(files: &Files) -> ProcessEntry {
+    let mut list = list(files);
+    assert_eq!((list.items.len(), list.unread.len()), (1, 0), "{:?}", list.unread);
+    list.items.pop().unwrap()
+}
+
+#[test]
+fn the_process_of_the_incident_is_seen_as_it_was() {
+    let process = only(&prometheus());
+    assert_eq!((process.pid, process.comm.as_str(), process.start_seconds), (22347, "prometheus", 864.0));
+    assert_eq!(process.command.get().unwrap(), "/opt/prometheus --storage.tsdb.path=/mnt/prometheus");
+    assert_eq!(process.unit.get().unwrap(), "prometheus.service");
+    assert_eq!((process.uid.get(), process.rss_kib.get()), (Ok(&65534), Ok(&250_000)));
+    assert_eq!(process.exe.get().unwrap(), "/opt/prometheus (deleted)");
+    assert_eq!(process.fd_count.get(), Ok(&1019));
+    assert_eq!(process.limits.get().unwrap().nofile_soft, Some(Limit::Number(1024)));
+    let fds = process.fds.get().unwrap();
+    assert_eq!((fds.total, fds.looked_at, fds.sampled), (1019, 1019, false));
+    assert_eq!((fds.sockets, fds.files), (571, 448));
+}
+
+#[test]
+fn every_kind_of_descriptor_is_told_apart() {
+    let mut files = Files::new();
+    files.file("/proc/22347/stat", STAT);
+    for (fd, target) in [
+        "socket:[1]",
+        "pipe:[2]",
+        "/dev/null",
+        "/var/log/a b (deleted)",
+        "anon_inode:[eventpoll]",
+        "anon_inode:inotify",
+        "anon_inode:[eventpoll]",
+        "/memfd:wayland (deleted)",
+        "mnt:[4026531840]",
+        "/srv/x:y",
+    ]
+    .iter()
+    .enumerate()
+    {
+        files.link(format!("/proc/22347/fd/{fd}"), *target);
+    }
+    let process = only(&files);
+    let fds = process.fds.get().unwrap();
+    assert_eq!((fds.sockets, fds.pipes, fds.files, fds.deleted), (1, 1, 2, 1));
+    assert_eq!((fds.anon, fds.others, fds.total), (4, 1, 10));
+    assert_eq!(fds.anon_by_type.get("eventpoll"), Some(&2));
+    assert_eq!(fds.anon_by_type.get("memfd"), Some(&1));
+}
+
+#[test]
+fn of_very_many_descriptors_a_sample_is_looked_at() {
+    let mut files = Files::new();
+    files.file("/proc/22347/stat", STAT).directory("/proc/22347/fd").size("/proc/22347/fd", 1_406_243);
+    // One in 71, so that there are at most 20 000.
+    files.link("/proc/22347/fd/0", "/dev/null").link("/proc/22347/fd/1", "/never/looked/at");
+    files.link("/proc/22347/fd/71", "socket:[1]").link("/proc/22347/fd/142", "socket:[2]");
+    let process = only(&files);
+    assert_eq!(process.fd_count.get(), Ok(&1_406_243));
+    let fds = process.fds.get().unwrap();
+    assert_eq!((fds.total, fds.looked_at, fds.sampled), (1_406_243, 3, true));
+    assert_eq!((fds.sockets, fds.files), (2, 1));
+}
+
+#[test]
+fn what_is_denied_is_unreadable_and_what_has_gone_is_absent() {
+    let mut files = Files::new();
+    files.file("/proc/22347/stat", STAT).deny("/proc/22347/fd").file("/proc/22347/limits", "");
+    let process = only(&files);
+    assert!(matches!(process.fd_count.get(), Err(Missing::Unreadable(_))));
+    assert!(matches!(process.fds.get(), Err(Missing::Unreadable(_))));
+    assert!(matches!(process.limits.get().map(|_| ()), Err(Missing::Unreadable(_))));
+    assert_eq!(process.unit.get(), Err(Missing::Absent));
+    assert_eq!(process.uid.get(), Err(Missing::Absent));
+}
+
+#[test]
+fn a_process_that_has_gone_is_not_listed() {
+    let mut files = prometheus();
+    files.directory("/proc/4711").file("/proc/meminfo", "");
+    assert_eq!(only(&files).pid, 22347);
+}
+
+#[test]
+fn processes_that_are_denied_are_one_reason() {
+    let mut files = prometheus();
+    files.deny("/proc/7/stat").deny("/proc/8/stat").file("/proc/1/stat", STAT);
+    let list = list(&files);
+    assert_eq!(list.items.iter().map(|p| p.pid).collect::<Vec<_>>(), [1, 22347]);
+    assert_eq!(list.unread.len(), 1);
+    assert_eq!(list.unread[0].to_string(), "/proc/PID/stat: permission denied for 2 of 4 processes");
+}
+
+#[test]
+fn hidden_processes_make_the_list_partial() {
+    let mut files = prometheus();
+    let mounts = "proc /proc proc rw,nosuid,relatime,hidepid=invisible 0 0\nx /proc/sys/fs/binfmt_misc autofs rw 0 0\n";
+    files.file("/proc/mounts", mounts);
+    let unread = list(&files).unread;
+    assert_eq!(
+        unread[0].to_string(),
+        "/proc: is mounted with hidepid=invisible: the processes of other users are not to be seen"
+    );
+    files.file("/proc/1/stat", STAT);
+    assert_eq!(list(&files).unread, [], "whoever sees process 1 sees all");
+    let mut files = prometheus();
+    files.file("/proc/mounts", mounts.replace("invisible", "noaccess"));
+    assert_eq!(list(&files).unread, [], "with noaccess they are listed");
+}
+
+#[test]
+fn a_kernel_thread_is_not_looked_into() {
+    let mut files = Files::new();
+    files.file("/proc/2/stat", "2 (kthreadd) S 0 0 0 0 -1 2129984 0 0 0 0 0 0 0 0 20 0 1 0 1 0 0\n");
+    files.file("/proc/2/cmdline", "").deny("/proc/2/fd");
+    let thread = only(&files);
+    assert!(thread.kernel_thread);
+    assert_eq!((thread.fd_count.get(), thread.command.get().unwrap().as_str()), (Ok(&0), "[kthreadd]"));
+}
+
+#[test]
+fn the_unit_is_the_last_one_of_the_path() {
+    for (cgroups, expected) in [
+        ("0::/system.slice/nginx.service\n", Some("nginx.service")),
+        ("0::/user.slice/user-1000.slice/session-3.scope", Some("session-3.scope")),
+        ("0::/user.slice/user-1000.slice/user@1000.service/app.slice/a.service", Some("a.service")),
+        ("0::/system.slice/containerd.service/kubepods/x", Some("containerd.service")),
+        ("12:pids:/x.service\n1:name=systemd:/system.slice/old.service\n0::/\n", Some("old.service")),
+        ("1:name=systemd:/docker/abc\n0::/docker/abc", None),
+        ("0::/", None),
+        ("", None),
+        ("\0\u{fffd}", None),
+    ] {
+        assert_eq!(unit(cgroups).as_deref(), expected, "{cgroups:?}");
+    }
+}
+
+#[test]
+fn a_command_line_is_cut_at_a_character() {
+    assert_eq!(command("a\0b c\0\0", "x"), "a b c");
+    assert_eq!(command("\0\0", "x"), "[x]");
+    assert_eq!(command(&"é".repeat(3000), "x").len(), 4096);
+    assert_eq!(command(&format!("a{}", "é".repeat(3000)), "x").len(), 4095);
+}
+
+#[test]
+fn without_a_kernel_there_are_no_processes() {
+    let host = Host::new(Files::new(), Target::root("x"));
+    assert_eq!(Process::collect(&host).map(|_| ()), Err(Missing::Absent));
+}
+
+#[test]
+fn a_stat_that_makes_no_sense_is_unreadable() {
+    let mut files = prometheus();
+    files.file("/proc/5/stat", "\0garbage");
+    assert_eq!(list(&files).unread.len(), 1);
+}

@@ -1,0 +1,82 @@
+//! What systemd is configured to do: its version, the manager's defaults, and the units with their limits.
+
+mod binary;
+mod limits;
+mod manager;
+#[cfg(test)]
+mod tests;
+mod units;
+
+use super::Fact;
+use crate::model::{Lazy, Partial};
+use crate::record;
+use crate::source::{Host, Missing, Reading};
+pub use limits::{MalformedLimit, UnitLimit, UnitLimits};
+pub use manager::DefaultSetting;
+use std::collections::BTreeMap;
+pub use units::Unit;
+
+record! {
+    /// The configuration of the system's service manager.
+    ///
+    /// ```text
+    /// /etc/systemd/system.conf                               DefaultLimitNOFILE=1024:524288
+    /// /usr/lib/systemd/system/docker.service                 LimitNOFILE=infinity
+    /// /etc/systemd/system/docker.service.d/override.conf     LimitNOFILE=1048576
+    /// ```
+    ///
+    /// Source: systemd-system.conf(5), systemd.unit(5), systemd.exec(5), systemd.syntax(7). User managers and units that
+    /// generators have not yet made are not looked into. Absent where systemd is not installed.
+    pub struct Systemd {
+        /// The version, 252 of 252.30-1~deb12u2, from the names and bytes of its own files; nothing is executed.
+        /// Absent where they do not tell.
+        pub version: Lazy<u32>,
+        /// Whether this build sets fs.nr_open to the largest value that the kernel takes (1073741816) at boot, as systemd
+        /// does since 240 unless it is built otherwise (as Debian's is). A value persisted in sysctl.d comes after.
+        pub raises_nr_open: Lazy<bool>,
+        /// The settings of the [Manager] section of system.conf and its drop-ins, by key: what is set, not the built-in
+        /// defaults. Unreadable as a whole if one of the files is.
+        pub defaults: Lazy<BTreeMap<String, DefaultSetting>>,
+        /// The units that have a file, by name; masked ones and aliases too.
+        pub units: Lazy<Partial<Unit>>,
+        /// The resource limits that units set, and those that system.conf sets for all of them. Costs reading every
+        /// service, socket, mount and swap unit.
+        pub limits: Lazy<UnitLimits>,
+    }
+}
+
+impl Fact for Systemd {
+    const NAME: &'static str = "systemd";
+    const READS: &'static [&'static str] = &[
+        "/etc/systemd/system.conf",
+        "/etc/systemd/system.conf.d/*.conf",
+        "/usr/lib/systemd/system.conf",
+        "/usr/lib/systemd/system.conf.d/*.conf",
+        "/etc/systemd/system/*",
+        "/run/systemd/system/*",
+        "/usr/lib/systemd/system/*",
+        "/usr/lib/systemd/libsystemd-shared-*.so",
+        "/usr/lib/systemd/systemd",
+    ];
+
+    fn collect(host: &Host) -> Reading<Self> {
+        let mut there = false;
+        for dir in ["/usr/lib/systemd", "/lib/systemd", "/etc/systemd"] {
+            there = there || host.exists(dir).map_err(Missing::Unreadable)?;
+        }
+        if !there {
+            return Err(Missing::Absent);
+        }
+        fn lazy<T>(host: &Host, read: impl Fn(&Host) -> Reading<T> + Send + Sync + 'static) -> Lazy<T> {
+            let host = host.clone();
+            Lazy::new(move || read(&host))
+        }
+        Ok(Self {
+            version: lazy(host, binary::version),
+            raises_nr_open: lazy(host, binary::raises_nr_open),
+            defaults: lazy(host, |host| Ok(manager::defaults(manager::settings(host)?))),
+            units: lazy(host, |host| Ok(units::find(host))),
+            limits: lazy(host, |host| Ok(limits::gather(host))),
+        })
+    }
+}

@@ -1,0 +1,121 @@
+//! What is being vetted, and what it runs on.
+
+use super::Fact;
+use crate::model::Lazy;
+use crate::source::{Host, Reading, TargetKind};
+use crate::{record, word};
+
+mod container;
+mod platform;
+
+#[cfg(test)]
+mod tests;
+
+record! {
+    /// What is being vetted, and what it runs on.
+    ///
+    /// ```text
+    /// /run/systemd/container           lxc
+    /// /sys/class/dmi/id/sys_vendor     Alibaba Cloud
+    /// /sys/class/dmi/id/product_name   Alibaba Cloud ECS
+    /// ```
+    ///
+    /// Source: how hostvet was called; besides, what systemd-detect-virt(1) looks at, as far as it is files.
+    pub struct Target {
+        /// Kind of target.
+        pub kind: Kind,
+        /// How it was named on the command line: `/`, a directory, a file.
+        pub name: String,
+        /// Whether a running kernel's state is to be seen: on a live host, and in trees that carry a copy of /proc.
+        pub running: bool,
+        /// Whether it is a container, or an image of one: most kernel settings are then the host's business.
+        ///
+        /// A mark left by the container's manager says yes. Else, while a kernel runs, the PID namespace decides, or the
+        /// environment of PID 1, which only root may read: denied is unreadable, not "no". A tree with none of these
+        /// is taken for a whole machine's.
+        pub container: Lazy<bool>,
+        /// What made the container, in its own word: `docker`, `podman`, `lxc`, `systemd-nspawn`. Absent in no
+        /// container, and in one without such a mark.
+        pub container_manager: Lazy<String>,
+        /// What it runs on, or will run on: what `--assume platform=` says, else what firmware and kernel tell of the machine.
+        /// Absent where neither says.
+        pub platform: Lazy<Platform>,
+        /// What `--assume` said: `memory=8589934592,cpus=4,platform=kvm`. Absent where it said nothing.
+        pub assumed: Option<String>,
+    }
+}
+
+word! {
+    /// Kind of target.
+    pub enum Kind {
+        /// The running host.
+        Live = "live",
+        /// A directory that holds a root tree.
+        Root = "root",
+        /// A disk image.
+        Image = "image",
+        /// A container image.
+        ContainerImage = "container-image",
+        /// A capture that hostvet wrote.
+        Capture = "capture",
+    }
+}
+
+word! {
+    /// What a target runs on, told apart by the devices a guest finds there.
+    pub enum Platform {
+        /// KVM or QEMU, and the clouds built on it: virtio devices.
+        Kvm = "kvm",
+        /// Xen: xen-blkfront and xen-netfront.
+        Xen = "xen",
+        /// VMware.
+        Vmware = "vmware",
+        /// Hyper-V and Azure.
+        Microsoft = "microsoft",
+        /// Amazon EC2 on Nitro: NVMe and ENA, on bare-metal instances as well.
+        Amazon = "amazon",
+        /// Oracle VirtualBox.
+        Virtualbox = "virtualbox",
+        /// Some other hypervisor.
+        Other = "other",
+        /// No hypervisor.
+        Metal = "metal",
+    }
+}
+
+impl Fact for Target {
+    const NAME: &'static str = "target";
+    const READS: &'static [&'static str] = &[
+        "/run/systemd/container",
+        "/run/.containerenv",
+        "/.dockerenv",
+        "/proc/self/ns/pid",
+        "/proc/1/environ",
+        "/sys/hypervisor/type",
+        "/sys/class/dmi/id/sys_vendor",
+        "/sys/class/dmi/id/product_name",
+        "/proc/cpuinfo",
+    ];
+
+    fn collect(host: &Host) -> Reading<Self> {
+        let target = &host.target;
+        let assumed = target.assume.to_string();
+        let later = || host.clone();
+        let (container, manager, platform) = (later(), later(), later());
+        Ok(Self {
+            kind: match target.kind {
+                TargetKind::Live => Kind::Live,
+                TargetKind::Root => Kind::Root,
+                TargetKind::Image => Kind::Image,
+                TargetKind::ContainerImage => Kind::ContainerImage,
+                TargetKind::Capture => Kind::Capture,
+            },
+            name: target.name.clone(),
+            running: host.is_running(),
+            container: Lazy::new(move || container::is_container(&container)),
+            container_manager: Lazy::new(move || container::manager(&manager)),
+            platform: Lazy::new(move || platform::detect(&platform)),
+            assumed: (!assumed.is_empty()).then_some(assumed),
+        })
+    }
+}

@@ -1,0 +1,80 @@
+//! What the target runs on.
+
+use super::Platform;
+use crate::source::{Host, Missing, Platform as Assumed, Reading};
+
+/// Firmware's vendor or product, by how it begins (SMBIOS strings, as systemd-detect-virt(1) knows them, and those of clouds).
+const FIRMWARE: [(&str, Platform); 26] = [
+    ("Amazon EC2", Platform::Amazon),
+    ("KVM", Platform::Kvm),
+    ("QEMU", Platform::Kvm),
+    ("Standard PC (", Platform::Kvm),
+    ("OpenStack", Platform::Kvm),
+    ("KubeVirt", Platform::Kvm),
+    ("RHEV", Platform::Kvm),
+    ("oVirt", Platform::Kvm),
+    ("AHV", Platform::Kvm),
+    ("Bochs", Platform::Kvm),
+    ("Google Compute Engine", Platform::Kvm),
+    ("Alibaba Cloud", Platform::Kvm),
+    ("Tencent Cloud", Platform::Kvm),
+    ("DigitalOcean", Platform::Kvm),
+    ("Droplet", Platform::Kvm),
+    ("Scaleway", Platform::Kvm),
+    ("Vultr", Platform::Kvm),
+    ("Xen", Platform::Xen),
+    ("HVM domU", Platform::Xen),
+    ("VMware", Platform::Vmware),
+    ("VMW", Platform::Vmware),
+    ("innotek GmbH", Platform::Virtualbox),
+    ("VirtualBox", Platform::Virtualbox),
+    ("Parallels", Platform::Other),
+    ("BHYVE", Platform::Other),
+    ("Apple Virtualization", Platform::Other),
+];
+
+pub(super) fn detect(host: &Host) -> Reading<Platform> {
+    if let Some(assumed) = host.target.assume.platform {
+        return Ok(match assumed {
+            Assumed::Kvm => Platform::Kvm,
+            Assumed::Xen => Platform::Xen,
+            Assumed::Vmware => Platform::Vmware,
+            Assumed::Microsoft => Platform::Microsoft,
+            Assumed::Amazon => Platform::Amazon,
+            Assumed::Metal => Platform::Metal,
+        });
+    }
+    // Xen first: a cloud's own name in the firmware stands above both its Xen and its KVM instances.
+    if present(host.read_text("/sys/hypervisor/type"))?.is_some_and(|kind| kind.trim() == "xen") {
+        return Ok(Platform::Xen);
+    }
+    let vendor = present(host.read_text("/sys/class/dmi/id/sys_vendor"))?.unwrap_or_default();
+    let product = present(host.read_text("/sys/class/dmi/id/product_name"))?.unwrap_or_default();
+    let (vendor, product) = (vendor.trim(), product.trim());
+    // The vendor also makes real machines; `Virtual Machine` is its Hyper-V.
+    if vendor == "Microsoft Corporation" && product == "Virtual Machine" {
+        return Ok(Platform::Microsoft);
+    }
+    for text in [product, vendor] {
+        if let Some((_, platform)) = FIRMWARE.iter().find(|(start, _)| text.starts_with(start)) {
+            return Ok(*platform);
+        }
+    }
+    by_cpu_flag(&host.read_text("/proc/cpuinfo")?)
+}
+
+/// Only x86 says in its flags whether there is a hypervisor.
+fn by_cpu_flag(cpuinfo: &str) -> Reading<Platform> {
+    let mut flags = cpuinfo.lines().filter_map(|line| line.strip_prefix("flags")?.trim_start().strip_prefix(':'));
+    let flags = flags.next().ok_or(Missing::Absent)?;
+    let hypervisor = flags.split_whitespace().any(|flag| flag == "hypervisor");
+    Ok(if hypervisor { Platform::Other } else { Platform::Metal })
+}
+
+fn present(found: Reading<String>) -> Reading<Option<String>> {
+    match found {
+        Ok(text) => Ok(Some(text)),
+        Err(Missing::Absent) => Ok(None),
+        Err(why) => Err(why),
+    }
+}

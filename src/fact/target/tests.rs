@@ -1,0 +1,127 @@
+use super::*;
+use crate::source::{Files, Missing};
+
+fn collect(files: &Files, kind: TargetKind, assume: &str) -> Target {
+    let target = crate::source::Target { kind, assume: assume.parse().unwrap(), name: "/srv/tree".into() };
+    Target::collect(&Host::new(files.clone(), target)).unwrap()
+}
+
+fn live(files: &Files) -> Target {
+    collect(files, TargetKind::Live, "")
+}
+
+fn firmware(vendor: &str, product: &str) -> Files {
+    let mut files = Files::new();
+    files.file("/sys/class/dmi/id/sys_vendor", format!("{vendor}\n"));
+    files.file("/sys/class/dmi/id/product_name", format!("{product}\n"));
+    files.file("/proc/cpuinfo", "processor\t: 0\nflags\t\t: fpu vme hypervisor lahf_lm\n");
+    files
+}
+
+#[test]
+fn a_target_says_what_it_was_called_with() {
+    let target = collect(&Files::new(), TargetKind::Root, "cpus=4");
+    assert_eq!((target.kind, target.name.as_str(), target.running), (Kind::Root, "/srv/tree", false));
+    assert_eq!(target.assumed.as_deref(), Some("cpus=4"));
+    assert_eq!(live(&Files::new()).assumed, None);
+    assert!(live(&Files::new()).running);
+}
+
+#[test]
+fn a_copy_of_proc_is_a_running_kernel() {
+    let mut files = Files::new();
+    files.directory("/proc");
+    assert!(!collect(&files, TargetKind::Root, "").running, "an empty /proc is a mount point");
+    files.file("/proc/uptime", "1.0 1.0\n");
+    assert!(collect(&files, TargetKind::Root, "").running);
+}
+
+#[test]
+fn a_managers_mark_says_container() {
+    for (path, text, manager) in
+        [("/run/systemd/container", "lxc\n", "lxc"), ("/.dockerenv", "", "docker"), ("/run/.containerenv", "", "podman")]
+    {
+        let mut files = Files::new();
+        files.file(path, text);
+        let target = collect(&files, TargetKind::Root, "");
+        assert_eq!(target.container.get(), Ok(&true), "{path}");
+        assert_eq!(target.container_manager.get().unwrap(), manager);
+    }
+}
+
+#[test]
+fn a_pid_namespace_of_its_own_is_a_container() {
+    let mut files = Files::new();
+    files.link("/proc/self/ns/pid", "pid:[4026532281]");
+    assert_eq!(live(&files).container.get(), Ok(&true));
+    assert_eq!(live(&files).container_manager.get(), Err(Missing::Absent));
+    files.link("/proc/self/ns/pid", "pid:[4026531836]");
+    assert_eq!(live(&files).container.get(), Ok(&false));
+}
+
+#[test]
+fn a_denied_environment_is_not_no() {
+    let mut files = Files::new();
+    files.deny("/proc/1/environ");
+    assert!(matches!(live(&files).container.get(), Err(Missing::Unreadable(_))));
+    files.file("/proc/1/environ", "PATH=/bin\0container=podman\0");
+    assert_eq!(live(&files).container.get(), Ok(&true));
+    files.file("/proc/1/environ", "PATH=/bin\0mycontainer=1\0");
+    assert_eq!(live(&files).container.get(), Ok(&false));
+    assert_eq!(live(&Files::new()).container.get(), Ok(&false), "a sosreport has no such file");
+}
+
+#[test]
+fn an_image_is_a_machines_and_a_container_image_a_containers() {
+    assert_eq!(collect(&Files::new(), TargetKind::Image, "").container.get(), Ok(&false));
+    assert_eq!(collect(&Files::new(), TargetKind::ContainerImage, "").container.get(), Ok(&true));
+    let mut files = Files::new();
+    files.deny("/run");
+    assert!(matches!(collect(&files, TargetKind::Root, "").container.get(), Err(Missing::Unreadable(_))));
+}
+
+#[test]
+fn firmware_names_the_platform() {
+    for (vendor, product, platform) in [
+        ("Alibaba Cloud", "Alibaba Cloud ECS", Platform::Kvm),
+        ("QEMU", "Standard PC (Q35 + ICH9, 2009)", Platform::Kvm),
+        ("Red Hat", "KVM", Platform::Kvm),
+        ("Amazon EC2", "m5.large", Platform::Amazon),
+        ("VMware, Inc.", "VMware7,1", Platform::Vmware),
+        ("Microsoft Corporation", "Virtual Machine", Platform::Microsoft),
+        ("innotek GmbH", "VirtualBox", Platform::Virtualbox),
+        ("Xen", "HVM domU", Platform::Xen),
+        ("Nobody", "Nothing", Platform::Other),
+        ("", "", Platform::Other),
+    ] {
+        assert_eq!(live(&firmware(vendor, product)).platform.get(), Ok(&platform), "{vendor}, {product}");
+    }
+}
+
+#[test]
+fn xen_says_so_itself_whatever_the_firmware_says() {
+    let mut files = firmware("Alibaba Cloud", "Alibaba Cloud ECS");
+    files.file("/sys/hypervisor/type", "xen\n");
+    assert_eq!(live(&files).platform.get(), Ok(&Platform::Xen));
+}
+
+#[test]
+fn metal_is_what_has_no_hypervisor_flag() {
+    let mut files = firmware("Microsoft Corporation", "Surface Book");
+    files.file("/proc/cpuinfo", "processor\t: 0\nflags\t\t: fpu vme lahf_lm\n");
+    assert_eq!(live(&files).platform.get(), Ok(&Platform::Metal));
+    files.file("/proc/cpuinfo", "processor\t: 0\nFeatures\t: fp asimd\n");
+    assert_eq!(live(&files).platform.get(), Err(Missing::Absent), "other architectures do not tell");
+    files.deny("/proc/cpuinfo");
+    assert!(matches!(live(&files).platform.get(), Err(Missing::Unreadable(_))));
+}
+
+#[test]
+fn an_assumed_platform_stands_above_all() {
+    let mut files = Files::new();
+    files.deny("/sys");
+    assert!(matches!(live(&files).platform.get(), Err(Missing::Unreadable(_))));
+    let target = collect(&files, TargetKind::Image, "platform=kvm");
+    assert_eq!(target.platform.get(), Ok(&Platform::Kvm));
+    assert_eq!(collect(&Files::new(), TargetKind::Image, "").platform.get(), Err(Missing::Absent));
+}

@@ -1,0 +1,55 @@
+//! How long the kernel runs.
+
+use super::Fact;
+use crate::record;
+use crate::source::{At, Host, Missing, Reading};
+
+record! {
+    /// How long the kernel runs.
+    ///
+    /// ```text
+    /// /proc/uptime   350735.47 234388.90
+    /// ```
+    ///
+    /// Source: proc_uptime(5). Absent where no kernel runs: images and plain roots.
+    pub struct Uptime {
+        /// Whole seconds since boot, suspended time included.
+        pub seconds: u64,
+        /// Where it was read.
+        pub at: At,
+    }
+}
+
+impl Fact for Uptime {
+    const NAME: &'static str = "uptime";
+    const READS: &'static [&'static str] = &["/proc/uptime"];
+
+    fn collect(host: &Host) -> Reading<Self> {
+        let path = Self::READS[0];
+        let seconds = parse(&host.read_text(path)?);
+        let seconds = seconds.ok_or_else(|| Missing::garbled(path, "holds no number of seconds"))?;
+        Ok(Self { seconds, at: At::file(path) })
+    }
+}
+
+fn parse(text: &str) -> Option<u64> {
+    text.split_whitespace().next()?.split('.').next()?.parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::parse;
+
+    #[test]
+    fn whole_seconds_are_read() {
+        assert_eq!(parse("350735.47 234388.90\n"), Some(350_735));
+        assert_eq!(parse("7 3"), Some(7));
+    }
+
+    #[test]
+    fn garbage_is_no_uptime() {
+        for garbage in ["", "\n", "-1.00 2.00", "\0\0", "\u{fffd}5.0", ".5 1"] {
+            assert_eq!(parse(garbage), None, "{garbage:?}");
+        }
+    }
+}

@@ -1,0 +1,31 @@
+//! Lists of numbers as the kernel prints CPUs and NUMA nodes: `0-3,8,10-11`.
+
+/// How many numbers a list such as `0-3,8` names; `None` if it is no such list. An empty list names none.
+pub fn count(list: &str) -> Option<u32> {
+    let mut count: u32 = 0;
+    for part in list.trim().split(',').filter(|_| !list.trim().is_empty()) {
+        let (first, last) = part.split_once('-').unwrap_or((part, part));
+        let (first, last): (u32, u32) = (first.parse().ok()?, last.parse().ok()?);
+        count = count.checked_add(last.checked_sub(first)?.checked_add(1)?)?;
+    }
+    Some(count)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::count;
+
+    #[test]
+    fn ranges_and_single_numbers_are_counted() {
+        assert_eq!(count("0\n"), Some(1));
+        assert_eq!(count("0-3,8,10-11\n"), Some(7));
+        assert_eq!(count("\n"), Some(0));
+    }
+
+    #[test]
+    fn what_is_no_list_has_no_count() {
+        for garbage in ["a", "3-1", "0-", ",", "0,,2", "0-4294967295", "-1", "\u{fffd}", "0-3\0"] {
+            assert_eq!(count(garbage), None, "{garbage:?}");
+        }
+    }
+}

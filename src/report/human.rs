@@ -1,0 +1,173 @@
+//! The report for people: one line a finding that stands alone in a log, its details under it, a closing summary.
+
+use super::wrap::{one_line, wrap};
+use super::{About, Report};
+use crate::engine::{Evidence, Finding, Severity};
+use crate::source::TargetKind;
+use owo_colors::{OwoColorize, Style};
+use std::collections::BTreeMap;
+use std::io::{self, Write};
+
+/// How much to say.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Detail {
+    /// The finding lines only; nothing at all if there is none.
+    Quiet,
+    /// Findings with evidence and remedy, and the summary.
+    Normal,
+    /// Also every rule that passed or does not apply.
+    Verbose,
+}
+
+/// The widest line of prose: what is read in comfort, and fits a terminal of 80 columns.
+const WIDTH: usize = 78;
+
+/// Writes the report in colour; a stream that wants none takes the colours out.
+pub fn human(report: &Report, detail: Detail, out: &mut dyn Write) -> io::Result<()> {
+    for (i, (rule, finding)) in report.findings.iter().enumerate() {
+        if detail > Detail::Quiet && i > 0 {
+            writeln!(out)?;
+        }
+        headline(rule, finding, out)?;
+        if detail > Detail::Quiet {
+            details(rule, finding, out)?;
+        }
+    }
+    if detail == Detail::Quiet {
+        return Ok(());
+    }
+    if !report.findings.is_empty() {
+        writeln!(out)?;
+    }
+    if detail == Detail::Verbose {
+        let dim = Style::new().dimmed();
+        for (rule, reason) in &report.passed {
+            writeln!(out, "{} {}: {}", "pass          ".style(dim), rule.id, one_line(reason))?;
+        }
+        for (rule, reason) in &report.not_applicable {
+            writeln!(out, "{} {}: {}", "not applicable".style(dim), rule.id, one_line(reason))?;
+        }
+        writeln!(out)?;
+    }
+    for (rule, waived) in &report.waived {
+        let what = one_line(&waived.finding.message);
+        writeln!(out, "waived   {}: {what} ({})", rule.id, one_line(&waived.reason))?;
+    }
+    unknown(report, detail, out)?;
+    summary(report, out)
+}
+
+fn colour(severity: Severity) -> Style {
+    match severity {
+        Severity::Critical => Style::new().red().bold(),
+        Severity::Warning => Style::new().yellow().bold(),
+        Severity::Info => Style::new().cyan().bold(),
+    }
+}
+
+fn headline(rule: &About, finding: &Finding, out: &mut dyn Write) -> io::Result<()> {
+    let severity = format!("{:8}", finding.severity.word());
+    let severity = severity.style(colour(finding.severity));
+    writeln!(out, "{severity} {}: {}", rule.id.bold(), one_line(&finding.message))
+}
+
+fn details(rule: &About, finding: &Finding, out: &mut dyn Write) -> io::Result<()> {
+    let label = Style::new().dimmed();
+    for line in wrap(&rule.why, WIDTH - 2) {
+        writeln!(out, "  {line}")?;
+    }
+    if !finding.evidence.is_empty() {
+        writeln!(out, "  {}", "evidence".style(label))?;
+        let width = finding
+            .evidence
+            .iter()
+            .map(|e| evidence(e).chars().count())
+            .filter(|n| *n < 50)
+            .max()
+            .unwrap_or(0);
+        for e in &finding.evidence {
+            let said = evidence(e);
+            match &e.at {
+                Some(at) => {
+                    let at = one_line(&at.to_string());
+                    writeln!(out, "    {said:width$}  {}", at.style(label))?;
+                }
+                None => writeln!(out, "    {said}")?,
+            }
+        }
+    }
+    writeln!(out, "  {}", "remedy".style(label))?;
+    for line in wrap(&finding.remedy, WIDTH - 4) {
+        writeln!(out, "{}", format!("    {line}").trim_end())?;
+    }
+    Ok(())
+}
+
+fn evidence(evidence: &Evidence) -> String {
+    let value = match &evidence.value {
+        serde_json::Value::String(s) => format!("'{s}'"),
+        other => other.to_string(),
+    };
+    one_line(&format!("{} = {value}", evidence.expr))
+}
+
+/// What could not be judged, by reason: the same reason for many rules or items is said once.
+fn unknown(report: &Report, detail: Detail, out: &mut dyn Write) -> io::Result<()> {
+    if report.unknown.is_empty() {
+        return Ok(());
+    }
+    let mut rules: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+    for (rule, open) in &report.unknown {
+        rules.entry(&rule.id).or_default().push(&open.reason);
+    }
+    writeln!(out, "{}", "could not be judged".bold())?;
+    for (id, reasons) in &rules {
+        let first = one_line(reasons[0]);
+        let shown = if detail == Detail::Verbose { reasons.len() } else { 1 };
+        match reasons.len() {
+            1 => writeln!(out, "  {id}: {first}")?,
+            n if shown == 1 => writeln!(out, "  {id}: {first}, and {} more", n - 1)?,
+            _ => {
+                for reason in reasons {
+                    writeln!(out, "  {id}: {}", one_line(reason))?;
+                }
+            }
+        }
+    }
+    let denied = report.unknown.iter().any(|(_, open)| open.reason.contains("permission denied"));
+    if denied && report.target.kind == TargetKind::Live {
+        writeln!(out, "  Run as root to judge what was denied.")?;
+    }
+    writeln!(out)
+}
+
+fn summary(report: &Report, out: &mut dyn Write) -> io::Result<()> {
+    let mut found = Vec::new();
+    for severity in Severity::ALL {
+        let count = report.count(severity);
+        if count > 0 {
+            found.push(format!("{}", format!("{count} {severity}").style(colour(severity))));
+        }
+    }
+    if found.is_empty() {
+        found.push(format!("{}", "nothing found".green().bold()));
+    }
+    let mut judged = vec![format!("{} passed", report.passed.len())];
+    let mut add = |n: usize, what: &str| {
+        if n > 0 {
+            judged.push(format!("{n} {what}"));
+        }
+    };
+    add(report.not_applicable.len(), "not applicable");
+    let mut open: Vec<&str> = report.unknown.iter().map(|(rule, _)| rule.id.as_str()).collect();
+    open.dedup();
+    add(open.len(), "could not be judged");
+    add(report.waived.len(), "waived");
+    add(report.broken_rules, "unusable");
+    let target = match report.target.kind {
+        TargetKind::Live => "this host".to_owned(),
+        kind => format!("{} {}", kind.word(), one_line(&report.target.name)),
+    };
+    let system = report.system.as_ref().map(|s| format!(" ({})", one_line(s))).unwrap_or_default();
+    writeln!(out, "{target}{system}: {}; rules: {}", found.join(", "), judged.join(", "))
+}
