@@ -27,6 +27,7 @@ pub(super) struct Case {
     expect: Expectation,
     severity: Option<Severity>,
     reason: Option<String>,
+    remedy: Option<String>,
     params: super::rule::Overrides,
 }
 
@@ -119,6 +120,7 @@ impl Case {
             expect: Expectation::of(raw.expect.get_ref()),
             severity,
             reason: raw.reason.clone(),
+            remedy: raw.remedy.clone(),
             params: raw.params.clone().into_iter().collect(),
         })
     }
@@ -139,6 +141,10 @@ impl Case {
             Expectation::Findings(messages) => {
                 outcome.findings.iter().map(|f| &f.message).eq(messages)
                     && self.severity.is_none_or(|s| outcome.findings.iter().all(|f| f.severity == s))
+                    && self
+                        .remedy
+                        .as_ref()
+                        .is_none_or(|r| outcome.findings.iter().all(|f| f.remedy.contains(r)))
                     && (self.reason.is_none()
                         || outcome.unknown.iter().any(|open| self.is_reason(&open.reason)))
             }
@@ -152,7 +158,7 @@ impl Case {
                     && outcome.unknown.iter().all(|open| self.is_reason(&open.reason))
             }
         };
-        (!holds).then(|| describe(&outcome))
+        (!holds).then(|| describe(&outcome, self.remedy.is_some()))
     }
 
     fn is_reason(&self, found: &str) -> bool {
@@ -175,10 +181,13 @@ impl Expectation {
 }
 
 /// An outcome in words, for a case that failed.
-fn describe(outcome: &Outcome) -> String {
+fn describe(outcome: &Outcome, with_remedy: bool) -> String {
     let mut lines = Vec::new();
     for finding in &outcome.findings {
         lines.push(format!("{}: {}", finding.severity, finding.message));
+        if with_remedy {
+            lines.push(finding.remedy.clone());
+        }
     }
     for open in &outcome.unknown {
         let item = open.item.as_ref().map(|i| format!("{i}: ")).unwrap_or_default();
