@@ -144,7 +144,7 @@ impl Case {
                     && self
                         .remedy
                         .as_ref()
-                        .is_none_or(|r| outcome.findings.iter().all(|f| f.remedy.contains(r)))
+                        .is_none_or(|part| outcome.findings.iter().all(|f| f.remedy.contains(part)))
                     && (self.reason.is_none()
                         || outcome.unknown.iter().any(|open| self.is_reason(&open.reason)))
             }
@@ -158,7 +158,28 @@ impl Case {
                     && outcome.unknown.iter().all(|open| self.is_reason(&open.reason))
             }
         };
-        (!holds).then(|| describe(&outcome, self.remedy.is_some()))
+        (!holds).then(|| self.describe(&outcome))
+    }
+
+    /// An outcome in words, for a case that failed.
+    fn describe(&self, outcome: &Outcome) -> String {
+        let mut lines = Vec::new();
+        for finding in &outcome.findings {
+            lines.push(format!("{}: {}", finding.severity, finding.message));
+            if self.remedy.is_some() {
+                lines.extend(finding.remedy.lines().map(|line| format!("    remedy: {line}")));
+            }
+        }
+        for open in &outcome.unknown {
+            let item = open.item.as_ref().map(|i| format!("{i}: ")).unwrap_or_default();
+            lines.push(format!("unknown: {item}{}", open.reason));
+        }
+        match &outcome.rest {
+            Some(Rest::Passed(why)) => lines.push(format!("pass: {why}")),
+            Some(Rest::NotApplicable(why)) => lines.push(format!("not-applicable: {why}")),
+            None => {}
+        }
+        lines.join("\n")
     }
 
     fn is_reason(&self, found: &str) -> bool {
@@ -178,27 +199,6 @@ impl Expectation {
             },
         }
     }
-}
-
-/// An outcome in words, for a case that failed.
-fn describe(outcome: &Outcome, with_remedy: bool) -> String {
-    let mut lines = Vec::new();
-    for finding in &outcome.findings {
-        lines.push(format!("{}: {}", finding.severity, finding.message));
-        if with_remedy {
-            lines.push(finding.remedy.clone());
-        }
-    }
-    for open in &outcome.unknown {
-        let item = open.item.as_ref().map(|i| format!("{i}: ")).unwrap_or_default();
-        lines.push(format!("unknown: {item}{}", open.reason));
-    }
-    match &outcome.rest {
-        Some(Rest::Passed(why)) => lines.push(format!("pass: {why}")),
-        Some(Rest::NotApplicable(why)) => lines.push(format!("not-applicable: {why}")),
-        None => {}
-    }
-    lines.join("\n")
 }
 
 fn bad(file: &RuleFile, span: Range<usize>, what: &str) -> Box<Diagnostic> {
