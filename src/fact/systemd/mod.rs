@@ -34,7 +34,7 @@ record! {
         /// Whether this build sets fs.nr_open to the largest value that the kernel takes (1073741816) at boot, as systemd
         /// does since 240 unless it is built otherwise (as Debian's is). A value persisted in sysctl.d comes after.
         pub raises_nr_open: Lazy<bool>,
-        /// The settings of the [Manager] section of system.conf and its drop-ins, by key: what is set, not the built-in
+        /// The settings of the `[Manager]` section of system.conf and its drop-ins, by key: what is set, not the built-in
         /// defaults. Unreadable as a whole if one of the files is.
         pub defaults: Lazy<BTreeMap<String, DefaultSetting>>,
         /// The units that have a file, by name; masked ones and aliases too.
