@@ -59,7 +59,11 @@ fn facts_do_not_read_one_another() {
         for other in text.split("crate::fact::").skip(1) {
             let end = other.find(|c: char| !(c.is_ascii_lowercase() || c == '_')).unwrap_or(other.len());
             let named = &other[..end];
-            assert!(named.is_empty() || Path::new(named) == own, "{}: reads the fact {named}", file.display());
+            assert!(
+                named.is_empty() || Path::new(named) == own,
+                "{}: reads the fact {named}",
+                file.display()
+            );
         }
     }
 }

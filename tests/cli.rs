@@ -82,7 +82,10 @@ fn what_cannot_be_judged_fails_only_when_asked() {
 #[test]
 fn quiet_and_clean_prints_nothing() {
     let dir = root();
-    assert_eq!(check(dir.path(), &["-q", "--select", "memory/panic-on-oom"]), (0, String::new(), String::new()));
+    assert_eq!(
+        check(dir.path(), &["-q", "--select", "memory/panic-on-oom"]),
+        (0, String::new(), String::new())
+    );
 }
 
 #[test]
@@ -92,7 +95,11 @@ fn a_wrong_rule_is_shown_with_place_and_help_and_the_others_run() {
     let cases = [
         ("sysctl['vm.panic_on_oom'] != 0", "sysclt['vm.panic_on_oom'] != 0", "did you mean `sysctl`?"),
         ("sysctl['vm.panic_on_oom'] != 0", "sysctl['vm.panic_on_oom'] && true", "a bool is wanted"),
-        ("sysctl['vm.panic_on_oom'] != 0", "sysctl['vm.panic_on_oom'].runing != '0'", "did you mean `running`?"),
+        (
+            "sysctl['vm.panic_on_oom'] != 0",
+            "sysctl['vm.panic_on_oom'].runing != '0'",
+            "did you mean `running`?",
+        ),
         ("sysctl['vm.panic_on_oom'] != 0", "memory.free_kib == 'x'", "cannot be compared"),
         ("sysctl['vm.panic_on_oom'] != 0", "1 < 2 < 3", "cannot follow another comparison"),
         ("sysctl['vm.panic_on_oom'] != 0", "true and false", "write `&&`"),
@@ -133,7 +140,10 @@ fn a_case_that_does_not_hold_fails_the_test_run() {
     let dirs = rules.path().to_str().unwrap();
     let (code, out, _) = status(&hostvet(&["rules", "test", "test/*", "--rules", dirs]));
     assert_eq!(code, 1, "{out}");
-    assert!(out.contains("test/one: wrong") && out.contains("pass:") && out.contains("0 passed, 1 failed"), "{out}");
+    assert!(
+        out.contains("test/one: wrong") && out.contains("pass:") && out.contains("0 passed, 1 failed"),
+        "{out}"
+    );
 }
 
 #[test]
@@ -148,7 +158,8 @@ fn a_rule_that_nests_without_end_is_an_error_and_no_crash() {
     ] {
         let rules = tempfile::tempdir().unwrap();
         rule(rules.path(), &RULE.replace("sysctl['vm.panic_on_oom'] != 0", &nested));
-        let (code, _, err) = check(dir.path(), &["--rules", rules.path().to_str().unwrap(), "--select", "memory/*"]);
+        let (code, _, err) =
+            check(dir.path(), &["--rules", rules.path().to_str().unwrap(), "--select", "memory/*"]);
         assert_eq!(code, 2, "{err}");
         assert!(err.contains("error"), "{err}");
     }
@@ -207,7 +218,9 @@ fn waivers_move_findings_and_tell_when_they_are_of_no_use() {
     fs::write(dir.path().join("etc/sysctl.d/60-oom.conf"), "vm.panic_on_oom = 1\n").unwrap();
     let config = dir.path().join("config.toml");
     let waiver = |expires: &str| {
-        format!("[[waiver]]\nrule = \"memory/panic-*\"\nreason = \"appliance\"\nowner = \"ops\"\nexpires = \"{expires}\"\n")
+        format!(
+            "[[waiver]]\nrule = \"memory/panic-*\"\nreason = \"appliance\"\nowner = \"ops\"\nexpires = \"{expires}\"\n"
+        )
     };
     let run = |text: &str| {
         fs::write(&config, text).unwrap();
@@ -235,7 +248,8 @@ fn parameters_come_from_the_configuration() {
     assert_eq!(check(dir.path(), &select).0, 0);
     let config = dir.path().join("config.toml");
     fs::write(&config, "[params.\"memory/available-low\"]\nwarning_percent = 30\n").unwrap();
-    let (code, out, err) = check(dir.path(), &["--select", "memory/available-low", "--config", config.to_str().unwrap()]);
+    let (code, out, err) =
+        check(dir.path(), &["--select", "memory/available-low", "--config", config.to_str().unwrap()]);
     assert_eq!(code, 1, "{out}{err}");
 }
 
@@ -263,7 +277,8 @@ fn hostile_roots_are_survived_and_told() {
 #[test]
 fn terminal_escapes_of_a_hostile_file_are_shown_not_obeyed() {
     let dir = root();
-    fs::write(dir.path().join("etc/sysctl.d/60-oom.conf"), "vm.panic_on_oom = 1\x1b[2J\x1b]0;owned\x07\n").unwrap();
+    fs::write(dir.path().join("etc/sysctl.d/60-oom.conf"), "vm.panic_on_oom = 1\x1b[2J\x1b]0;owned\x07\n")
+        .unwrap();
     let (_, out, _) = check(dir.path(), &["-v", "--color", "never"]);
     assert!(!out.contains('\x1b') && !out.contains('\x07'), "{out:?}");
     let (_, out, _) = check(dir.path(), &["--format", "json"]);

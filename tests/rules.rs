@@ -16,8 +16,11 @@ fn every_shipped_rule_loads() {
 
 #[test]
 fn every_shipped_rule_keeps_the_laws() {
-    let found: Vec<_> =
-        Library::embedded().files().flat_map(|file| file.lint()).map(|mistake| mistake.render(false)).collect();
+    let found: Vec<_> = Library::embedded()
+        .files()
+        .flat_map(|file| file.lint())
+        .map(|mistake| mistake.render(false))
+        .collect();
     assert!(found.is_empty(), "{}", found.join("\n"));
 }
 
@@ -61,6 +64,9 @@ fn the_generated_pages_are_up_to_date() {
             fs::write(&path, &text).unwrap();
         }
         let there = fs::read_to_string(&path).unwrap_or_default();
-        assert!(there == text, "docs/{page} is stale: HOSTVET_WRITE_DOCS=1 cargo test --test rules writes it");
+        assert!(
+            there == text,
+            "docs/{page} is stale: HOSTVET_WRITE_DOCS=1 cargo test --test rules writes it"
+        );
     }
 }
