@@ -326,13 +326,13 @@ impl Rule {
 }
 
 fn parsed(file: &RuleFile, text: &Spanned<String>) -> Found<Source> {
-    let spans = Spans::new(&file.text, text.span(), text.get_ref().len());
+    let spans = Spans::new(file.text.clone(), text.span(), text.get_ref().len());
     let expr = parse(text.get_ref()).map_err(|e| Box::new(diagnostic(file, &spans, e)))?;
     Ok(Source { text: text.get_ref().as_str().into(), expr, spans })
 }
 
 fn sentence(file: &RuleFile, text: &Spanned<String>) -> Found<Sentence> {
-    let spans = Spans::new(&file.text, text.span(), text.get_ref().len());
+    let spans = Spans::new(file.text.clone(), text.span(), text.get_ref().len());
     let draft =
         parse_template(text.get_ref().trim_end()).map_err(|e| Box::new(diagnostic(file, &spans, e)))?;
     Ok(Sentence { draft, spans })

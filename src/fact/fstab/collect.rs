@@ -54,16 +54,30 @@ fn look(host: &Host, entry: &mut FstabEntry) {
         entry.spec_exists = Lazy::new(move || spec_exists(&host, &path));
     }
     if entry.mount_point.starts_with('/') {
-        let (one, two, three) = (host.clone(), host.clone(), host.clone());
-        let point = entry.mount_point.clone();
+        // The root of a network file system is not touched: where its server does not answer, neither does a stat.
+        let away = host.target.kind == TargetKind::Live && (entry.network || entry.automount);
+        let (at, point) = (host.clone(), entry.mount_point.clone());
         entry.mount_point_real = Lazy::new(move || {
-            resolve(one.source.as_ref(), Path::new(&point), true).map(|p| p.to_string_lossy().into_owned())
+            resolve(at.source.as_ref(), Path::new(&point), !away).map(|p| p.to_string_lossy().into_owned())
         });
-        let point = entry.mount_point.clone();
-        entry.mount_point_exists = Lazy::new(move || two.exists(&point).map_err(Missing::Unreadable));
-        let point = entry.mount_point.clone();
+        let (at, point) = (host.clone(), entry.mount_point.clone());
+        entry.mount_point_exists = Lazy::new(move || Ok(kind(&at, &point, away)?.is_some()));
+        let (at, point) = (host.clone(), entry.mount_point.clone());
         entry.mount_point_is_directory =
-            Lazy::new(move || Ok(three.source.stat(Path::new(&point))?.kind == FileKind::Directory));
+            Lazy::new(move || Ok(kind(&at, &point, away)?.ok_or(Missing::Absent)? == FileKind::Directory));
+    }
+}
+
+/// What is at a mount point, if anything.
+fn kind(host: &Host, path: &str, away: bool) -> Reading<Option<FileKind>> {
+    if away {
+        let why = "not looked at, because a network file system may not answer".to_owned();
+        return Err(Missing::unreadable(path, Reason::NotRead(why)));
+    }
+    match host.source.stat(Path::new(path)) {
+        Ok(stat) => Ok(Some(stat.kind)),
+        Err(Missing::Absent) => Ok(None),
+        Err(unreadable) => Err(unreadable),
     }
 }
 

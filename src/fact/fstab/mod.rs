@@ -59,7 +59,8 @@ record! {
         pub mount_point: String,
         /// The path that `mount_point` leads to, symbolic links followed inside the root; absent where it is no path.
         pub mount_point_real: Lazy<String>,
-        /// Whether anything is at the mount point in this root; absent where `mount_point` is no path.
+        /// Whether anything is at the mount point in this root; absent where `mount_point` is no path. Unreadable on
+        /// a live host for network and automounted entries: they are not touched, as their server may not answer.
         pub mount_point_exists: Lazy<bool>,
         /// Whether what is at the mount point is a directory; absent where nothing is.
         pub mount_point_is_directory: Lazy<bool>,

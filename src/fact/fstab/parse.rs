@@ -106,24 +106,19 @@ impl Line<'_> {
         }
         let position = (3..self.fields.len()).find(|i| is_type(self.field(*i)))?;
         let meant = self.fields.get(..position)?;
-        let point = meant.iter().skip(1).position(|f| f.starts_with('/')).map(|i| i + 1);
-        let mut wrong = match point {
-            Some(1) => {
-                let what = format!(
-                    "has a blank in its mount point: it is read as mount point {} and type `{}`",
-                    self.field(1),
-                    self.field(2)
-                );
-                let mut wrong = self.wrong(FstabPart::Blank, FstabEffect::Misread, what);
-                wrong.stops_boot = !option::spare(&options(self.field(3)));
-                wrong
-            }
-            _ => {
-                let what = format!("has a blank in its first field: `{}` is read as the mount point", self.field(1));
-                self.wrong(FstabPart::Blank, FstabEffect::Ignored, what)
-            }
+        // The last path before the type is where the mount point starts, what is before it is the first field.
+        let point = (1..position).rev().find(|i| self.field(*i).starts_with('/')).unwrap_or(1);
+        let place = if point == 1 { "mount point" } else { "first field" };
+        let read = if self.field(1).starts_with('/') {
+            format!("it is read as mount point {} and type `{}`", self.field(1), self.field(2))
+        } else {
+            format!("`{}` is read as the mount point", self.field(1))
         };
-        wrong.mount_point = meant.get(point.unwrap_or(1)..).unwrap_or_default().join(" ");
+        let effect =
+            if self.field(1).starts_with('/') { FstabEffect::Misread } else { FstabEffect::Ignored };
+        let mut wrong = self.wrong(FstabPart::Blank, effect, format!("has a blank in its {place}: {read}"));
+        wrong.stops_boot = effect == FstabEffect::Misread && !option::spare(&options(self.field(3)));
+        wrong.mount_point = meant.get(point..).unwrap_or_default().join(" ");
         Some(wrong)
     }
 

@@ -65,6 +65,7 @@ fn lines_that_readers_refuse_say_what_comes_of_it() {
         ("/dev/vdb1 none ext4 defaults 0 0", (P::MountPoint, E::Ignored, false)),
         ("/dev/vdb1 /with space ext4 defaults 0 0", (P::Blank, E::Misread, true)),
         ("LABEL=my disk /mnt ext4 defaults 0 0", (P::Blank, E::Ignored, false)),
+        ("/bin/helper /from /to fuse nofail 0 0", (P::Blank, E::Misread, true)),
         ("/dev/vdb1 /data ext4 defaults, noatime 0 0", (P::Blank, E::Half, true)),
         ("/dev/vdb1 /data ext4 defaults # comment", (P::Dump, E::Half, true)),
         ("/dev/vdb1 /data ext4 nofail x 0", (P::Dump, E::Half, false)),

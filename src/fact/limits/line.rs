@@ -56,8 +56,8 @@ pub(super) enum Line {
     Malformed(Malformed),
 }
 
-/// The items whose limit is set with setrlimit(2), priority aside.
-const ITEMS: [&str; 16] = [
+/// The items that have a soft and a hard limit, those of setrlimit(2).
+pub(super) const ITEMS: [&str; 16] = [
     "as",
     "core",
     "cpu",
@@ -126,10 +126,12 @@ pub(super) fn parse(line: &str, at: &At) -> Line {
         return skipped(format!("unknown limit item `{item}`: pam_limits ignores the line"));
     }
     let which = match which.as_str() {
+        // These are not soft or hard: the last one holds, whatever its type.
+        _ if any_type => Which::Both,
+        "soft" | "hard" if item == "priority" => Which::Both,
         "soft" => Which::Soft,
         "hard" => Which::Hard,
         "-" => Which::Both,
-        _ if any_type => Which::Both,
         other => return skipped(format!("unknown limit type `{other}`: pam_limits ignores the line")),
     };
     let small = written.to_ascii_lowercase();
@@ -159,6 +161,7 @@ pub(super) fn parse(line: &str, at: &At) -> Line {
         r#type: which,
         item,
         value,
+        unlimited: value == Some(Value::Unlimited),
         written: written.to_owned(),
         sets_soft: false,
         sets_hard: false,

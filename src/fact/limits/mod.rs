@@ -55,13 +55,15 @@ record! {
         pub domain: String,
         /// What kind of domain that is; those that come first have priority over the later ones.
         pub kind: Kind,
-        /// Which limit is set. For maxlogins, maxsyslogins and nonewprivs it makes no difference.
+        /// Which limit is set; `-` for maxlogins, maxsyslogins, nonewprivs and priority, where it makes no difference.
         pub r#type: Which,
         /// What is limited, in small letters: `nofile`, `nproc`, `memlock`, …
         pub item: String,
         /// The value as pam_limits reads it, in the item's own unit: KiB for core, data, fsize, memlock, rss, stack and
         /// as; minutes for cpu; bytes for msgqueue; else a number. Absent for chroot (Debian), which is a path.
         pub value: Option<Value>,
+        /// Whether the value is unlimited in one of its spellings: `unlimited`, `infinity`, `-1`, `-`.
+        pub unlimited: bool,
         /// The value as it is written.
         pub written: String,
         /// Whether this entry decides the soft limit of its domain: it sets one, and no later entry does.
@@ -82,7 +84,7 @@ record! {
 }
 
 record! {
-    /// What holds of a domain and an item once all files are read.
+    /// What holds of a domain and an item once all files are read, of the items that have a soft and a hard limit.
     ///
     /// A limit that the domain itself does not set is the one of `*`, unless the domain is root (who has none of
     /// `*` on Debian). A user for whom several domains match is not looked into.
@@ -302,7 +304,7 @@ fn decide(entries: &mut [Entry], exempt: &[Exempt]) {
 fn effective(entries: &[Entry]) -> Vec<Effective> {
     let mut found: Vec<Effective> = Vec::new();
     let mut known = HashMap::new();
-    for entry in entries.iter().filter(|e| (e.sets_soft || e.sets_hard) && e.kind != Kind::All) {
+    for entry in entries.iter().filter(|e| (e.sets_soft || e.sets_hard) && line::ITEMS.contains(&e.item.as_str())) {
         let position = *known.entry((&entry.domain, &entry.item)).or_insert_with(|| {
             found.push(Effective {
                 domain: entry.domain.clone(),
