@@ -3,6 +3,7 @@
 //! `cargo bench --bench whole_run` vets this host. First every look-up of a run is written down; then the built program and
 //! a bare one (this file, started again) that does these look-ups and nothing else are run in turn, as whole processes. The
 //! ratio is what rules, facts and report cost on top of the reads themselves.
+#![allow(clippy::unwrap_used, clippy::print_stdout)]
 
 use hostvet::engine::{Library, judge};
 use hostvet::fact::Facts;

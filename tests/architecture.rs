@@ -1,4 +1,5 @@
 //! The floors of the crate, held by reading its `use crate::` lines.
+#![allow(clippy::unwrap_used, clippy::expect_used)]
 
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -1,6 +1,7 @@
 //! The program as its users meet it: what goes in, what comes out, and the exit status.
 //!
 //! Transcripts of what is printed lie in `tests/cli/*.toml`; what needs odd files is made here.
+#![allow(clippy::unwrap_used, clippy::expect_used)]
 
 use std::fs;
 use std::os::unix::fs::symlink;
