@@ -2,7 +2,7 @@
 
 pub mod kernel_command_line;
 pub mod key_value;
-pub mod ranges;
-pub mod unit_file;
 pub mod mountinfo;
 pub mod octal;
+pub mod ranges;
+pub mod unit_file;

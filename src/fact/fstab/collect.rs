@@ -19,18 +19,18 @@ impl Fact for Fstab {
     const READS: &'static [&'static str] = &[PATH];
 
     fn collect(host: &Host) -> Reading<Self> {
-        let (mut entries, mut malformed) = parse(PATH, &host.read_text(PATH)?);
+        let (mut entries, mut lines) = parse(PATH, &host.read_text(PATH)?);
         for entry in &mut entries {
             look(host, entry);
         }
         // A helper that serves the type makes it a type of its own, however it is spelt.
-        malformed.retain(|wrong| {
-            let entry = entries.iter().find(|e| e.line == wrong.line);
-            wrong.part != FstabPart::Type || !entry.is_some_and(|e| has_helper(host, &e.r#type))
-        });
+        for line in &mut lines {
+            let fs_type = entries.iter().find(|e| e.line == line.line).map(|e| e.r#type.as_str()).unwrap_or_default();
+            line.faults.retain(|fault| fault.part != FstabPart::Type || !has_helper(host, fs_type));
+        }
         let host = host.clone();
         let by_systemd = Lazy::new(move || any_exists(&host, &GENERATOR));
-        Ok(Self { entries, malformed, by_systemd, at: At::file(PATH) })
+        Ok(Self { entries, lines, by_systemd, at: At::file(PATH) })
     }
 }
 
