@@ -33,8 +33,8 @@ record! {
         pub entries: Vec<FstabEntry>,
         /// The lines that are neither empty nor comments, in order, each with what is wrong with it, if anything.
         pub lines: Vec<FstabLine>,
-        /// Whether systemd-fstab-generator(8) is installed, so that systemd mounts the entries (else an init script
-        /// does, with `mount -a`).
+        /// Whether systemd mounts the entries, as systemd-fstab-generator(8) is installed, or else an init script with
+        /// `mount -a`. Unreadable in a tree that shows no init system at all.
         pub by_systemd: Lazy<bool>,
         /// Where it was read.
         pub at: At,

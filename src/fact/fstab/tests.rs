@@ -173,9 +173,22 @@ fn mount_points_and_devices_are_looked_at_when_asked() {
     assert_eq!(none.mount_point_is_directory.get(), Err(Missing::Absent));
     assert_eq!(file.mount_point_is_directory.get(), Ok(&false));
     assert_eq!((a.spec_exists.get(), none.spec_exists.get()), (Ok(&true), Ok(&false)));
-    assert_eq!(found.by_systemd.get(), Ok(&false));
-    let tree = Fstab::collect(&Host::new(files, Target::root("tree"))).unwrap();
+    assert!(matches!(found.by_systemd.get(), Err(Missing::Unreadable(_))), "no init system is to be seen");
+    let tree = Fstab::collect(&Host::new(files.clone(), Target::root("tree"))).unwrap();
     assert!(matches!(tree.entries[0].spec_exists.get(), Err(Missing::Unreadable(_))));
+    files.file("/proc/partitions", "major minor  #blocks  name\n\n 252 1 1024 vda1\n");
+    let report = Fstab::collect(&Host::new(files, Target::root("tree"))).unwrap();
+    let exists: Vec<_> = report.entries.iter().map(|e| e.spec_exists.get().copied()).collect();
+    assert_eq!(exists, [Ok(true), Ok(false), Ok(false)]);
+}
+
+#[test]
+fn the_init_system_decides_who_mounts() {
+    let mut files = Files::new();
+    files.file("/etc/fstab", "").file("/sbin/init", "");
+    assert_eq!(Fstab::collect(&host(&files)).unwrap().by_systemd.get(), Ok(&false));
+    files.file("/usr/lib/systemd/system-generators/systemd-fstab-generator", "");
+    assert_eq!(Fstab::collect(&host(&files)).unwrap().by_systemd.get(), Ok(&true));
 }
 
 #[test]
