@@ -20,6 +20,20 @@ pub(super) enum Param {
     List(Vec<Param>),
 }
 
+impl Param {
+    /// The constant that a TOML value is, if it can be one.
+    pub(super) fn of(value: &toml::Value) -> Option<Self> {
+        Some(match value {
+            toml::Value::Boolean(b) => Self::Bool(*b),
+            toml::Value::Integer(i) => Self::Int(*i),
+            toml::Value::Float(d) if !d.is_nan() => Self::Double(*d),
+            toml::Value::String(s) => Self::Str(s.clone()),
+            toml::Value::Array(items) => Self::List(items.iter().map(Self::of).collect::<Option<_>>()?),
+            _ => return None,
+        })
+    }
+}
+
 /// What an expression may name, beside the facts.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Names {

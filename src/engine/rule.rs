@@ -138,7 +138,7 @@ impl Draft {
         lets.sort_by_key(|(_, text)| text.span().start);
         let lets = lets.into_iter().map(|(name, text)| Ok((name.get_ref().clone(), source(text)?)));
         let params = raw.params.iter().map(|(name, value)| {
-            let param = param(value.get_ref()).ok_or_else(|| {
+            let param = Param::of(value.get_ref()).ok_or_else(|| {
                 Box::new(file.diagnostic(
                     value.span(),
                     "a parameter is a bool, number, string or list of these",
@@ -235,7 +235,7 @@ impl Draft {
                     .map(|n| format!("did you mean `{n}`?"));
                 return Err(wrong(format!("{} has no parameter `{name}`", self.file.id), help));
             };
-            let fits = param(value).filter(|new| same_kind(known, new));
+            let fits = Param::of(value).filter(|new| same_kind(known, new));
             *known = fits.ok_or_else(|| {
                 let message = format!("`{value}` does not fit the parameter `{name}` of {}", self.file.id);
                 wrong(message, Some(format!("it is {} by default", self.raw.params[name].get_ref())))
@@ -386,17 +386,6 @@ fn worst(expr: &Expr) -> Result<Severity, ExprError> {
         _ => Err(ExprError::new(expr.span.clone(), "a severity is 'critical', 'warning' or 'info'")
             .help("or a choice of these: percent(a, b) >= params.critical ? 'critical' : 'warning'")),
     }
-}
-
-fn param(value: &toml::Value) -> Option<Param> {
-    Some(match value {
-        toml::Value::Boolean(b) => Param::Bool(*b),
-        toml::Value::Integer(i) => Param::Int(*i),
-        toml::Value::Float(d) => Param::Double(*d),
-        toml::Value::String(s) => Param::Str(s.clone()),
-        toml::Value::Array(items) => Param::List(items.iter().map(param).collect::<Option<_>>()?),
-        _ => return None,
-    })
 }
 
 fn same_kind(a: &Param, b: &Param) -> bool {
