@@ -43,14 +43,13 @@ pub struct Answer {
 impl Expression {
     /// Parses and checks an expression; `params` are the constants it knows as `params.NAME`.
     pub fn parse(text: &str, params: &Overrides) -> Result<Self, ExprError> {
-        let mut names = Names::default();
-        for (name, value) in params {
-            let param = Param::of(value).ok_or_else(|| {
-                ExprError::new(0..0, format!("the parameter `{name}` is no bool, number, string or list"))
-            })?;
-            names.params.insert(name.clone(), param);
-        }
-        let root = check(&parse(text)?, &names)?;
+        let param = |(name, value): (&String, &toml::Value)| {
+            let wrong = || format!("the parameter `{name}` is no bool, number, string or list of these");
+            let param = Param::of(value).ok_or_else(|| ExprError::new(0..0, wrong()))?;
+            Ok((name.clone(), param))
+        };
+        let params = params.iter().map(param).collect::<Result<_, ExprError>>()?;
+        let root = check(&parse(text)?, &Names::new(params))?;
         Ok(Self(Program { text: text.into(), root }))
     }
 

@@ -1,6 +1,6 @@
 //! A rule: read from its file, checked, ready to judge.
 
-use super::check::{Names, Param, RESERVED, check, check_as, nearest};
+use super::check::{Names, Param, check, check_as, nearest};
 use super::diagnostic::Diagnostic;
 use super::file::{Raw, RuleFile};
 use super::node::{Node, NodeKind, Program};
@@ -165,7 +165,7 @@ impl Draft {
 
     /// Checks the rule, with the user's values for its parameters.
     pub(super) fn compile(&self, overrides: &Overrides) -> Found<Rule> {
-        let mut names = Names { params: self.params_with(overrides)?, ..Names::default() };
+        let mut names = Names::new(self.params_with(overrides)?);
         let each = self.each(&mut names)?;
         let lets = self.lets(&mut names)?;
         let error = |spans: &Spans, e: ExprError| Box::new(diagnostic(&self.file, spans, e));
@@ -282,7 +282,7 @@ impl Draft {
             refuse_taken(&self.file, names, name, span)?;
             let root =
                 check(&source.expr, names).map_err(|e| Box::new(diagnostic(&self.file, &source.spans, e)))?;
-            names.lets.push((name.clone(), root.ty.clone()));
+            names.add_let(name, &root);
             programs.push(Program { text: source.text.clone(), root });
         }
         Ok(programs)
@@ -343,8 +343,7 @@ fn diagnostic(file: &RuleFile, spans: &Spans, error: ExprError) -> Diagnostic {
 }
 
 fn refuse_taken(file: &RuleFile, names: &Names, name: &str, span: Range<usize>) -> Found<()> {
-    let taken = names.slots.iter().chain(&names.lets).any(|(n, _)| n == name);
-    if taken || fact::position(name).is_some() || RESERVED.contains(&name) {
+    if names.is_taken(name) {
         let help = Some("choose another name".to_owned());
         return Err(Box::new(file.diagnostic(span, format!("`{name}` means something already"), help)));
     }
@@ -364,13 +363,19 @@ fn split(when: Option<Program>, lets: &[Program], has_item: bool) -> (Vec<Progra
         kind => vec![Node { kind, ..when.root }],
     };
     let programs = parts.into_iter().map(|root| Program { text: when.text.clone(), root });
-    programs.partition(|program| has_item && asks_item(&program.root, lets))
+    // Of each name, once: asked anew wherever it stands, names that use each other twice would take for ever.
+    let mut asking = Vec::with_capacity(lets.len());
+    for program in lets {
+        let asks = asks_item(&program.root, &asking);
+        asking.push(asks);
+    }
+    programs.partition(|program| has_item && asks_item(&program.root, &asking))
 }
 
-fn asks_item(node: &Node, lets: &[Program]) -> bool {
+fn asks_item(node: &Node, lets: &[bool]) -> bool {
     node.any(&mut |node| match node.kind {
         NodeKind::Slot(0) => true,
-        NodeKind::Let(position) => asks_item(&lets[position].root, lets),
+        NodeKind::Let(position) => lets[position],
         _ => false,
     })
 }
