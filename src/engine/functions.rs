@@ -114,6 +114,13 @@ pub(super) const SIGNATURES: &[Signature] = &[
     sig("indexOf", Function::IndexOf, Form::Method, &[Arg::Str, Arg::Str]),
 ];
 
+impl Signature {
+    /// Whether it can be called with this many arguments, the receiver among them.
+    pub(super) fn takes(&self, count: usize) -> bool {
+        count >= self.args.len() - self.optional && (count <= self.args.len() || self.repeats)
+    }
+}
+
 impl Arg {
     pub(super) fn accepts(self, ty: &Ty) -> bool {
         let items = |is: fn(&Ty) -> bool| match ty {

@@ -1,6 +1,6 @@
 //! A rule: read from its file, checked, ready to judge.
 
-use super::check::{Names, Param, RESERVED, check, check_as, nearest};
+use super::check::{Names, Param, check, check_as, nearest};
 use super::diagnostic::Diagnostic;
 use super::file::{Raw, RuleFile};
 use super::node::{Node, NodeKind, Program};
@@ -141,7 +141,7 @@ impl Draft {
         lets.sort_by_key(|(_, text)| text.span().start);
         let lets = lets.into_iter().map(|(name, text)| Ok((name.get_ref().clone(), source(text)?)));
         let params = raw.params.iter().map(|(name, value)| {
-            let param = param(value.get_ref()).ok_or_else(|| {
+            let param = Param::of(value.get_ref()).ok_or_else(|| {
                 Box::new(file.diagnostic(
                     value.span(),
                     "a parameter is a bool, number, string or list of these",
@@ -168,7 +168,7 @@ impl Draft {
 
     /// Checks the rule, with the user's values for its parameters.
     pub(super) fn compile(&self, overrides: &Overrides) -> Found<Rule> {
-        let mut names = Names { params: self.params_with(overrides)?, ..Names::default() };
+        let mut names = Names::new(self.params_with(overrides)?);
         let each = self.each(&mut names)?;
         let lets = self.lets(&mut names)?;
         let error = |spans: &Spans, e: ExprError| Box::new(diagnostic(&self.file, spans, e));
@@ -181,15 +181,16 @@ impl Draft {
         };
         let fill = |s: &Sentence| s.draft.check(&names).map_err(|e| error(&s.spans, e));
         let not_applicable = self.not_applicable.as_ref().map(fill).transpose()?;
+        let lets_ask = lets_that_ask_item(&lets);
         // What names the item cannot be said before there is one.
         let (not_applicable, not_applicable_item) = match not_applicable {
-            Some(said) if each.is_some() && said.programs().any(|p| asks_item(&p.root, &lets)) => {
+            Some(said) if each.is_some() && said.programs().any(|p| asks_item(&p.root, &lets_ask)) => {
                 (None, Some(said))
             }
             said => (said.clone(), said),
         };
         let when = self.when.as_ref().map(truth).transpose()?;
-        let (when_item, when_once) = split(when, &lets, each.is_some());
+        let (when_item, when_once) = split(when, &lets_ask, each.is_some());
         let problem = truth(&self.problem)?;
         let (severity, worst) = match &self.severity {
             SeverityOf::Always(severity) => (SeverityOf::Always(*severity), *severity),
@@ -247,7 +248,7 @@ impl Draft {
                     .map(|n| format!("did you mean `{n}`?"));
                 return Err(wrong(format!("{} has no parameter `{name}`", self.file.id), help));
             };
-            let fits = param(value).filter(|new| same_kind(known, new));
+            let fits = Param::of(value).filter(|new| same_kind(known, new));
             *known = fits.ok_or_else(|| {
                 let message = format!("`{value}` does not fit the parameter `{name}` of {}", self.file.id);
                 wrong(message, Some(format!("it is {} by default", self.raw.params[name].get_ref())))
@@ -294,7 +295,7 @@ impl Draft {
             refuse_taken(&self.file, names, name, span)?;
             let root =
                 check(&source.expr, names).map_err(|e| Box::new(diagnostic(&self.file, &source.spans, e)))?;
-            names.lets.push((name.clone(), root.ty.clone()));
+            names.add_let(name, &root);
             programs.push(Program { text: source.text.clone(), root });
         }
         Ok(programs)
@@ -355,8 +356,7 @@ fn diagnostic(file: &RuleFile, spans: &Spans, error: ExprError) -> Diagnostic {
 }
 
 fn refuse_taken(file: &RuleFile, names: &Names, name: &str, span: Range<usize>) -> Found<()> {
-    let taken = names.slots.iter().chain(&names.lets).any(|(n, _)| n == name);
-    if taken || fact::position(name).is_some() || RESERVED.contains(&name) {
+    if names.is_taken(name) {
         let help = Some("choose another name".to_owned());
         return Err(Box::new(file.diagnostic(span, format!("`{name}` means something already"), help)));
     }
@@ -369,20 +369,31 @@ fn refuse_taken(file: &RuleFile, names: &Names, name: &str, span: Range<usize>) 
 }
 
 /// The conjuncts of `when`: those that depend on the item, and those that do not.
-fn split(when: Option<Program>, lets: &[Program], has_item: bool) -> (Vec<Program>, Vec<Program>) {
+fn split(when: Option<Program>, lets_ask: &[bool], has_item: bool) -> (Vec<Program>, Vec<Program>) {
     let Some(when) = when else { return Default::default() };
     let parts = match when.root.kind {
         NodeKind::And(parts) => parts,
         kind => vec![Node { kind, ..when.root }],
     };
     let programs = parts.into_iter().map(|root| Program { text: when.text.clone(), root });
-    programs.partition(|program| has_item && asks_item(&program.root, lets))
+    programs.partition(|program| has_item && asks_item(&program.root, lets_ask))
 }
 
-fn asks_item(node: &Node, lets: &[Program]) -> bool {
+/// Which names depend on the item. Of each name, once: asked anew wherever it stands, names that use each other twice
+/// would take for ever.
+fn lets_that_ask_item(lets: &[Program]) -> Vec<bool> {
+    let mut asking = Vec::with_capacity(lets.len());
+    for program in lets {
+        let asks = asks_item(&program.root, &asking);
+        asking.push(asks);
+    }
+    asking
+}
+
+fn asks_item(node: &Node, lets: &[bool]) -> bool {
     node.any(&mut |node| match node.kind {
         NodeKind::Slot(0) => true,
-        NodeKind::Let(position) => asks_item(&lets[position].root, lets),
+        NodeKind::Let(position) => lets[position],
         _ => false,
     })
 }
@@ -398,17 +409,6 @@ fn worst(expr: &Expr) -> Result<Severity, ExprError> {
         _ => Err(ExprError::new(expr.span.clone(), "a severity is 'critical', 'warning' or 'info'")
             .help("or a choice of these: percent(a, b) >= params.critical ? 'critical' : 'warning'")),
     }
-}
-
-fn param(value: &toml::Value) -> Option<Param> {
-    Some(match value {
-        toml::Value::Boolean(b) => Param::Bool(*b),
-        toml::Value::Integer(i) => Param::Int(*i),
-        toml::Value::Float(d) => Param::Double(*d),
-        toml::Value::String(s) => Param::Str(s.clone()),
-        toml::Value::Array(items) => Param::List(items.iter().map(param).collect::<Option<_>>()?),
-        _ => return None,
-    })
 }
 
 fn same_kind(a: &Param, b: &Param) -> bool {

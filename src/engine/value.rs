@@ -1,6 +1,6 @@
 //! Values while they are computed, and the two ways in which there is none.
 
-use crate::model::{List, Map, Record, View, render_double};
+use crate::model::{List, Map, Record, View, json, render_double};
 use crate::source::{At, Missing, Reading, Unreadable};
 use std::borrow::Cow;
 use std::fmt;
@@ -36,7 +36,7 @@ pub(super) struct Made<'a> {
 
 /// Why there is no value.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Gap {
+pub enum Gap {
     /// This system has no such thing; the text says what.
     Absent(String),
     /// It could not be read.
@@ -105,7 +105,7 @@ impl<'a> Value<'a> {
         }
     }
 
-    /// The value as JSON, for evidence.
+    /// The value as JSON.
     pub(super) fn json(&self) -> serde_json::Value {
         match self {
             Self::Bool(b) => (*b).into(),
@@ -114,7 +114,14 @@ impl<'a> Value<'a> {
             Self::Str(s) => s.as_ref().into(),
             // A kernel's number is a number to a machine that reads the report.
             Self::Text(s) => s.parse::<i64>().map_or_else(|_| s.as_ref().into(), Into::into),
-            other => other.to_string().into(),
+            Self::Double(d) => render_double(*d).into(),
+            Self::List(items) => {
+                let values = items.iter().map(|item| item.map_or_else(|e| json(Err(e)), |v| v.json()));
+                let unread = items.unread().iter().map(|why| json(Err(Missing::Unreadable(why.clone()))));
+                values.chain(unread).collect()
+            }
+            Self::Map(map, _) => json(Ok(View::Map(*map))),
+            Self::Record(record, _) => json(Ok(View::Record(*record))),
         }
     }
 }
