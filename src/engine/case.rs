@@ -27,6 +27,7 @@ pub(super) struct Case {
     expect: Expectation,
     severity: Option<Severity>,
     reason: Option<String>,
+    remedy: Option<String>,
     params: super::rule::Overrides,
 }
 
@@ -122,6 +123,7 @@ impl Case {
             expect: Expectation::of(raw.expect.get_ref()),
             severity,
             reason: raw.reason.clone(),
+            remedy: raw.remedy.clone(),
             params: raw.params.clone().into_iter().collect(),
         })
     }
@@ -142,6 +144,10 @@ impl Case {
             Expectation::Findings(messages) => {
                 outcome.findings.iter().map(|f| &f.message).eq(messages)
                     && self.severity.is_none_or(|s| outcome.findings.iter().all(|f| f.severity == s))
+                    && self
+                        .remedy
+                        .as_ref()
+                        .is_none_or(|part| outcome.findings.iter().all(|f| f.remedy.contains(part)))
                     && (self.reason.is_none()
                         || outcome.unknown.iter().any(|open| self.is_reason(&open.reason)))
             }
@@ -155,7 +161,28 @@ impl Case {
                     && outcome.unknown.iter().all(|open| self.is_reason(&open.reason))
             }
         };
-        (!holds).then(|| describe(&outcome))
+        (!holds).then(|| self.describe(&outcome))
+    }
+
+    /// An outcome in words, for a case that failed.
+    fn describe(&self, outcome: &Outcome) -> String {
+        let mut lines = Vec::new();
+        for finding in &outcome.findings {
+            lines.push(format!("{}: {}", finding.severity, finding.message));
+            if self.remedy.is_some() {
+                lines.extend(finding.remedy.lines().map(|line| format!("    remedy: {line}")));
+            }
+        }
+        for open in &outcome.unknown {
+            let item = open.item.as_ref().map(|i| format!("{i}: ")).unwrap_or_default();
+            lines.push(format!("unknown: {item}{}", open.reason));
+        }
+        match &outcome.rest {
+            Some(Rest::Passed(why)) => lines.push(format!("pass: {why}")),
+            Some(Rest::NotApplicable(why)) => lines.push(format!("not-applicable: {why}")),
+            None => {}
+        }
+        lines.join("\n")
     }
 
     fn is_reason(&self, found: &str) -> bool {
@@ -175,24 +202,6 @@ impl Expectation {
             },
         }
     }
-}
-
-/// An outcome in words, for a case that failed.
-fn describe(outcome: &Outcome) -> String {
-    let mut lines = Vec::new();
-    for finding in &outcome.findings {
-        lines.push(format!("{}: {}", finding.severity, finding.message));
-    }
-    for open in &outcome.unknown {
-        let item = open.item.as_ref().map(|i| format!("{i}: ")).unwrap_or_default();
-        lines.push(format!("unknown: {item}{}", open.reason));
-    }
-    match &outcome.rest {
-        Some(Rest::Passed(why)) => lines.push(format!("pass: {why}")),
-        Some(Rest::NotApplicable(why)) => lines.push(format!("not-applicable: {why}")),
-        None => {}
-    }
-    lines.join("\n")
 }
 
 fn bad(file: &RuleFile, span: Range<usize>, what: &str) -> Box<Diagnostic> {

@@ -345,7 +345,9 @@ impl Checker<'_> {
                 "`has` asks for a field or an item: has(a.b), has(a['b'])",
             ));
         }
+        // What stands for the record is what is asked for: has(sysctl['x']) is about the value, not about the entry.
         let (node, _) = unwrapped(self.check(arg)?);
+        let node = bare_scalar(node);
         Ok(Node { kind: NodeKind::Has(Box::new(node)), ty: Ty::Bool, span })
     }
 
@@ -356,7 +358,9 @@ impl Checker<'_> {
                 .help("write a.?b or a[?'b'] before it"));
         }
         match (name, args) {
-            ("hasValue", []) => Ok(Node { kind: NodeKind::Has(Box::new(node)), ty: Ty::Bool, span }),
+            ("hasValue", []) => {
+                Ok(Node { kind: NodeKind::Has(Box::new(bare_scalar(node))), ty: Ty::Bool, span })
+            }
             ("orValue", [other]) => {
                 let node = bare_scalar(node);
                 let other = bare_scalar(self.check(other)?);

@@ -75,6 +75,7 @@ pub(super) struct RawCase {
     pub(super) params: BTreeMap<String, toml::Value>,
     pub(super) severity: Option<Spanned<String>>,
     pub(super) reason: Option<String>,
+    pub(super) remedy: Option<String>,
     pub(super) expect: Spanned<Expect>,
 }
 

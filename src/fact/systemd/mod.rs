@@ -38,7 +38,7 @@ record! {
         /// ones with a backport (RHEL 7.7). Where it does not, that limit is 65536, and with it what units get that ask
         /// for more than the kernel allows, such as infinity.
         pub reaches_nr_open: Lazy<bool>,
-        /// The settings of the [Manager] section of system.conf and its drop-ins, by key: what is set, not the built-in
+        /// The settings of the `[Manager]` section of system.conf and its drop-ins, by key: what is set, not the built-in
         /// defaults. Unreadable as a whole if one of the files is.
         pub defaults: Lazy<BTreeMap<String, DefaultSetting>>,
         /// The units that have a file, by name; masked ones and aliases too.
