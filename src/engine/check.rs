@@ -437,9 +437,10 @@ impl Checker<'_> {
                 "`has` asks for a field or an item: has(a.b), has(a['b'])",
             ));
         }
+        // What stands for the record is what is asked for: has(sysctl['x']) is about the value, not about the entry.
         let (node, _) = unwrapped(self.check(arg)?);
-        // As for `orValue`: what stands for a record's value decides whether there is one.
-        Ok(Node { kind: NodeKind::Has(Box::new(bare_scalar(node))), ty: Ty::Bool, span })
+        let node = bare_scalar(node);
+        Ok(Node { kind: NodeKind::Has(Box::new(node)), ty: Ty::Bool, span })
     }
 
     fn optional_call(&mut self, of: &Expr, name: &str, args: &[Expr], span: Range<usize>) -> Checked {

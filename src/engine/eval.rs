@@ -6,7 +6,7 @@ use super::syntax::BinaryOp;
 use super::ty::Ty;
 use super::value::{Evaluated, Gap, Items, Made, Value};
 use crate::fact::Facts;
-use crate::source::{At, Reason, Unreadable};
+use crate::source::{At, Missing, Reason, Unreadable};
 use std::borrow::Cow;
 use std::cell::{Cell, OnceCell, RefCell};
 use std::cmp::Ordering;
@@ -458,10 +458,8 @@ impl<'a> Run<'_, 'a> {
             match item.map_err(|missing| Gap::of(missing, || self.source(list))) {
                 Ok(value @ Value::Record(record, _)) => match record.get(field) {
                     Ok(view) => ranked.push((number(&Value::of(view, None))?, value)),
-                    Err(missing) => match Gap::of(missing, String::new) {
-                        Gap::Unreadable(why) => made.unread.push(why),
-                        _ => {}
-                    },
+                    Err(Missing::Unreadable(why)) => made.unread.push(why),
+                    Err(Missing::Absent) => {}
                 },
                 Err(Gap::Unreadable(why)) => made.unread.push(why),
                 _ => {}

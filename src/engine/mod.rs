@@ -1,4 +1,14 @@
-//! engine
+//! Facts × rules → outcomes.
+//!
+//! A rule file ([`RuleFile`]) is TOML; its expressions are parsed by [`syntax`], checked against the shapes of the facts,
+//! and evaluated in three values on the facts as they lie. [`Library`] holds rule files and compiles them to [`Rule`]s;
+//! [`judge`] gives the [`Outcome`] of one rule on one host. Rules carry their own cases, and are tested
+//! ([`RuleFile::test`]), linted and mutated here as well.
+//!
+//! The language is CEL's, in a subset that is typed at load; `docs/language.md` tells it to authors. It is not
+//! evaluated by the `cel` crate, because that turns an unreadable value into a default, and knows no spans of fields;
+//! that crate is the oracle of the tests instead.
+
 mod case;
 mod check;
 mod diagnostic;

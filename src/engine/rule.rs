@@ -29,7 +29,10 @@ pub struct Rule {
     pub(super) problem: Program,
     pub(super) severity: SeverityOf<Program>,
     pub(super) item: Option<Template>,
+    /// Why the rule does not apply to the host.
     pub(super) not_applicable: Option<Template>,
+    /// Why it does not apply to an item.
+    pub(super) not_applicable_item: Option<Template>,
     pub(super) message: Template,
     pub(super) remedy: Template,
 }
@@ -177,8 +180,17 @@ impl Draft {
             Found::Ok(Program { text: source.text.clone(), root })
         };
         let fill = |s: &Sentence| s.draft.check(&names).map_err(|e| error(&s.spans, e));
+        let asking = lets_asking_item(&lets);
+        let not_applicable = self.not_applicable.as_ref().map(fill).transpose()?;
+        // What names the item cannot be said before there is one.
+        let (not_applicable, not_applicable_item) = match not_applicable {
+            Some(said) if each.is_some() && said.programs().any(|p| asks_item(&p.root, &asking)) => {
+                (None, Some(said))
+            }
+            said => (said.clone(), said),
+        };
         let when = self.when.as_ref().map(truth).transpose()?;
-        let (when_item, when_once) = split(when, &lets, each.is_some());
+        let (when_item, when_once) = split(when, &asking, each.is_some());
         let problem = truth(&self.problem)?;
         let (severity, worst) = match &self.severity {
             SeverityOf::Always(severity) => (SeverityOf::Always(*severity), *severity),
@@ -196,7 +208,8 @@ impl Draft {
             problem,
             severity,
             item: self.item.as_ref().map(fill).transpose()?,
-            not_applicable: self.not_applicable.as_ref().map(fill).transpose()?,
+            not_applicable,
+            not_applicable_item,
             message: fill(&self.message)?,
             remedy: fill(&self.remedy)?,
             lets,
@@ -297,7 +310,7 @@ impl Rule {
             SeverityOf::Always(_) => None,
         };
         let templates =
-            [self.item.as_ref(), self.not_applicable.as_ref(), Some(&self.message), Some(&self.remedy)];
+            [self.item.as_ref(), self.not_applicable_item.as_ref(), Some(&self.message), Some(&self.remedy)];
         self.each
             .iter()
             .chain(&self.lets)
@@ -326,13 +339,13 @@ impl Rule {
 }
 
 fn parsed(file: &RuleFile, text: &Spanned<String>) -> Found<Source> {
-    let spans = Spans::new(&file.text, text.span(), text.get_ref().len());
+    let spans = Spans::new(file.text.clone(), text.span(), text.get_ref().len());
     let expr = parse(text.get_ref()).map_err(|e| Box::new(diagnostic(file, &spans, e)))?;
     Ok(Source { text: text.get_ref().as_str().into(), expr, spans })
 }
 
 fn sentence(file: &RuleFile, text: &Spanned<String>) -> Found<Sentence> {
-    let spans = Spans::new(&file.text, text.span(), text.get_ref().len());
+    let spans = Spans::new(file.text.clone(), text.span(), text.get_ref().len());
     let draft =
         parse_template(text.get_ref().trim_end()).map_err(|e| Box::new(diagnostic(file, &spans, e)))?;
     Ok(Sentence { draft, spans })
@@ -356,20 +369,23 @@ fn refuse_taken(file: &RuleFile, names: &Names, name: &str, span: Range<usize>) 
 }
 
 /// The conjuncts of `when`: those that depend on the item, and those that do not.
-fn split(when: Option<Program>, lets: &[Program], has_item: bool) -> (Vec<Program>, Vec<Program>) {
+fn split(when: Option<Program>, lets: &[bool], has_item: bool) -> (Vec<Program>, Vec<Program>) {
     let Some(when) = when else { return Default::default() };
     let parts = match when.root.kind {
         NodeKind::And(parts) => parts,
         kind => vec![Node { kind, ..when.root }],
     };
     let programs = parts.into_iter().map(|root| Program { text: when.text.clone(), root });
-    // Of each name, once: asked anew wherever it stands, names that use each other twice would take for ever.
+    programs.partition(|program| has_item && asks_item(&program.root, lets))
+}
+
+/// Which names depend on the item. Each is asked once: names that use each other twice over would take for ever else.
+fn lets_asking_item(lets: &[Program]) -> Vec<bool> {
     let mut asking = Vec::with_capacity(lets.len());
     for program in lets {
-        let asks = asks_item(&program.root, &asking);
-        asking.push(asks);
+        asking.push(asks_item(&program.root, &asking));
     }
-    programs.partition(|program| has_item && asks_item(&program.root, &asking))
+    asking
 }
 
 fn asks_item(node: &Node, lets: &[bool]) -> bool {

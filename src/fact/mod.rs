@@ -11,6 +11,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::OnceLock;
 
 facts! {
+    accounts::Accounts,
     block::Block,
     cmdline::Cmdline,
     cpu::Cpu,
@@ -23,7 +24,9 @@ facts! {
     memory::Memory,
     mounts::Mounts,
     os::Os,
+    pam::Pam,
     process::Process,
+    selinux::Selinux,
     sysctl::Sysctl,
     systemd::Systemd,
     target::Target,

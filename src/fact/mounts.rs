@@ -53,7 +53,7 @@ record! {
         pub parent_id: Option<u64>,
         /// Whether a later mount at the same mount point hides it.
         pub hidden: bool,
-        /// The systemd mount unit that describes it, as a file other than what fstab generates; absent without one.
+        /// The file of the systemd mount unit that describes it, but for one made from fstab; absent without one.
         pub unit: Lazy<String>,
         /// The line, from 1.
         pub line: u32,
@@ -68,12 +68,13 @@ const LIVE: [&str; 2] = ["/proc/self/mountinfo", "/proc/self/mounts"];
 const TREE: [&str; 5] =
     ["/proc/1/mountinfo", "/proc/self/mountinfo", "/proc/1/mounts", "/proc/self/mounts", "/proc/mounts"];
 
-/// Where mount units may be, as systemd.unit(5) lists them, but for the generator's folder for fstab's own.
-const UNITS: [&str; 7] = [
+/// Where mount units may be, as systemd.unit(5) lists them.
+const UNITS: [&str; 8] = [
     "/etc/systemd/system",
     "/run/systemd/transient",
     "/run/systemd/system",
     "/run/systemd/generator.early",
+    "/run/systemd/generator",
     "/run/systemd/generator.late",
     "/usr/lib/systemd/system",
     "/lib/systemd/system",
@@ -82,7 +83,7 @@ const UNITS: [&str; 7] = [
 impl Fact for Mounts {
     const NAME: &'static str = "mounts";
     const READS: &'static [&'static str] =
-        &["/proc/self/mountinfo", "/proc/1/mountinfo", "/proc/self/mounts", "/proc/1/mounts", "/proc/mounts"];
+        &["/proc/self/mountinfo", "/proc/1/mountinfo", "/proc/self/mounts", "/proc/1/mounts", "/proc/mounts", "/etc/systemd/system/*.mount"];
 
     fn collect(host: &Host) -> Reading<Self> {
         let places: &[&'static str] = if host.target.kind == TargetKind::Live { &LIVE } else { &TREE };
@@ -133,14 +134,18 @@ fn mark_hidden(list: &mut [Mount]) {
     }
 }
 
-/// The file of the unit that is named after the mount point. Only systemd's own folders are looked into,
-/// not the generator's, which holds fstab's entries and those of gpt-auto-generator alike.
+/// The file of the unit that is named after the mount point.
+///
+/// One that was generated from fstab does not count: it outlives its line there, until the next boot.
 fn unit(host: &Host, mount_point: &str) -> Reading<String> {
     let name = format!("{}.mount", escape(mount_point));
     for folder in UNITS {
         let path = format!("{folder}/{name}");
-        if host.exists(&path).map_err(Missing::Unreadable)? {
-            return Ok(path);
+        match host.read_text(&path) {
+            Ok(text) if text.lines().any(|l| l.trim() == "SourcePath=/etc/fstab") => {}
+            Ok(_) => return Ok(path),
+            Err(Missing::Absent) => {}
+            Err(unreadable) => return Err(unreadable),
         }
     }
     Err(Missing::Absent)
@@ -186,12 +191,14 @@ rubbish
     fn mounts_are_read() {
         let mut files = Files::new();
         files.file("/proc/self/mountinfo", MOUNTINFO).file("/etc/systemd/system/mnt-my\\x20disk.mount", "");
+        files.file("/run/systemd/generator/data.mount", "[Unit]\nSourcePath=/etc/fstab\n");
         let found = mounts(&files, Target::live()).unwrap();
         let [root, _, disk, data, over] = found.list.as_slice() else { panic!() };
         assert_eq!((root.mount_point.as_str(), root.device.as_deref()), ("/", Some("252:1")));
         assert_eq!(disk.mount_point, "/mnt/my disk");
         assert_eq!(disk.unit.get().unwrap(), "/etc/systemd/system/mnt-my\\x20disk.mount");
         assert_eq!(root.unit.get(), Err(Missing::Absent));
+        assert_eq!(over.unit.get(), Err(Missing::Absent), "made from fstab");
         assert!(!disk.read_only, "the mount is read-only, the file system is not");
         assert!(data.read_only && data.hidden && !over.hidden);
         assert_eq!(data.root.as_deref(), Some("/sub"));

@@ -6,8 +6,52 @@ use std::path::Path;
 
 pub(super) const CLASS: &str = "/sys/class/block";
 
+const PARTITIONS: &str = "/proc/partitions";
+
+/// The devices that the kernel shows, with what udev knows of them.
+pub(super) fn devices(host: &Host, database: &Reading<()>) -> Reading<Vec<BlockDevice>> {
+    let names = optional(host.names(CLASS))?.unwrap_or_default();
+    if !names.is_empty() {
+        return names.iter().map(|name| device(host, name, &names, database)).collect();
+    }
+    let Some(text) = optional(host.read_text(PARTITIONS))? else { return Ok(Vec::new()) };
+    let lines: Vec<Listed> = text.lines().filter_map(listed).collect();
+    let names: Vec<String> = lines.iter().map(|l| l.name.to_owned()).collect();
+    Ok(lines.iter().map(|l| l.device(host, &names, database)).collect())
+}
+
+/// A line of /proc/partitions: major, minor, size in KiB, name.
+struct Listed<'a> {
+    number: String,
+    size_kib: u64,
+    name: &'a str,
+}
+
+fn listed(line: &str) -> Option<Listed<'_>> {
+    let mut fields = line.split_ascii_whitespace();
+    let major: u32 = fields.next()?.parse().ok()?;
+    let minor: u32 = fields.next()?.parse().ok()?;
+    let size_kib = fields.next()?.parse().ok()?;
+    Some(Listed { number: format!("{major}:{minor}"), size_kib, name: fields.next()? })
+}
+
+impl Listed<'_> {
+    /// The device; that it is a partition can only be told from its name.
+    fn device(&self, host: &Host, names: &[String], database: &Reading<()>) -> BlockDevice {
+        let parent = by_name(self.name, names).filter(|parent| parent != self.name);
+        let kind = if parent.is_some() { BlockKind::Partition } else { kind(self.name) };
+        let known = udev::record(host, Some(&self.number), database);
+        let path = format!("/dev/{}", self.name);
+        let mut device = udev::device(self.name, path, kind, known, At::file(PARTITIONS));
+        device.number = Some(self.number.clone());
+        device.size_bytes = Some(self.size_kib.saturating_mul(1024));
+        device.parent = parent;
+        device
+    }
+}
+
 /// The device of this name, which is one of `names`.
-pub(super) fn device(host: &Host, name: &str, names: &[String], database: &Reading<()>) -> Reading<BlockDevice> {
+fn device(host: &Host, name: &str, names: &[String], database: &Reading<()>) -> Reading<BlockDevice> {
     let folder = format!("{CLASS}/{name}");
     let number = optional(line(host, &format!("{folder}/dev")))?;
     let sectors = optional(line(host, &format!("{folder}/size")))?;
@@ -67,12 +111,15 @@ fn parent(host: &Host, folder: &str, name: &str, names: &[String]) -> Option<Str
     let link = host.source.read_link(Path::new(folder)).ok();
     let above = link.as_deref().and_then(Path::parent).and_then(Path::file_name);
     let above = above.map(|n| n.to_string_lossy().into_owned()).filter(|n| names.contains(n));
-    above.or_else(|| {
-        let disk = name.trim_end_matches(|c: char| c.is_ascii_digit());
-        // nvme0n1p2, mmcblk0p1: a name that ends in a digit puts a `p` before the partition's number.
-        let plain = disk.strip_suffix('p').filter(|d| d.ends_with(|c: char| c.is_ascii_digit()));
-        plain.into_iter().chain([disk]).find(|d| names.iter().any(|n| n == d)).map(str::to_owned)
-    })
+    above.or_else(|| by_name(name, names))
+}
+
+/// The disk that a partition of this name is on.
+fn by_name(name: &str, names: &[String]) -> Option<String> {
+    let disk = name.trim_end_matches(|c: char| c.is_ascii_digit());
+    // nvme0n1p2, mmcblk0p1: a name that ends in a digit puts a `p` before the partition's number.
+    let plain = disk.strip_suffix('p').filter(|d| d.ends_with(|c: char| c.is_ascii_digit()));
+    plain.into_iter().chain([disk]).find(|d| names.iter().any(|n| n == d)).map(str::to_owned)
 }
 
 /// Whether another device is built on it.

@@ -1,0 +1,264 @@
+//! The accounts of this host: passwd, group, shadow and gshadow, with every line that is none kept as such.
+//!
+//! Password hashes stop here: of a password only its state and the scheme of its hash go further.
+
+mod lines;
+#[cfg(test)]
+mod tests;
+
+use super::Fact;
+use crate::model::Partial;
+use crate::source::{At, Host, Reading};
+use crate::{record, word};
+use lines::{Fields, Table};
+use std::collections::BTreeMap;
+
+word! {
+    /// What a password field lets in.
+    pub enum PasswordState {
+        /// Nothing is asked: the field is empty.
+        Empty = "empty",
+        /// A hash.
+        Hash = "hash",
+        /// A hash behind `!`: locked, and can be unlocked again.
+        Locked = "locked",
+        /// No password fits: `*`, `!`, `!!`.
+        None = "none",
+        /// It is in the shadow file: `x`.
+        Shadow = "shadow",
+    }
+}
+
+record! {
+    /// Users and groups of the files (those of LDAP and the like are not here).
+    ///
+    /// ```text
+    /// /etc/passwd   root:x:0:0:root:/root:/bin/bash
+    /// /etc/group    wheel:x:10:operator
+    /// /etc/shadow   root:$6$salt$hash:19000:0:99999:7:::
+    /// ```
+    ///
+    /// Source: passwd(5), group(5), shadow(5), gshadow(5); fields are split as the C library splits them.
+    /// Absent where there is neither passwd nor group.
+    pub struct Accounts {
+        /// The users of /etc/passwd, in order. A line whose number of fields or numbers are wrong is in `malformed`.
+        pub users: Reading<Vec<User>>,
+        /// The groups of /etc/group, in order.
+        pub groups: Reading<Vec<Group>>,
+        /// The lines of /etc/shadow, in order. Absent where passwords are in passwd.
+        pub shadow: Reading<Vec<Shadow>>,
+        /// The lines of /etc/gshadow, in order.
+        pub gshadow: Reading<Vec<GroupShadow>>,
+        /// Lines of the four files that the C library passes over, or reads as something else than was meant.
+        pub malformed: Partial<Malformed>,
+    }
+}
+
+record! {
+    /// A line of /etc/passwd.
+    #[derive(Clone, PartialEq)]
+    pub struct User {
+        /// Login name.
+        pub name: String,
+        /// What its password field holds; `shadow` as a rule.
+        pub password: PasswordState,
+        /// User ID.
+        pub uid: u32,
+        /// ID of its primary group.
+        pub gid: u32,
+        /// The name of that group. Absent where /etc/group has none of this ID, or is unreadable.
+        pub group: Reading<String>,
+        /// The groups that list it as a member.
+        pub groups: Reading<Vec<String>>,
+        /// Home directory.
+        pub home: String,
+        /// Login shell as it is written; empty means /bin/sh.
+        pub shell: String,
+        /// Where it was read.
+        pub at: At,
+    }
+}
+
+record! {
+    /// A line of /etc/group.
+    #[derive(Clone, PartialEq)]
+    pub struct Group {
+        /// Name.
+        pub name: String,
+        /// Group ID.
+        pub gid: u32,
+        /// The users it lists; those of whom it is the primary group need not be among them.
+        pub members: Vec<String>,
+        /// Where it was read.
+        pub at: At,
+    }
+}
+
+record! {
+    /// A line of /etc/shadow, without the password.
+    #[derive(Clone, PartialEq)]
+    pub struct Shadow {
+        /// Login name.
+        pub name: String,
+        /// What its password field holds.
+        pub password: PasswordState,
+        /// The scheme of the hash: `y`, `6`, `5`, `2b`, `1`, … of `$6$`, `des` for the traditional 13 characters,
+        /// `unknown` for what is none of crypt(5). Absent without a hash.
+        pub scheme: Option<String>,
+        /// The day of the last change, counted from 1970; 0 demands a change at the next login. Absent: never expires.
+        pub last_change_day: Option<i64>,
+        /// Days until a change is demanded. Absent: no limit.
+        pub max_days: Option<i64>,
+        /// Days after that in which the password may still be changed. Absent: no limit.
+        pub inactive_days: Option<i64>,
+        /// The day on which the account ends, counted from 1970. Absent: it does not.
+        pub expire_day: Option<i64>,
+        /// Where it was read.
+        pub at: At,
+    }
+}
+
+record! {
+    /// A line of /etc/gshadow, without the password.
+    #[derive(Clone, PartialEq)]
+    pub struct GroupShadow {
+        /// Name of the group.
+        pub name: String,
+        /// The users it lists.
+        pub members: Vec<String>,
+        /// Where it was read.
+        pub at: At,
+    }
+}
+
+record! {
+    /// A line that is not what its file should hold. Its text is not kept: it may be a password.
+    #[derive(Clone, PartialEq)]
+    pub struct Malformed {
+        /// The file: `passwd`, `group`, `shadow`, `gshadow`.
+        pub file: String,
+        /// The first field, as far as there is one: whom it concerns.
+        pub name: String,
+        /// What is wrong: `6 fields instead of 7`.
+        pub reason: String,
+        /// Whether the line counts for nothing; if not, it is read, though not as it was meant.
+        pub ignored: bool,
+        /// Where it was read.
+        pub at: At,
+    }
+}
+
+impl Fact for Accounts {
+    const NAME: &'static str = "accounts";
+    const READS: &'static [&'static str] = &["/etc/passwd", "/etc/group", "/etc/shadow", "/etc/gshadow"];
+
+    fn collect(host: &Host) -> Reading<Self> {
+        let read = |table: Table| host.read_text(table.path()).map(|text| lines::parse(table, &text));
+        let tables = [Table::Passwd, Table::Group, Table::Shadow, Table::Gshadow].map(read);
+        let mut malformed = Partial::default();
+        for table in &tables {
+            malformed.add(table.as_ref().map(|(_, bad)| bad.clone()).map_err(Clone::clone));
+        }
+        let [passwd, group, shadow, gshadow] = tables.map(|table| table.map(|(good, _)| good));
+        use crate::source::Missing::Absent;
+        if matches!((&passwd, &group), (Err(Absent), Err(Absent))) {
+            return Err(Absent);
+        }
+        let groups = group.map(|lines| lines.iter().map(Group::of).collect::<Vec<_>>());
+        Ok(Self {
+            users: passwd.map(|lines| users(&lines, &groups)),
+            shadow: shadow.map(|lines| lines.iter().map(Shadow::of).collect()),
+            gshadow: gshadow.map(|lines| lines.iter().map(GroupShadow::of).collect()),
+            groups,
+            malformed,
+        })
+    }
+}
+
+fn users(lines: &[Fields], groups: &Reading<Vec<Group>>) -> Vec<User> {
+    let mut names: BTreeMap<u32, &str> = BTreeMap::new();
+    let mut memberships: BTreeMap<&str, Vec<String>> = BTreeMap::new();
+    for group in groups.iter().flatten() {
+        names.entry(group.gid).or_insert(&group.name);
+        for member in &group.members {
+            memberships.entry(member).or_default().push(group.name.clone());
+        }
+    }
+    let user = |fields: &Fields| {
+        let (name, gid) = (fields.text(0), fields.id(3));
+        let known = groups.as_ref().map_err(Clone::clone);
+        User {
+            password: state(fields.text(1)),
+            uid: fields.id(2),
+            gid,
+            group: known.and_then(|_| names.get(&gid).copied().ok_or(crate::source::Missing::Absent)).map(Into::into),
+            groups: groups.as_ref().map_err(Clone::clone).map(|_| memberships.get(name).cloned().unwrap_or_default()),
+            home: fields.text(5).to_owned(),
+            shell: fields.text(6).to_owned(),
+            name: name.to_owned(),
+            at: fields.at.clone(),
+        }
+    };
+    lines.iter().map(user).collect()
+}
+
+impl Group {
+    fn of(fields: &Fields) -> Self {
+        Self {
+            name: fields.text(0).to_owned(),
+            gid: fields.id(2),
+            members: fields.list(3),
+            at: fields.at.clone(),
+        }
+    }
+}
+
+impl GroupShadow {
+    fn of(fields: &Fields) -> Self {
+        Self { name: fields.text(0).to_owned(), members: fields.list(3), at: fields.at.clone() }
+    }
+}
+
+impl Shadow {
+    fn of(fields: &Fields) -> Self {
+        let password = state(fields.text(1));
+        Self {
+            name: fields.text(0).to_owned(),
+            scheme: matches!(password, PasswordState::Hash | PasswordState::Locked)
+                .then(|| scheme(fields.text(1).trim_start_matches('!'))),
+            password,
+            last_change_day: fields.number(2),
+            max_days: fields.number(4),
+            inactive_days: fields.number(6),
+            expire_day: fields.number(7),
+            at: fields.at.clone(),
+        }
+    }
+}
+
+/// What a password field holds.
+fn state(field: &str) -> PasswordState {
+    match field {
+        "" => PasswordState::Empty,
+        "x" | "##" => PasswordState::Shadow,
+        _ if field.starts_with("!$") || field.starts_with("!!$") => PasswordState::Locked,
+        _ if field.trim_start_matches('!').len() == 13 && field.starts_with('!') => PasswordState::Locked,
+        _ if field.starts_with(['!', '*']) => PasswordState::None,
+        _ => PasswordState::Hash,
+    }
+}
+
+/// The scheme of a hash, after crypt(5).
+fn scheme(hash: &str) -> String {
+    const KNOWN: [&str; 14] =
+        ["y", "gy", "7", "2b", "2y", "2x", "2a", "6", "5", "sha1", "md5", "1", "3", "argon2id"];
+    if let Some(scheme) = hash.strip_prefix('$').and_then(|rest| rest.split(['$', ',']).next()) {
+        return if KNOWN.contains(&scheme) { scheme.to_owned() } else { "unknown".to_owned() };
+    }
+    let traditional = |c: u8| c.is_ascii_alphanumeric() || c == b'.' || c == b'/';
+    match (hash.len(), hash.bytes().all(traditional)) {
+        (13, true) => "des".to_owned(),
+        (20, _) if hash.starts_with('_') => "bsdi".to_owned(),
+        _ => "unknown".to_owned(),
+    }
+}

@@ -1,0 +1,107 @@
+use super::*;
+use crate::source::{Files, Missing, Target};
+
+fn collect(files: &Files) -> Reading<Accounts> {
+    Accounts::collect(&Host::new(files.clone(), Target::root("case")))
+}
+
+fn tree() -> Files {
+    let mut files = Files::new();
+    files.file("/etc/passwd", "root:x:0:0:root:/root:/bin/bash\nweb:x:1000:1000::/home/web:\nlost::5:999::/:/bin/sh\n");
+    files.file("/etc/group", "root:x:0:\nweb:x:1000:\nwheel:x:10:web,root\n");
+    files.file("/etc/shadow", "root:$6$salt$abc:19000:0:99999:7:::\nweb:!$y$j9T$x$y:0:::::20000:\nlost:*:::::::\n");
+    files
+}
+
+#[test]
+fn names_of_groups_are_resolved() {
+    let found = collect(&tree()).unwrap();
+    let users = found.users.unwrap();
+    assert_eq!(users[1].group, Ok("web".to_owned()));
+    assert_eq!(users[1].groups, Ok(vec!["wheel".to_owned()]));
+    assert_eq!((&users[2].group, users[2].password), (&Err(Missing::Absent), PasswordState::Empty));
+    assert_eq!(users[0].at.to_string(), "/etc/passwd:1");
+    assert_eq!(found.malformed, Partial::default());
+}
+
+#[test]
+fn of_a_password_only_its_state_is_kept() {
+    let found = collect(&tree()).unwrap();
+    assert!(!format!("{found:?}").contains("salt"));
+    let shadow = found.shadow.unwrap();
+    let states: Vec<_> = shadow.iter().map(|s| (s.password, s.scheme.as_deref())).collect();
+    use PasswordState::*;
+    assert_eq!(states, [(Hash, Some("6")), (Locked, Some("y")), (None, Option::None)]);
+    assert_eq!((shadow[0].max_days, shadow[0].expire_day), (Some(99999), Option::None));
+    assert_eq!((shadow[1].last_change_day, shadow[1].expire_day), (Some(0), Some(20000)));
+}
+
+#[test]
+fn schemes_are_those_of_crypt() {
+    for (hash, wanted) in [
+        ("$1$a$b", "1"),
+        ("$2b$10$x", "2b"),
+        ("$md5,rounds=9$x", "md5"),
+        ("abCD1234./567", "des"),
+        ("plain text", "unknown"),
+        ("$nonsense$x", "unknown"),
+    ] {
+        assert_eq!(scheme(hash), wanted, "{hash}");
+    }
+    for (field, wanted) in [
+        ("!!", PasswordState::None),
+        ("*LK*", PasswordState::None),
+        ("!abCD1234./567", PasswordState::Locked),
+        ("x", PasswordState::Shadow),
+    ] {
+        assert_eq!(state(field), wanted, "{field}");
+    }
+}
+
+#[test]
+fn malformed_lines_are_kept_with_their_reason_and_without_their_text() {
+    let mut files = Files::new();
+    let passwd = "\u{feff}root:x:0:0::/root:/bin/sh\r\na:x:1\nd:x:4:4::/\nb:x:one:1::/:/bin/sh\n\n# comment\n+::::::\nc\0:x\n:x:1:1:::\n";
+    files.file("/etc/passwd", passwd).file("/etc/shadow", "root:$6$secret$hash\n").file("/etc/group", "");
+    let found = collect(&files).unwrap();
+    let bad: Vec<_> = found
+        .malformed
+        .items
+        .iter()
+        .map(|m| (m.at.to_string(), m.name.as_str(), m.reason.as_str(), m.ignored))
+        .collect();
+    let expected = [
+        ("/etc/passwd:1", "root", "begins with a byte order mark, which becomes part of the name", false),
+        ("/etc/passwd:1", "root", "ends in a carriage return (DOS line end), which becomes part of the last field", false),
+        ("/etc/passwd:2", "a", "3 fields instead of 7", true),
+        ("/etc/passwd:3", "d", "6 fields instead of 7", false),
+        ("/etc/passwd:4", "b", "user ID `one` is no number", true),
+        ("/etc/passwd:7", "+", "is left over from NIS compat mode", true),
+        ("/etc/passwd:8", "c", "holds a NUL byte; the line ends there for the C library", true),
+        ("/etc/passwd:9", "", "has no name", true),
+        ("/etc/shadow:1", "root", "2 fields instead of 9", true),
+    ];
+    assert_eq!(bad, expected.map(|(at, name, reason, ignored)| (at.to_owned(), name, reason, ignored)));
+    assert!(!format!("{found:?}").contains("secret"));
+    let users: Vec<_> = found.users.unwrap().into_iter().map(|u| (u.name, u.shell)).collect();
+    assert_eq!(users, [("\u{feff}root".into(), "/bin/sh\r".into()), ("d".to_owned(), String::new())]);
+}
+
+#[test]
+fn unreadable_shadow_is_unknown() {
+    let mut files = tree();
+    files.deny("/etc/shadow");
+    let found = collect(&files).unwrap();
+    assert!(matches!(found.shadow, Err(Missing::Unreadable(_))));
+    assert_eq!((found.malformed.unread.len(), found.gshadow), (1, Err(Missing::Absent)));
+    assert!(found.users.is_ok());
+    assert_eq!(collect(&Files::new()).err(), Some(Missing::Absent));
+}
+
+#[test]
+fn empty_and_garbage_files_are_read() {
+    let mut files = Files::new();
+    files.file("/etc/passwd", "").file("/etc/group", b"\xff\xfe\0:::\n".to_vec());
+    let found = collect(&files).unwrap();
+    assert_eq!((found.users, found.malformed.items.len()), (Ok(vec![]), 1));
+}

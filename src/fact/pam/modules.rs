@@ -1,0 +1,100 @@
+//! Where libpam finds modules.
+
+use super::records::PamModuleState;
+use crate::source::{Host, Missing, Reading, Reason, Unreadable};
+use std::path::Path;
+
+/// Library directories, those of 64 bits first; of two in a row the second is the first on a merged /usr.
+const LIBRARIES: [[&str; 2]; 12] = [
+    ["/usr/lib/x86_64-linux-gnu", "/lib/x86_64-linux-gnu"],
+    ["/usr/lib/aarch64-linux-gnu", "/lib/aarch64-linux-gnu"],
+    ["/usr/lib/powerpc64le-linux-gnu", "/lib/powerpc64le-linux-gnu"],
+    ["/usr/lib/s390x-linux-gnu", "/lib/s390x-linux-gnu"],
+    ["/usr/lib/riscv64-linux-gnu", "/lib/riscv64-linux-gnu"],
+    ["/usr/lib/loongarch64-linux-gnu", "/lib/loongarch64-linux-gnu"],
+    ["/usr/lib/mips64el-linux-gnuabi64", "/lib/mips64el-linux-gnuabi64"],
+    ["/usr/lib64", "/lib64"],
+    ["/usr/lib/arm-linux-gnueabihf", "/lib/arm-linux-gnueabihf"],
+    ["/usr/lib/arm-linux-gnueabi", "/lib/arm-linux-gnueabi"],
+    ["/usr/lib/i386-linux-gnu", "/lib/i386-linux-gnu"],
+    ["/usr/lib", "/lib"],
+];
+
+/// Larger files are taken for modules without a look: the largest of distributions are below 1 MiB.
+const MODULE_CAP: u64 = 4 << 20;
+
+/// The libpam that programs load, and the directories in which it looks for modules.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Library {
+    pub(super) path: Option<String>,
+    pub(super) directories: Vec<String>,
+}
+
+impl Library {
+    /// Finds both. A directory that may not be searched counts as there.
+    pub(super) fn find(host: &Host) -> Result<Self, Unreadable> {
+        for pair in LIBRARIES {
+            for directory in pair {
+                let path = format!("{directory}/libpam.so.0");
+                if host.exists(&path)? {
+                    let multiarch = directory.contains("-linux-");
+                    // Debian's libpam falls back to the directory from before multiarch.
+                    let places = pair.iter().chain(if multiarch { &["/lib"][..] } else { &[] });
+                    let directories = places.map(|place| format!("{place}/security")).collect();
+                    return Ok(Self { path: Some(path), directories });
+                }
+            }
+        }
+        // A tree without the library, such as a few files of one: whatever directory it has.
+        let mut directories = Vec::new();
+        for directory in LIBRARIES.as_flattened() {
+            let path = format!("{directory}/security");
+            if host.exists(&path).unwrap_or(true) {
+                directories.push(path);
+            }
+        }
+        Ok(Self { path: None, directories })
+    }
+
+    /// What is there where a line names `module`. Absent: modules are no part of this tree.
+    pub(super) fn state(&self, host: &Host, module: &str) -> Reading<PamModuleState> {
+        if self.directories.is_empty() {
+            return Err(Missing::Absent);
+        }
+        // $ISA stood for the directory of the architecture; Red Hat's libpam still replaces it.
+        let names: Vec<String> = match module.contains("$ISA") {
+            true => [".", "../../lib64/security"].iter().map(|isa| module.replacen("$ISA", isa, 1)).collect(),
+            false => vec![module.to_owned()],
+        };
+        let mut worst = PamModuleState::Missing;
+        for name in names {
+            let paths: Vec<String> = match name.starts_with('/') {
+                true => vec![name],
+                false => self.directories.iter().map(|directory| format!("{directory}/{name}")).collect(),
+            };
+            for path in paths {
+                match look(host, &path)? {
+                    PamModuleState::Missing => {}
+                    PamModuleState::Present => return Ok(PamModuleState::Present),
+                    other => worst = other,
+                }
+            }
+        }
+        Ok(worst)
+    }
+}
+
+fn look(host: &Host, path: &str) -> Reading<PamModuleState> {
+    match host.source.read(Path::new(path), MODULE_CAP) {
+        Ok(bytes) if bytes.is_empty() => Ok(PamModuleState::Empty),
+        Ok(bytes) if bytes.starts_with(b"\x7fELF") => Ok(PamModuleState::Present),
+        Ok(_) => Ok(PamModuleState::NotElf),
+        Err(Missing::Absent) => Ok(PamModuleState::Missing),
+        Err(Missing::Unreadable(why)) => match why.reason {
+            Reason::TooLarge(_) => Ok(PamModuleState::Present),
+            Reason::WrongKind(_) => Ok(PamModuleState::NotElf),
+            Reason::LinkLoop => Ok(PamModuleState::Missing),
+            _ => Err(Missing::Unreadable(why)),
+        },
+    }
+}

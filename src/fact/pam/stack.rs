@@ -1,0 +1,132 @@
+//! Whether a stack can succeed, whatever its modules say: a search through `_pam_dispatch_aux`.
+//!
+//! A module of which nothing is known may return anything; so "cannot succeed" is certain, "can" is only possible.
+
+use super::config::{Call, Rule};
+use super::control::{self, Action};
+use std::collections::HashSet;
+
+/// The return values that a module may have, one bit each.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Outcomes(u32);
+
+impl Outcomes {
+    /// Any of them.
+    pub(super) const ANY: Self = Self(u32::MAX);
+
+    /// Just this one.
+    pub(super) const fn only(value: usize) -> Self {
+        Self(1 << value)
+    }
+
+    fn values(self) -> impl Iterator<Item = usize> {
+        (0..32).filter(move |value| self.0 & (1 << value) != 0)
+    }
+}
+
+/// What the rules so far amount to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+enum Impression {
+    Undefined,
+    /// Positive; true if the status is PAM_SUCCESS.
+    Positive(bool),
+    Negative,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+struct State {
+    /// The rule that comes next.
+    next: usize,
+    /// The level of the rule before.
+    level: usize,
+    impression: Impression,
+    /// The impression at the start of each substack, for `reset`.
+    saved: Vec<Impression>,
+}
+
+/// Whether these rules, all of one type, can succeed when each module returns one of its outcomes.
+pub(super) fn can_succeed(rules: &[&Rule], outcomes: impl Fn(usize, &Rule) -> Outcomes) -> bool {
+    let resets = rules.iter().any(|rule| match rule.call {
+        Call::Module(actions) | Call::MustFail(actions) => {
+            (0..32).any(|value| actions.of(value) == Action::Reset)
+        }
+        Call::Substack => false,
+    });
+    let start =
+        State { next: 0, level: 0, impression: Impression::Undefined, saved: vec![Impression::Undefined] };
+    let mut seen = HashSet::new();
+    let mut open = vec![start];
+    while let Some(mut state) = open.pop() {
+        let Some(rule) = rules.get(state.next) else {
+            if state.impression == Impression::Positive(true) {
+                return true;
+            }
+            continue;
+        };
+        // Without a `reset` what was saved makes no difference, and would only multiply the states.
+        if resets && state.level < rule.level {
+            state.saved.truncate(rule.level);
+            state.saved.resize(rule.level, Impression::Undefined);
+            state.saved.push(state.impression);
+        }
+        if !seen.insert(state.clone()) {
+            continue;
+        }
+        let (actions, values) = match rule.call {
+            Call::Substack => {
+                open.push(State { next: state.next + 1, level: rule.level, ..state });
+                continue;
+            }
+            Call::MustFail(actions) => (actions, Outcomes::only(control::PERM_DENIED)),
+            Call::Module(actions) => (actions, outcomes(state.next, rule)),
+        };
+        for value in values.values() {
+            open.push(after(rules, rule, &state, actions.of(value), value));
+        }
+    }
+    false
+}
+
+/// The state after `rule` returned `value`, for which this action stands.
+fn after(rules: &[&Rule], rule: &Rule, state: &State, action: Action, value: usize) -> State {
+    use Impression::{Negative, Positive, Undefined};
+    let mut next = state.next + 1;
+    let mut impression = state.impression;
+    match action {
+        Action::Ignore => {}
+        Action::Reset => impression = state.saved.get(rule.level).copied().unwrap_or(Undefined),
+        Action::Ok | Action::Done => {
+            if matches!(impression, Undefined | Positive(true)) {
+                impression = Positive(value == control::SUCCESS);
+            }
+            if action == Action::Done && matches!(impression, Positive(_)) {
+                next = end_of(rules, next, rule.level);
+            }
+        }
+        Action::Bad => impression = Negative,
+        Action::Die => {
+            impression = Negative;
+            next = end_of(rules, next, rule.level);
+        }
+        Action::Jump(count) => {
+            let mut left = count;
+            while left > 0 && rules.get(next).is_some_and(|r| r.level >= rule.level) {
+                next += 1;
+                // A substack is one rule.
+                while rules.get(next).is_some_and(|r| r.level > rule.level) {
+                    next += 1;
+                }
+                left -= 1;
+            }
+            if left > 0 {
+                impression = Negative;
+            }
+        }
+    }
+    State { next, level: rule.level, impression, saved: state.saved.clone() }
+}
+
+/// The first rule from `next` on that is not in the same substack or one within it.
+fn end_of(rules: &[&Rule], next: usize, level: usize) -> usize {
+    (next..rules.len()).find(|at| rules.get(*at).is_none_or(|r| r.level < level)).unwrap_or(rules.len())
+}
