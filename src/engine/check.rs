@@ -456,9 +456,7 @@ impl Checker<'_> {
         }
         let node = bare_scalar(node);
         match (name, args) {
-            ("hasValue", []) => {
-                Ok(Node { kind: NodeKind::Has(Box::new(bare_scalar(node))), ty: Ty::Bool, span })
-            }
+            ("hasValue", []) => Ok(Node { kind: NodeKind::Has(Box::new(node)), ty: Ty::Bool, span }),
             ("orValue", [other]) => {
                 let (node, other) = alike(node, bare_scalar(self.check(other)?));
                 let ty = node.ty.join(&other.ty).ok_or_else(|| {

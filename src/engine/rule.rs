@@ -180,17 +180,17 @@ impl Draft {
             Found::Ok(Program { text: source.text.clone(), root })
         };
         let fill = |s: &Sentence| s.draft.check(&names).map_err(|e| error(&s.spans, e));
+        let asking = lets_asking_item(&lets);
         let not_applicable = self.not_applicable.as_ref().map(fill).transpose()?;
-        let lets_ask = lets_that_ask_item(&lets);
         // What names the item cannot be said before there is one.
         let (not_applicable, not_applicable_item) = match not_applicable {
-            Some(said) if each.is_some() && said.programs().any(|p| asks_item(&p.root, &lets_ask)) => {
+            Some(said) if each.is_some() && said.programs().any(|p| asks_item(&p.root, &asking)) => {
                 (None, Some(said))
             }
             said => (said.clone(), said),
         };
         let when = self.when.as_ref().map(truth).transpose()?;
-        let (when_item, when_once) = split(when, &lets_ask, each.is_some());
+        let (when_item, when_once) = split(when, &asking, each.is_some());
         let problem = truth(&self.problem)?;
         let (severity, worst) = match &self.severity {
             SeverityOf::Always(severity) => (SeverityOf::Always(*severity), *severity),
@@ -369,23 +369,21 @@ fn refuse_taken(file: &RuleFile, names: &Names, name: &str, span: Range<usize>) 
 }
 
 /// The conjuncts of `when`: those that depend on the item, and those that do not.
-fn split(when: Option<Program>, lets_ask: &[bool], has_item: bool) -> (Vec<Program>, Vec<Program>) {
+fn split(when: Option<Program>, lets: &[bool], has_item: bool) -> (Vec<Program>, Vec<Program>) {
     let Some(when) = when else { return Default::default() };
     let parts = match when.root.kind {
         NodeKind::And(parts) => parts,
         kind => vec![Node { kind, ..when.root }],
     };
     let programs = parts.into_iter().map(|root| Program { text: when.text.clone(), root });
-    programs.partition(|program| has_item && asks_item(&program.root, lets_ask))
+    programs.partition(|program| has_item && asks_item(&program.root, lets))
 }
 
-/// Which names depend on the item. Of each name, once: asked anew wherever it stands, names that use each other twice
-/// would take for ever.
-fn lets_that_ask_item(lets: &[Program]) -> Vec<bool> {
+/// Which names depend on the item. Each is asked once: names that use each other twice over would take for ever else.
+fn lets_asking_item(lets: &[Program]) -> Vec<bool> {
     let mut asking = Vec::with_capacity(lets.len());
     for program in lets {
-        let asks = asks_item(&program.root, &asking);
-        asking.push(asks);
+        asking.push(asks_item(&program.root, &asking));
     }
     asking
 }

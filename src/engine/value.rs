@@ -135,11 +135,13 @@ impl fmt::Display for Value<'_> {
             Self::Double(d) => f.write_str(&render_double(*d)),
             Self::Str(s) | Self::Text(s) => f.write_str(s),
             Self::List(items) => {
-                for (i, item) in items.iter().enumerate() {
+                let unread = items.unread().iter().map(|why| Err(Missing::Unreadable(why.clone())));
+                for (i, item) in items.iter().chain(unread).enumerate() {
                     let sep = if i == 0 { "" } else { ", " };
                     match item {
                         Ok(item) => write!(f, "{sep}{item}")?,
-                        Err(missing) => write!(f, "{sep}{}", Gap::of(missing, || "(none)".into()))?,
+                        Err(Missing::Absent) => write!(f, "{sep}(none)")?,
+                        Err(Missing::Unreadable(why)) => write!(f, "{sep}(unknown: {why})")?,
                     }
                 }
                 Ok(())
@@ -172,6 +174,14 @@ impl<'a> Items<'a> {
 
     pub(super) fn iter(&self) -> impl Iterator<Item = Reading<Value<'a>>> {
         (0..self.len()).map(|i| self.get(i))
+    }
+
+    /// Whether it is a fact's list, and where that was read.
+    pub(super) fn origin(&self) -> (bool, Option<&'a At>) {
+        match self {
+            Self::Fact(_, at) => (true, *at),
+            Self::Made(_) => (false, None),
+        }
     }
 
     /// What may hold more items, but could not be read.
