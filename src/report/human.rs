@@ -30,7 +30,9 @@ pub fn human(report: &Report, detail: Detail, out: &mut dyn Write) -> io::Result
         }
         headline(rule, finding, out)?;
         if detail > Detail::Quiet {
-            details(rule, finding, out)?;
+            // Findings of one rule stand together: why it is a problem is said once.
+            let told = i > 0 && report.findings[i - 1].0.id == rule.id;
+            details((!told).then_some(&rule.why), finding, out)?;
         }
     }
     if detail == Detail::Quiet {
@@ -71,9 +73,9 @@ fn headline(rule: &About, finding: &Finding, out: &mut dyn Write) -> io::Result<
     writeln!(out, "{severity} {}: {}", rule.id.bold(), one_line(&finding.message))
 }
 
-fn details(rule: &About, finding: &Finding, out: &mut dyn Write) -> io::Result<()> {
+fn details(why: Option<&String>, finding: &Finding, out: &mut dyn Write) -> io::Result<()> {
     let label = Style::new().dimmed();
-    for line in wrap(&rule.why, WIDTH - 2) {
+    for line in why.map(|why| wrap(why, WIDTH - 2)).unwrap_or_default() {
         writeln!(out, "  {line}")?;
     }
     if !finding.evidence.is_empty() {
