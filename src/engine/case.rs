@@ -86,6 +86,9 @@ impl Case {
                 .owner(path, uid, gid)
                 .ok_or_else(|| bad(file, owner.span(), "is the owner of a path that the case has not"))?;
         }
+        for (path, size) in &raw.sizes {
+            files.size(path, *size);
+        }
         for path in &raw.denied {
             files.deny(path);
         }

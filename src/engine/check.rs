@@ -1,8 +1,8 @@
 //! Names and types: a tree of words becomes a tree that can be evaluated, or an error that points at the word.
 
-use super::functions::{Arg, Form, Function, SIGNATURES, Signature, glob, regex};
+use super::functions::{Arg, Form, Function, SIGNATURES, Signature, glob, parse_number, regex};
 use super::node::{Each, Node, NodeKind, Pattern};
-use super::syntax::{BinaryOp, Expr, ExprError, ExprKind};
+use super::syntax::{BinaryOp, Expr, ExprError, ExprKind, MAX_DEPTH};
 use super::ty::Ty;
 use crate::fact;
 use std::collections::BTreeMap;
@@ -20,26 +20,86 @@ pub(super) enum Param {
     List(Vec<Param>),
 }
 
+impl Param {
+    /// The constant that a TOML value is, if it can be one.
+    pub(super) fn of(value: &toml::Value) -> Option<Self> {
+        Some(match value {
+            toml::Value::Boolean(b) => Self::Bool(*b),
+            toml::Value::Integer(i) => Self::Int(*i),
+            toml::Value::Float(d) if !d.is_nan() => Self::Double(*d),
+            toml::Value::String(s) => Self::Str(s.clone()),
+            toml::Value::Array(items) => Self::List(items.iter().map(Self::of).collect::<Option<_>>()?),
+            _ => return None,
+        })
+    }
+}
+
 /// What an expression may name, beside the facts.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Names {
     /// `params.…`
-    pub(super) params: BTreeMap<String, Param>,
+    params: BTreeMap<String, Param>,
     /// Variables, outermost first: the rule's item, then those of macros.
     pub(super) slots: Vec<(String, Ty)>,
     /// Names of `[let]`, in order.
-    pub(super) lets: Vec<(String, Ty)>,
+    lets: Vec<Let>,
+}
+
+/// A name of `[let]`.
+#[derive(Clone, Debug)]
+struct Let {
+    name: String,
+    ty: Ty,
+    height: usize,
 }
 
 const MACROS: [&str; 5] = ["all", "exists", "exists_one", "filter", "map"];
 
 /// Names that mean something already and cannot be variables.
-pub(super) const RESERVED: [&str; 3] = ["params", "has", "in"];
+const RESERVED: [&str; 7] = ["params", "has", "in", "not", "true", "false", "null"];
+
+/// How deep evaluation may go: the tree, and the trees of the names in it. Bare fields and texts taken as numbers
+/// add nodes that nobody wrote.
+const MAX_HEIGHT: usize = 2 * MAX_DEPTH;
+
+impl Names {
+    pub(super) fn new(params: BTreeMap<String, Param>) -> Self {
+        Self { params, ..Self::default() }
+    }
+
+    /// Enters a name of `[let]`, and what it stands for.
+    pub(super) fn add_let(&mut self, name: &str, node: &Node) {
+        let height = self.height(node);
+        self.lets.push(Let { name: name.to_owned(), ty: node.ty.clone(), height });
+    }
+
+    /// Whether the name means something already.
+    pub(super) fn is_taken(&self, name: &str) -> bool {
+        self.variables().any(|n| n == name) || fact::position(name).is_some() || RESERVED.contains(&name)
+    }
+
+    fn variables(&self) -> impl Iterator<Item = &str> {
+        let slots = self.slots.iter().map(|(name, _)| name.as_str());
+        slots.chain(self.lets.iter().map(|l| l.name.as_str()))
+    }
+
+    fn height(&self, node: &Node) -> usize {
+        let below = match node.kind {
+            NodeKind::Let(position) => self.lets[position].height,
+            _ => node.children().into_iter().map(|child| self.height(child)).max().unwrap_or(0),
+        };
+        below + 1
+    }
+}
 
 /// Checks an expression.
 pub(super) fn check(expr: &Expr, names: &Names) -> Checked {
-    let mut names = names.clone();
-    Checker { names: &mut names }.check(expr)
+    let node = Checker { names, inner: Vec::new() }.check(expr)?;
+    if names.height(&node) > MAX_HEIGHT {
+        let message = format!("this nests more than {MAX_HEIGHT} deep, with the names in it");
+        return Err(ExprError::new(expr.span.clone(), message).help("build less upon one another in [let]"));
+    }
+    Ok(node)
 }
 
 /// Checks an expression that must be of the wanted kind; `what` says it in the error.
@@ -48,7 +108,16 @@ pub(super) fn check_as(expr: &Expr, names: &Names, fits: fn(&Ty) -> bool, what: 
     if fits(&node.ty) {
         return Ok(node);
     }
-    Err(ExprError::new(expr.span.clone(), format!("this is {}, but {what} is wanted", node.ty)))
+    Err(mistyped(expr.span.clone(), format!("this is {}, but {what} is wanted", node.ty), &node.ty))
+}
+
+/// A mistake in the type of a value; what may be absent has a remedy.
+fn mistyped(span: Range<usize>, message: String, ty: &Ty) -> ExprError {
+    let error = ExprError::new(span, message);
+    match ty {
+        Ty::Optional(_) => error.help("say what holds if it is absent: .orValue(…)"),
+        _ => error,
+    }
 }
 
 /// The node as it can stand in a sentence: a scalar, or a list of scalars.
@@ -71,7 +140,9 @@ pub(super) fn shown(node: Node) -> Checked {
 }
 
 struct Checker<'n> {
-    names: &'n mut Names,
+    names: &'n Names,
+    /// The variables of the macros around what is checked, outermost first.
+    inner: Vec<(String, Ty)>,
 }
 
 impl Checker<'_> {
@@ -86,9 +157,7 @@ impl Checker<'_> {
             ExprKind::List(items) => self.list(items, span),
             ExprKind::Ident(name) => self.ident(name, span),
             ExprKind::Member { of, name, name_span, optional } => {
-                if matches!(&of.kind, ExprKind::Ident(params) if params == "params")
-                    && !self.is_variable("params")
-                {
+                if matches!(&of.kind, ExprKind::Ident(params) if params == "params") {
                     return self.param(name, name_span, span);
                 }
                 let of = self.check(of)?;
@@ -113,7 +182,7 @@ impl Checker<'_> {
             ExprKind::Or(parts) => done(NodeKind::Or(self.bools(parts)?), Ty::Bool),
             ExprKind::Cond(condition, yes, no) => {
                 let condition = self.wanted(condition, |ty| matches!(ty, Ty::Bool), "a bool")?;
-                let (yes, no) = (bare_scalar(self.check(yes)?), bare_scalar(self.check(no)?));
+                let (yes, no) = alike(bare_scalar(self.check(yes)?), bare_scalar(self.check(no)?));
                 let ty = yes.ty.join(&no.ty).ok_or_else(|| {
                     ExprError::new(
                         no.span.clone(),
@@ -144,30 +213,46 @@ impl Checker<'_> {
         if fits(&node.ty) {
             return Ok(node);
         }
-        Err(ExprError::new(expr.span.clone(), format!("this is {}, but {what} is wanted", node.ty)))
+        Err(mistyped(expr.span.clone(), format!("this is {}, but {what} is wanted", node.ty), &node.ty))
+    }
+
+    /// An item of a list that is being made.
+    fn item(&mut self, expr: &Expr) -> Checked {
+        let node = bare_scalar(self.check(expr)?);
+        match node.ty {
+            Ty::Optional(_) => {
+                Err(mistyped(expr.span.clone(), format!("an item cannot be {}", node.ty), &node.ty))
+            }
+            _ => Ok(node),
+        }
     }
 
     fn bools(&mut self, parts: &[Expr]) -> Result<Vec<Node>, ExprError> {
         parts.iter().map(|part| self.wanted(part, |ty| matches!(ty, Ty::Bool | Ty::Any), "a bool")).collect()
     }
 
-    fn is_variable(&self, name: &str) -> bool {
-        self.names.slots.iter().chain(&self.names.lets).any(|(n, _)| n == name)
-    }
-
     fn ident(&self, name: &str, span: Range<usize>) -> Checked {
-        if let Some(slot) = self.names.slots.iter().rposition(|(n, _)| n == name) {
-            return Ok(Node { kind: NodeKind::Slot(slot), ty: self.names.slots[slot].1.clone(), span });
+        let mut slots = self.names.slots.iter().chain(&self.inner).enumerate();
+        if let Some((slot, (_, ty))) = slots.find(|(_, (n, _))| n == name) {
+            return Ok(Node { kind: NodeKind::Slot(slot), ty: ty.clone(), span });
         }
-        if let Some(position) = self.names.lets.iter().position(|(n, _)| n == name) {
-            return Ok(Node { kind: NodeKind::Let(position), ty: self.names.lets[position].1.clone(), span });
+        if let Some(position) = self.names.lets.iter().position(|l| l.name == name) {
+            return Ok(Node {
+                kind: NodeKind::Let(position),
+                ty: self.names.lets[position].ty.clone(),
+                span,
+            });
         }
         if let Some(position) = fact::position(name) {
             let shape = (fact::kinds()[position].shape)();
             return Ok(Node { kind: NodeKind::Fact(position), ty: Ty::Record(shape), span });
         }
-        let variables = self.names.slots.iter().chain(&self.names.lets).map(|(n, _)| n.as_str());
-        let known = variables.chain(fact::kinds().iter().map(|k| k.name)).chain(["params"]);
+        if name == "params" {
+            return Err(ExprError::new(span, "`params` has no value itself").help("name one: params.NAME"));
+        }
+        let inner = self.inner.iter().map(|(n, _)| n.as_str());
+        let known =
+            inner.chain(self.names.variables()).chain(fact::kinds().iter().map(|k| k.name)).chain(["params"]);
         let error = ExprError::new(span, format!("there is no fact or name `{name}`"));
         Err(suggest(error, name, known)
             .unwrap_or_else(|e| e.help("`hostvet facts --describe` lists the facts")))
@@ -208,14 +293,18 @@ impl Checker<'_> {
         let mut ty = Ty::Any;
         let mut nodes = Vec::new();
         for item in items {
-            let node = bare_scalar(self.check(item)?);
+            nodes.push(self.item(item)?);
+        }
+        if let Some(number) = nodes.iter().map(|node| node.ty.clone()).find(Ty::is_surely_number) {
+            nodes = nodes.into_iter().map(|node| beside(node, &number)).collect();
+        }
+        for (item, node) in items.iter().zip(&nodes) {
             ty = ty.join(&node.ty).ok_or_else(|| {
                 ExprError::new(
                     item.span.clone(),
                     format!("this is {}, but the items before it are {ty}", node.ty),
                 )
             })?;
-            nodes.push(node);
         }
         Ok(Node { kind: NodeKind::List(nodes), ty: Ty::list(ty), span })
     }
@@ -226,10 +315,8 @@ impl Checker<'_> {
             Ty::List(of) => (**of).clone(),
             Ty::Map(_) => Ty::Str,
             other => {
-                return Err(ExprError::new(
-                    of.span.clone(),
-                    format!("`{name}` is asked of a list, and this is {other}"),
-                ));
+                let message = format!("`{name}` is asked of a list, and this is {other}");
+                return Err(mistyped(of.span.clone(), message, other));
             }
         };
         let (variable, rest) = match args {
@@ -250,10 +337,10 @@ impl Checker<'_> {
             ));
         };
         self.refuse_taken(variable_name, &variable.span)?;
-        let slot = self.names.slots.len();
-        self.names.slots.push((variable_name.clone(), item.clone()));
+        let slot = self.names.slots.len() + self.inner.len();
+        self.inner.push((variable_name.clone(), item.clone()));
         let checked = self.macro_body(name, rest, over, item, slot, span);
-        self.names.slots.pop();
+        self.inner.pop();
         checked
     }
 
@@ -272,7 +359,7 @@ impl Checker<'_> {
                 [test, _] => Some(Box::new(self.wanted(test, |ty| matches!(ty, Ty::Bool), "a bool")?)),
                 _ => None,
             };
-            let make = bare_scalar(self.check(&rest[rest.len() - 1])?);
+            let make = self.item(&rest[rest.len() - 1])?;
             let ty = Ty::list(make.ty.clone());
             return Ok(Node { kind: NodeKind::Map { over, slot, test, make: Box::new(make) }, ty, span });
         }
@@ -287,7 +374,7 @@ impl Checker<'_> {
     }
 
     fn refuse_taken(&self, name: &str, span: &Range<usize>) -> Result<(), ExprError> {
-        if self.is_variable(name) || fact::position(name).is_some() || RESERVED.contains(&name) {
+        if self.names.is_taken(name) || self.inner.iter().any(|(n, _)| n == name) {
             return Err(ExprError::new(span.clone(), format!("`{name}` means something already"))
                 .help("choose another name"));
         }
@@ -302,10 +389,17 @@ impl Checker<'_> {
         args: &[Expr],
         span: Range<usize>,
     ) -> Checked {
+        let misused = |help: &str| {
+            Err(ExprError::new(name_span.clone(), format!("`{name}` is not called this way")).help(help))
+        };
         match (of, name, args) {
             (None, "has", [arg]) => return self.has(arg, span),
+            (_, "has", _) => return misused("write has(a.b)"),
             (Some(of), "orValue" | "hasValue", _) => return self.optional_call(of, name, args, span),
+            (None, "orValue" | "hasValue", _) => return misused(&format!("write a.?b.{name}(…)")),
             (None, "top", [list, field, n]) => return self.top(list, field, n, span),
+            (_, "top", _) => return misused("write top(list, 'field', n)"),
+            (None, name, _) if MACROS.contains(&name) => return misused(&format!("write list.{name}(x, …)")),
             _ => {}
         }
         let mut nodes = Vec::new();
@@ -328,14 +422,18 @@ impl Checker<'_> {
             return Err(ExprError::new(name_span.clone(), format!("`{name}` is not called this way"))
                 .help(format!("write {form}")));
         }
-        let mut last = None;
-        for signature in right_form {
-            match apply(signature, &nodes, name_span, &span) {
+        // Of several signatures the one that takes as many arguments says best what is wrong.
+        let meant = right_form.iter().position(|s| s.takes(nodes.len())).unwrap_or(0);
+        let meant = &right_form[meant..];
+        let (last, before) = meant.split_last().unwrap_or((&right_form[0], &[]));
+        let mut first = None;
+        for signature in before {
+            match apply(signature, nodes.clone(), name_span, &span) {
                 Ok(node) => return Ok(node),
-                Err(error) => last = Some(error),
+                Err(error) => first = first.or(Some(error)),
             }
         }
-        Err(last.unwrap_or_else(|| ExprError::new(span, "this call fits no function")))
+        apply(last, nodes, name_span, &span).map_err(|error| first.unwrap_or(error))
     }
 
     fn has(&mut self, arg: &Expr, span: Range<usize>) -> Checked {
@@ -346,7 +444,8 @@ impl Checker<'_> {
             ));
         }
         let (node, _) = unwrapped(self.check(arg)?);
-        Ok(Node { kind: NodeKind::Has(Box::new(node)), ty: Ty::Bool, span })
+        // What stands for the record is what is asked for: has(sysctl['x']) is about the value, not about the entry.
+        Ok(Node { kind: NodeKind::Has(Box::new(bare_scalar(node))), ty: Ty::Bool, span })
     }
 
     fn optional_call(&mut self, of: &Expr, name: &str, args: &[Expr], span: Range<usize>) -> Checked {
@@ -355,11 +454,11 @@ impl Checker<'_> {
             return Err(ExprError::new(of.span.clone(), format!("`{name}` is asked of an optional value"))
                 .help("write a.?b or a[?'b'] before it"));
         }
+        let node = bare_scalar(node);
         match (name, args) {
             ("hasValue", []) => Ok(Node { kind: NodeKind::Has(Box::new(node)), ty: Ty::Bool, span }),
             ("orValue", [other]) => {
-                let node = bare_scalar(node);
-                let other = bare_scalar(self.check(other)?);
+                let (node, other) = alike(node, bare_scalar(self.check(other)?));
                 let ty = node.ty.join(&other.ty).ok_or_else(|| {
                     ExprError::new(
                         other.span.clone(),
@@ -398,28 +497,27 @@ impl Checker<'_> {
 }
 
 /// A call, if the arguments fit the signature.
-fn apply(signature: &Signature, nodes: &[Node], name_span: &Range<usize>, span: &Range<usize>) -> Checked {
-    let (most, least) = (signature.args.len(), signature.args.len() - signature.optional);
-    if nodes.len() < least || (nodes.len() > most && !signature.repeats) {
+fn apply(signature: &Signature, nodes: Vec<Node>, name_span: &Range<usize>, span: &Range<usize>) -> Checked {
+    if !signature.takes(nodes.len()) {
         let receiver = usize::from(signature.form == Form::Method);
-        let takes = least - receiver;
+        let takes = signature.args.len() - signature.optional - receiver;
         let message =
             format!("`{}` takes {takes} argument{}", signature.name, if takes == 1 { "" } else { "s" });
         return Err(ExprError::new(name_span.clone(), message));
     }
     let mut args = Vec::new();
-    for (i, node) in nodes.iter().enumerate() {
-        let wanted = signature.args[i.min(most - 1)];
+    for (i, node) in nodes.into_iter().enumerate() {
+        let wanted = signature.args[i.min(signature.args.len() - 1)];
         let node = match wanted {
             Arg::Sized | Arg::Numbers | Arg::Strings => {
-                plain(node.clone(), |ty| matches!(ty, Ty::List(_) | Ty::Map(_) | Ty::Text) || ty.is_string())
+                plain(node, |ty| matches!(ty, Ty::List(_) | Ty::Map(_) | Ty::Text) || ty.is_string())
             }
-            _ => bare_scalar(node.clone()),
+            _ => bare_scalar(node),
         };
         if !wanted.accepts(&node.ty) {
             let message =
                 format!("`{}` wants {} here, and this is {}", signature.name, wanted.name(), node.ty);
-            return Err(ExprError::new(node.span, message));
+            return Err(mistyped(node.span, message, &node.ty));
         }
         args.push(if matches!(wanted, Arg::Number | Arg::Int) { numeric(node) } else { node });
     }
@@ -486,15 +584,18 @@ fn made_optional(node: Node) -> Node {
 
 /// A record's bare field in its stead, as often as needed until it fits; the node itself if it never does.
 fn plain(node: Node, fits: fn(&Ty) -> bool) -> Node {
-    let mut inner = node.clone();
-    while !fits(&inner.ty) {
-        let Ty::Record(shape) = inner.ty else { return node };
+    let mut steps = Vec::new();
+    let mut ty = node.ty.clone();
+    while !fits(&ty) {
+        let Ty::Record(shape) = ty else { return node };
         let Some(position) = shape.bare else { return node };
-        let ty = shape.fields[position].ty.into();
-        let span = inner.span.clone();
-        inner = Node { kind: NodeKind::Field { of: Box::new(inner), position }, ty, span };
+        ty = shape.fields[position].ty.into();
+        steps.push((position, ty.clone()));
     }
-    inner
+    steps.into_iter().fold(node, |of, (position, ty)| {
+        let span = of.span.clone();
+        Node { kind: NodeKind::Field { of: Box::new(of), position }, ty, span }
+    })
 }
 
 fn bare_scalar(node: Node) -> Node {
@@ -510,6 +611,17 @@ fn numeric(node: Node) -> Node {
         }
         _ => node,
     }
+}
+
+/// A text that stands beside a number is meant as one.
+fn beside(node: Node, other: &Ty) -> Node {
+    if other.is_surely_number() { numeric(node) } else { node }
+}
+
+/// Two nodes of which either may become the value.
+fn alike(a: Node, b: Node) -> (Node, Node) {
+    let (a_ty, b_ty) = (a.ty.clone(), b.ty.clone());
+    (beside(a, &b_ty), beside(b, &a_ty))
 }
 
 fn index(of: Node, key: Node, span: Range<usize>) -> Checked {
@@ -551,7 +663,8 @@ fn contained(left: Node, right: Node, span: Range<usize>) -> Checked {
         }
     };
     if !comparable(&left.ty, &items) {
-        return Err(ExprError::new(left.span, format!("this is {}, and the items are {items}", left.ty)));
+        let message = format!("this is {}, and the items are {items}", left.ty);
+        return Err(mistyped(left.span, message, &left.ty));
     }
     if let (Ty::Word(words), NodeKind::List(literals)) = (&left.ty, &right.kind) {
         for literal in literals {
@@ -559,7 +672,7 @@ fn contained(left: Node, right: Node, span: Range<usize>) -> Checked {
         }
     }
     // Texts are compared as what they stand beside.
-    let left = if items.is_number() { numeric(left) } else { left };
+    let left = beside(left, &items);
     Ok(Node { kind: NodeKind::In(Box::new(left), Box::new(right)), ty: Ty::Bool, span })
 }
 
@@ -591,17 +704,39 @@ fn compare(op: BinaryOp, left: Node, right: Node, span: Range<usize>) -> Checked
         }
     }
     let (left, right) = match (&left.ty, &right.ty) {
-        (Ty::Text, ty) if ty.is_number() => (numeric(left), right),
-        (ty, Ty::Text) if ty.is_number() => (left, numeric(right)),
         // Two texts: equal as they stand, in order as numbers.
         (Ty::Text, Ty::Text) if !equality => (numeric(left), numeric(right)),
-        _ => (left, right),
+        _ => alike(left, right),
     };
+    if !equality {
+        refuse_order_of_digits(&left, &right)?;
+        refuse_order_of_digits(&right, &left)?;
+    }
     Ok(Node { kind: NodeKind::Compare(op, Box::new(left), Box::new(right)), ty: Ty::Bool, span })
+}
+
+/// Refuses `release < '6.1'`: strings are in order letter by letter, so that '6.10' would come before '6.9'.
+fn refuse_order_of_digits(literal: &Node, other: &Node) -> Result<(), ExprError> {
+    match (&literal.kind, &other.kind) {
+        (_, NodeKind::Str(_)) => Ok(()),
+        (NodeKind::Str(digits), _) if parse_number(digits).is_some() => {
+            let message = "strings are in order letter by letter, so that '10' comes before '9'";
+            let help = match other.ty {
+                Ty::Text => format!("compare with the number: {digits}"),
+                _ => "compare numbers: int(x), double(x)".to_owned(),
+            };
+            Err(ExprError::new(literal.span.clone(), message).help(help))
+        }
+        _ => Ok(()),
+    }
 }
 
 /// Refuses a string literal that the other side can never be.
 fn known_word(words: &'static [(&'static str, &'static str)], literal: &Node) -> Result<(), ExprError> {
+    if let NodeKind::Cond(_, yes, no) = &literal.kind {
+        known_word(words, yes)?;
+        return known_word(words, no);
+    }
     let NodeKind::Str(word) = &literal.kind else { return Ok(()) };
     if words.iter().any(|(w, _)| w == word) {
         return Ok(());
@@ -629,8 +764,11 @@ fn arith(op: BinaryOp, left: Node, right: Node, span: Range<usize>) -> Checked {
         }
         (_, a, b) => {
             let error = ExprError::new(span, format!("`{}` does not go between {a} and {b}", op.symbol()));
-            return Err(match (op, a.is_string() || b.is_string()) {
-                (BinaryOp::Add, true) => {
+            return Err(match (op, a, b) {
+                (_, Ty::Optional(_), _) | (_, _, Ty::Optional(_)) => {
+                    error.help("say what holds if it is absent: .orValue(…)")
+                }
+                (BinaryOp::Add, a, b) if a.is_string() || b.is_string() => {
                     error.help("string(x) makes a string of a number; a template {x} needs none")
                 }
                 _ => error,

@@ -1,12 +1,12 @@
 //! Evaluation, in three values: what is absent or unreadable spreads, unless the rest decides alone.
 
-use super::functions::{number, parse_number};
+use super::functions::{number, parse_number, short_enough};
 use super::node::{Each, Node, NodeKind, Pattern, Program};
 use super::syntax::BinaryOp;
 use super::ty::Ty;
 use super::value::{Evaluated, Gap, Items, Made, Value};
 use crate::fact::Facts;
-use crate::source::{At, Reason, Unreadable};
+use crate::source::{At, Missing, Reason, Unreadable};
 use std::borrow::Cow;
 use std::cell::{Cell, OnceCell, RefCell};
 use std::cmp::Ordering;
@@ -18,6 +18,12 @@ const MAX_STEPS: u64 = 20_000_000;
 
 /// How many values one finding lists as evidence.
 const MAX_EVIDENCE: usize = 40;
+
+/// Of how many items that `filter`, `map` or `exists_one` kept the values are evidence.
+const MAX_ITEMS_SHOWN: usize = 10;
+
+/// How many values are remembered until it is known which of them decided.
+const MAX_SEEN: usize = 10_000;
 
 /// A value that was read on the way to a finding.
 #[derive(Clone, Debug, PartialEq)]
@@ -35,7 +41,8 @@ pub(super) struct Judgement<'a> {
     facts: &'a Facts,
     lets: &'a [Program],
     item: Option<(Value<'a>, Option<&'a At>)>,
-    memo: Vec<OnceCell<Evaluated<'a>>>,
+    /// The names of `[let]` that were asked for, and what was read for each.
+    memo: Vec<OnceCell<(Evaluated<'a>, Vec<Evidence>)>>,
     steps: &'a Cell<u64>,
     evidence: Option<RefCell<Vec<Evidence>>>,
 }
@@ -44,6 +51,9 @@ pub(super) struct Judgement<'a> {
 struct Scope<'s, 'a> {
     slot: usize,
     value: Value<'a>,
+    /// Whether the value is one of a fact's list, not one that the expression made.
+    of_fact: bool,
+    at: Option<&'a At>,
     up: Option<&'s Scope<'s, 'a>>,
 }
 
@@ -66,7 +76,16 @@ impl<'a> Judgement<'a> {
 
     /// What was read so far, in order, each once.
     pub(super) fn into_evidence(self) -> Vec<Evidence> {
-        self.evidence.map(RefCell::into_inner).unwrap_or_default()
+        let mut once: Vec<Evidence> = Vec::new();
+        for seen in self.evidence.map(RefCell::into_inner).unwrap_or_default() {
+            if once.len() == MAX_EVIDENCE {
+                break;
+            }
+            if !once.contains(&seen) {
+                once.push(seen);
+            }
+        }
+        once
     }
 
     /// The value of an expression.
@@ -82,10 +101,31 @@ impl<'a> Judgement<'a> {
     fn record(&self, expr: &str, value: &Value<'_>, at: Option<&At>) {
         let Some(evidence) = &self.evidence else { return };
         let mut evidence = evidence.borrow_mut();
-        if evidence.len() < MAX_EVIDENCE && !evidence.iter().any(|e| e.expr == expr && e.at.as_ref() == at) {
-            let expr = expr.split_whitespace().collect::<Vec<_>>().join(" ");
+        // What was seen before is noted again: which of the two places decides is not known yet.
+        if evidence.len() < MAX_SEEN {
+            // That a value might have been absent is no part of what was found.
+            let expr = expr.replace(".?", ".").replace("[?", "[");
             evidence.push(Evidence { expr, value: value.json(), at: at.cloned() });
         }
+    }
+
+    /// The value of a name of `[let]`, computed once. What was read for it counts wherever it is used.
+    fn named(&self, position: usize) -> Evaluated<'a> {
+        let (value, seen) = self.memo[position].get_or_init(|| {
+            let mark = self.mark();
+            let value = self.eval(&self.lets[position]);
+            (value, self.taken_since(mark))
+        });
+        if let Some(evidence) = &self.evidence {
+            let mut evidence = evidence.borrow_mut();
+            let room = MAX_SEEN.saturating_sub(evidence.len());
+            evidence.extend(seen.iter().take(room).cloned());
+        }
+        value.clone()
+    }
+
+    fn taken_since(&self, mark: usize) -> Vec<Evidence> {
+        self.evidence.as_ref().map_or_else(Vec::new, |e| e.borrow_mut().split_off(mark))
     }
 
     fn mark(&self) -> usize {
@@ -108,36 +148,38 @@ struct Run<'j, 'a> {
 
 impl<'a> Run<'_, 'a> {
     fn eval(&self, node: &'a Node, scope: Option<&Scope<'_, 'a>>) -> Evaluated<'a> {
-        let steps = self.judgement.steps;
-        steps.set(steps.get() + 1);
-        if steps.get() > MAX_STEPS {
-            return Err(Gap::Failed(format!("gave up after {MAX_STEPS} steps")));
-        }
+        self.spend(1)?;
         match &node.kind {
             NodeKind::Bool(_) | NodeKind::Int(_) | NodeKind::Double(_) | NodeKind::Str(_) => {
                 Ok(constant(node))
             }
-            NodeKind::List(items) => {
-                let items: Result<Vec<_>, _> = items.iter().map(|n| self.eval(n, scope)).collect();
-                Ok(Value::List(Items::made(items?)))
-            }
+            NodeKind::List(items) => Ok(Value::List(Items::made(self.every(items, scope)?))),
             NodeKind::Fact(position) => match self.judgement.facts.get(*position) {
                 Ok(record) => Ok(Value::Record(record, record.at())),
                 Err(missing) => Err(Gap::of(missing, || self.source(node))),
             },
             NodeKind::Slot(slot) => Ok(self.slot(*slot, node, scope)),
-            NodeKind::Let(position) => self.judgement.memo[*position]
-                .get_or_init(|| self.judgement.eval(&self.judgement.lets[*position]))
-                .clone(),
+            NodeKind::Let(position) => self.judgement.named(*position),
             NodeKind::Field { of, position } => self.field(node, of, *position, scope),
             NodeKind::Index { of, key } => self.index(node, of, key, scope),
-            NodeKind::Has(of) => match self.eval(of, scope) {
-                Ok(_) => Ok(Value::Bool(true)),
-                Err(Gap::Absent(_)) => Ok(Value::Bool(false)),
-                Err(gap) => Err(gap),
-            },
+            NodeKind::Has(of) => {
+                let has = match self.eval(of, scope) {
+                    Ok(_) => Value::Bool(true),
+                    Err(Gap::Absent(_)) => Value::Bool(false),
+                    Err(gap) => return Err(gap),
+                };
+                // A scalar that is there has been noted itself.
+                if !of.ty.is_scalar() || matches!(has, Value::Bool(false)) {
+                    self.seen(node, &has, None);
+                }
+                Ok(has)
+            }
             NodeKind::OrValue(of, other) => match self.eval(of, scope) {
-                Err(Gap::Absent(_)) => self.eval(other, scope),
+                Err(Gap::Absent(_)) => {
+                    let value = self.eval(other, scope)?;
+                    self.seen(node, &value, None);
+                    Ok(value)
+                }
                 found => found,
             },
             NodeKind::Not(of) => Ok(Value::Bool(!truth(self.eval(of, scope)?)?)),
@@ -148,15 +190,17 @@ impl<'a> Run<'_, 'a> {
             NodeKind::Number(of) => self.number(of, scope),
             NodeKind::Arith(op, left, right) => {
                 let (left, right) = self.both(left, right, scope)?;
-                arith(*op, &left, &right, &node.ty)
+                let value = arith(*op, &left, &right, &node.ty)?;
+                self.spend(cost(&value))?;
+                Ok(value)
             }
             NodeKind::Compare(op, left, right) => {
                 let (left, right) = self.both(left, right, scope)?;
-                compare(*op, &left, &right).map(Value::Bool)
+                self.compare(*op, &left, &right).map(Value::Bool)
             }
             NodeKind::In(left, right) => {
                 let (left, right) = self.both(left, right, scope)?;
-                contained(&left, &right).map(Value::Bool)
+                self.contained(&left, &right).map(Value::Bool)
             }
             NodeKind::And(parts) => self.decide(parts.iter().map(|part| self.eval(part, scope)), false),
             NodeKind::Or(parts) => self.decide(parts.iter().map(|part| self.eval(part, scope)), true),
@@ -168,6 +212,7 @@ impl<'a> Run<'_, 'a> {
             NodeKind::Map { over, slot, test, make } => self.map(over, *slot, test.as_deref(), make, scope),
             NodeKind::Matches(of, pattern) => {
                 let value = self.eval(of, scope)?;
+                self.spend(cost(&value))?;
                 let text = value.as_str().unwrap_or_default();
                 Ok(Value::Bool(match pattern {
                     Pattern::Regex(regex) => regex.is_match(text),
@@ -176,12 +221,23 @@ impl<'a> Run<'_, 'a> {
             }
             NodeKind::Top { list, field, n } => self.top(list, *field, n, scope),
             NodeKind::Call(function, args) => {
-                let mut values = Vec::with_capacity(args.len());
-                for arg in args {
-                    values.push(self.eval(arg, scope)?);
-                }
-                function.call(&values)
+                let values = self.every(args, scope)?;
+                self.spend(function.compiles() + values.iter().map(cost).sum::<u64>())?;
+                let value = function.call(&values)?;
+                self.spend(cost(&value))?;
+                Ok(value)
             }
+        }
+    }
+
+    /// Counts work. Whatever makes or walks a list or a string pays for its length, so that a few nodes cannot
+    /// double one again and again.
+    fn spend(&self, cost: u64) -> Result<(), Gap> {
+        let steps = self.judgement.steps;
+        steps.set(steps.get().saturating_add(cost));
+        match steps.get() > MAX_STEPS {
+            true => Err(Gap::Failed(format!("gave up after {MAX_STEPS} steps"))),
+            false => Ok(()),
         }
     }
 
@@ -195,6 +251,9 @@ impl<'a> Run<'_, 'a> {
         let mut here = scope;
         while let Some(scope) = here {
             if scope.slot == slot {
+                if scope.of_fact {
+                    self.seen(node, &scope.value, scope.at);
+                }
                 return scope.value.clone();
             }
             here = scope.up;
@@ -274,6 +333,20 @@ impl<'a> Run<'_, 'a> {
         }
     }
 
+    /// The values of all. If several are missing, the gap that says less is known.
+    fn every(&self, nodes: &'a [Node], scope: Option<&Scope<'_, 'a>>) -> Result<Vec<Value<'a>>, Gap> {
+        let mut values = Vec::with_capacity(nodes.len());
+        let mut absent = None;
+        for node in nodes {
+            match self.eval(node, scope) {
+                Ok(value) => values.push(value),
+                Err(gap @ Gap::Absent(_)) => absent = absent.or(Some(gap)),
+                Err(gap) => return Err(gap),
+            }
+        }
+        absent.map_or(Ok(values), Err)
+    }
+
     /// Both sides. If both are missing, the gap that says less is known.
     fn both(
         &self,
@@ -324,7 +397,9 @@ impl<'a> Run<'_, 'a> {
         Ok(match self.eval(over, scope)? {
             Value::List(items) => items,
             Value::Map(map, _) => {
-                let keys = map.keys().into_iter().map(|k| Value::Str(Cow::Owned(k.to_owned()))).collect();
+                let keys: Vec<_> =
+                    map.keys().into_iter().map(|k| Value::Str(Cow::Owned(k.to_owned()))).collect();
+                self.spend(keys.len() as u64)?;
                 Items::Made(Rc::new(Made { items: keys, unread: map.unread().to_vec() }))
             }
             _ => return Err(Gap::Failed("a macro was asked of what is no list; please report this".into())),
@@ -341,6 +416,7 @@ impl<'a> Run<'_, 'a> {
         scope: Option<&Scope<'_, 'a>>,
     ) -> Evaluated<'a> {
         let items = self.items(over, scope)?;
+        let (of_fact, at) = items.origin();
         let start = self.judgement.mark();
         let mut gap: Option<Gap> = None;
         let mut note = |found: Gap| gap = Some(gap.take().map_or(found.clone(), |g| g.worse(found)));
@@ -350,7 +426,7 @@ impl<'a> Run<'_, 'a> {
             let mark = self.judgement.mark();
             let kept = item.map_err(|missing| Gap::of(missing, || self.source(over)));
             let tested = kept.and_then(|value| {
-                let inner = Scope { slot, value, up: scope };
+                let inner = Scope { slot, value, of_fact, at, up: scope };
                 let holds = self.eval(test, Some(&inner)).and_then(truth)?;
                 Ok((holds, inner.value))
             });
@@ -380,7 +456,11 @@ impl<'a> Run<'_, 'a> {
                     self.keep_only(start, mark);
                     return Ok(Value::Bool(true));
                 }
-                (Each::ExistsOne | Each::Filter, Some(true)) => count += 1,
+                (Each::ExistsOne | Each::Filter, Some(true)) if count < MAX_ITEMS_SHOWN => count += 1,
+                (Each::ExistsOne | Each::Filter, Some(true)) => {
+                    count += 1;
+                    self.judgement.forget(mark);
+                }
                 _ => self.judgement.forget(mark),
             }
         }
@@ -406,13 +486,7 @@ impl<'a> Run<'_, 'a> {
             _ => false,
         });
         // Nothing decided alone: the list as a whole is the evidence.
-        if self.judgement.evidence.is_some() {
-            let at = match &items {
-                Items::Fact(_, at) => *at,
-                Items::Made(_) => None,
-            };
-            self.judgement.record(&self.source(node), &value, at);
-        }
+        self.seen(node, &value, at);
         Ok(value)
     }
 
@@ -425,11 +499,12 @@ impl<'a> Run<'_, 'a> {
         scope: Option<&Scope<'_, 'a>>,
     ) -> Evaluated<'a> {
         let items = self.items(over, scope)?;
+        let (of_fact, at) = items.origin();
         let mut made = Made { items: Vec::new(), unread: items.unread().to_vec() };
         for item in items.iter() {
             let mark = self.judgement.mark();
             let value = item.map_err(|missing| Gap::of(missing, || self.source(over))).and_then(|value| {
-                let inner = Scope { slot, value, up: scope };
+                let inner = Scope { slot, value, of_fact, at, up: scope };
                 if let Some(test) = test
                     && !truth(self.eval(test, Some(&inner))?)?
                 {
@@ -438,7 +513,12 @@ impl<'a> Run<'_, 'a> {
                 self.eval(make, Some(&inner)).map(Some)
             });
             match value {
-                Ok(Some(value)) => made.items.push(value),
+                Ok(Some(value)) => {
+                    made.items.push(value);
+                    if made.items.len() > MAX_ITEMS_SHOWN {
+                        self.judgement.forget(mark);
+                    }
+                }
                 Ok(None) | Err(Gap::Absent(_)) => self.judgement.forget(mark),
                 Err(Gap::Unreadable(why)) => made.unread.push(why),
                 Err(failed) => return Err(failed),
@@ -452,16 +532,15 @@ impl<'a> Run<'_, 'a> {
         let Value::Int(n) = self.eval(n, scope)? else {
             return Err(Gap::Failed("top wants a whole number".into()));
         };
+        self.spend(items.len() as u64)?;
         let mut made = Made { items: Vec::new(), unread: items.unread().to_vec() };
         let mut ranked = Vec::new();
         for item in items.iter() {
             match item.map_err(|missing| Gap::of(missing, || self.source(list))) {
                 Ok(value @ Value::Record(record, _)) => match record.get(field) {
                     Ok(view) => ranked.push((number(&Value::of(view, None))?, value)),
-                    Err(missing) => match Gap::of(missing, String::new) {
-                        Gap::Unreadable(why) => made.unread.push(why),
-                        _ => {}
-                    },
+                    Err(Missing::Unreadable(why)) => made.unread.push(why),
+                    Err(Missing::Absent) => {}
                 },
                 Err(Gap::Unreadable(why)) => made.unread.push(why),
                 _ => {}
@@ -472,6 +551,99 @@ impl<'a> Run<'_, 'a> {
         let n = usize::try_from(n).unwrap_or(0);
         made.items = ranked.into_iter().take(n).map(|(_, value)| value).collect();
         Ok(Value::List(Items::Made(Rc::new(made))))
+    }
+}
+
+impl Run<'_, '_> {
+    fn compare(&self, op: BinaryOp, left: &Value<'_>, right: &Value<'_>) -> Result<bool, Gap> {
+        if matches!(op, BinaryOp::Eq | BinaryOp::Ne) {
+            return Ok(self.equal(left, right)? == (op == BinaryOp::Eq));
+        }
+        let order = match (left, right) {
+            (Value::Bool(a), Value::Bool(b)) => Some(a.cmp(b)),
+            (a, b) => match (a.as_str(), b.as_str()) {
+                (Some(a), Some(b)) => Some(a.cmp(b)),
+                _ => numbers_in_order(a, b)?,
+            },
+        };
+        Ok(match op {
+            BinaryOp::Lt => order == Some(Ordering::Less),
+            BinaryOp::Le => matches!(order, Some(Ordering::Less | Ordering::Equal)),
+            BinaryOp::Gt => order == Some(Ordering::Greater),
+            _ => matches!(order, Some(Ordering::Greater | Ordering::Equal)),
+        })
+    }
+
+    fn equal(&self, left: &Value<'_>, right: &Value<'_>) -> Result<bool, Gap> {
+        self.spend(1)?;
+        match (left, right) {
+            (Value::Bool(a), Value::Bool(b)) => Ok(a == b),
+            (Value::List(a), Value::List(b)) => self.equal_lists(a, b),
+            (a, b) => match (a.as_str(), b.as_str()) {
+                (Some(a), Some(b)) => Ok(a == b),
+                // A text in a list, beside a number.
+                (Some(text), None) => Ok(same_number(text, b)?),
+                (None, Some(text)) => Ok(same_number(text, a)?),
+                _ => Ok(numbers_in_order(a, b)? == Some(Ordering::Equal)),
+            },
+        }
+    }
+
+    fn equal_lists(&self, left: &Items<'_>, right: &Items<'_>) -> Result<bool, Gap> {
+        if let Some(why) = left.unread().iter().chain(right.unread()).next() {
+            return Err(Gap::Unreadable(why.clone()));
+        }
+        if left.len() != right.len() {
+            return Ok(false);
+        }
+        let mut gap: Option<Gap> = None;
+        for (a, b) in left.iter().zip(right.iter()) {
+            let item = |missing| Gap::of(missing, || "an item of a list".into());
+            match a.and_then(|a| Ok((a, b?))).map_err(item) {
+                Ok((a, b)) if !self.equal(&a, &b)? => return Ok(false),
+                Ok(_) => {}
+                Err(found) => gap = Some(gap.map_or(found.clone(), |g| g.worse(found))),
+            }
+        }
+        gap.map_or(Ok(true), Err)
+    }
+
+    fn contained(&self, left: &Value<'_>, right: &Value<'_>) -> Result<bool, Gap> {
+        let mut gap: Option<Gap> = None;
+        let unread = match right {
+            Value::Map(map, _) => {
+                let keys = map.keys();
+                self.spend(keys.len() as u64)?;
+                if keys.iter().any(|key| Some(*key) == left.as_str()) {
+                    return Ok(true);
+                }
+                map.unread()
+            }
+            Value::List(items) => {
+                for item in items.iter() {
+                    match item.map_err(|missing| Gap::of(missing, || "an item of the list".into())) {
+                        Ok(item) if self.equal(left, &item)? => return Ok(true),
+                        Ok(_) => {}
+                        Err(found) => gap = Some(gap.map_or(found.clone(), |g| g.worse(found))),
+                    }
+                }
+                items.unread()
+            }
+            _ => &[],
+        };
+        if let Some(why) = unread.first() {
+            let found = Gap::Unreadable(why.clone());
+            gap = Some(gap.map_or(found.clone(), |g| g.worse(found)));
+        }
+        gap.map_or(Ok(false), Err)
+    }
+}
+
+/// Whether the text is this number; one that is no number is none.
+fn same_number(text: &str, number: &Value<'_>) -> Result<bool, Gap> {
+    match parse_number(text) {
+        Some(found) => Ok(numbers_in_order(&found, number)? == Some(Ordering::Equal)),
+        None => Ok(false),
     }
 }
 
@@ -497,23 +669,21 @@ fn too_large() -> Gap {
     Gap::Failed("a number became larger than 64 bits".into())
 }
 
+/// What a value costs to make or to walk.
+fn cost(value: &Value<'_>) -> u64 {
+    match value {
+        Value::List(items) => items.len() as u64,
+        Value::Str(s) | Value::Text(s) => s.len() as u64 / 16,
+        _ => 0,
+    }
+}
+
 fn arith<'a>(op: BinaryOp, left: &Value<'a>, right: &Value<'a>, ty: &Ty) -> Evaluated<'a> {
     match (left, right) {
-        (Value::Int(a), Value::Int(b)) if !matches!(ty, Ty::Double) || op != BinaryOp::Div => {
-            if *b == 0 && matches!(op, BinaryOp::Div | BinaryOp::Rem) {
-                return Err(Gap::Failed("division by zero".into()));
-            }
-            let result = match op {
-                BinaryOp::Add => a.checked_add(*b),
-                BinaryOp::Sub => a.checked_sub(*b),
-                BinaryOp::Mul => a.checked_mul(*b),
-                BinaryOp::Div => a.checked_div(*b),
-                _ => a.checked_rem(*b),
-            };
-            result.map(Value::Int).ok_or_else(too_large)
-        }
         (Value::Str(_) | Value::Text(_), Value::Str(_) | Value::Text(_)) => {
-            Ok(Value::Str(Cow::Owned(format!("{left}{right}"))))
+            let joined = format!("{left}{right}");
+            short_enough(joined.len())?;
+            Ok(Value::Str(Cow::Owned(joined)))
         }
         (Value::List(a), Value::List(b)) => {
             let mut made = Made { items: Vec::new(), unread: [a.unread(), b.unread()].concat() };
@@ -522,73 +692,48 @@ fn arith<'a>(op: BinaryOp, left: &Value<'a>, right: &Value<'a>, ty: &Ty) -> Eval
             }
             Ok(Value::List(Items::Made(Rc::new(made))))
         }
-        _ => {
-            let (a, b) = (number(left)?, number(right)?);
-            if b == 0.0 && matches!(op, BinaryOp::Div | BinaryOp::Rem) {
-                return Err(Gap::Failed("division by zero".into()));
-            }
-            Ok(Value::Double(match op {
-                BinaryOp::Add => a + b,
-                BinaryOp::Sub => a - b,
-                BinaryOp::Mul => a * b,
-                BinaryOp::Div => a / b,
-                _ => a % b,
-            }))
-        }
+        (a, b) => calculated(op, a, b, ty),
     }
 }
 
-fn compare(op: BinaryOp, left: &Value<'_>, right: &Value<'_>) -> Result<bool, Gap> {
-    if matches!(op, BinaryOp::Eq | BinaryOp::Ne) {
-        return Ok(equal(left, right)? == (op == BinaryOp::Eq));
+/// A number out of two: whole if both are and the type is; exact as long as it can be.
+fn calculated<'a>(op: BinaryOp, left: &Value<'a>, right: &Value<'a>, ty: &Ty) -> Evaluated<'a> {
+    let (a, b) = (number(left)?, number(right)?);
+    if b == 0.0 && matches!(op, BinaryOp::Div | BinaryOp::Rem) {
+        return Err(Gap::Failed("division by zero".into()));
     }
-    let order = match (left, right) {
-        (Value::Bool(a), Value::Bool(b)) => Some(a.cmp(b)),
-        (a, b) => match (a.as_str(), b.as_str()) {
-            (Some(a), Some(b)) => Some(a.cmp(b)),
-            _ => numbers_in_order(a, b)?,
-        },
+    if let (Value::Int(a), Value::Int(b)) = (left, right) {
+        let whole = match op {
+            BinaryOp::Add => a.checked_add(*b),
+            BinaryOp::Sub => a.checked_sub(*b),
+            BinaryOp::Mul => a.checked_mul(*b),
+            BinaryOp::Div if matches!(ty, Ty::Double) => None,
+            BinaryOp::Div => a.checked_div(*b),
+            _ => a.checked_rem(*b),
+        };
+        match whole {
+            Some(whole) => return Ok(Value::Int(whole)),
+            // Of type double are also whole numbers: a limit, a text taken as a number.
+            None if matches!(ty, Ty::Double) => {}
+            None => return Err(too_large()),
+        }
+    }
+    let result = match op {
+        BinaryOp::Add => a + b,
+        BinaryOp::Sub => a - b,
+        BinaryOp::Mul => a * b,
+        BinaryOp::Div => a / b,
+        _ => a % b,
     };
-    Ok(match op {
-        BinaryOp::Lt => order == Some(Ordering::Less),
-        BinaryOp::Le => matches!(order, Some(Ordering::Less | Ordering::Equal)),
-        BinaryOp::Gt => order == Some(Ordering::Greater),
-        _ => matches!(order, Some(Ordering::Greater | Ordering::Equal)),
-    })
-}
-
-fn equal(left: &Value<'_>, right: &Value<'_>) -> Result<bool, Gap> {
-    match (left, right) {
-        (Value::Bool(a), Value::Bool(b)) => Ok(a == b),
-        (Value::List(a), Value::List(b)) => {
-            if let Some(why) = a.unread().iter().chain(b.unread()).next() {
-                return Err(Gap::Unreadable(why.clone()));
-            }
-            if a.len() != b.len() {
-                return Ok(false);
-            }
-            for (a, b) in a.iter().zip(b.iter()) {
-                let item = |missing| Gap::of(missing, || "an item of a list".into());
-                if !equal(&a.map_err(item)?, &b.map_err(item)?)? {
-                    return Ok(false);
-                }
-            }
-            Ok(true)
-        }
-        (a, b) => match (a.as_str(), b.as_str()) {
-            (Some(a), Some(b)) => Ok(a == b),
-            (Some(text), None) | (None, Some(text)) => {
-                let other = if a.as_str().is_some() { b } else { a };
-                let Some(number) = parse_number(text) else { return Ok(false) };
-                Ok(numbers_in_order(&number, other)? == Some(Ordering::Equal))
-            }
-            _ => Ok(numbers_in_order(a, b)? == Some(Ordering::Equal)),
-        },
+    // Every comparison with "not a number" is false: a rule would pass for want of a value.
+    match result.is_nan() {
+        true => Err(Gap::Failed(format!("{left} {} {right} has no value", op.symbol()))),
+        false => Ok(Value::Double(result)),
     }
 }
 
 /// The order of two numbers, exactly even where an int and a double meet; `None` with a NaN.
-fn numbers_in_order(left: &Value<'_>, right: &Value<'_>) -> Result<Option<Ordering>, Gap> {
+pub(super) fn numbers_in_order(left: &Value<'_>, right: &Value<'_>) -> Result<Option<Ordering>, Gap> {
     Ok(match (left, right) {
         (Value::Int(a), Value::Int(b)) => Some(a.cmp(b)),
         (Value::Int(a), Value::Double(b)) => int_with_double(*a, *b),
@@ -611,34 +756,4 @@ fn int_with_double(int: i64, double: f64) -> Option<Ordering> {
     let whole = double.trunc();
     let order = int.cmp(&(whole as i64));
     Some(order.then_with(|| whole.partial_cmp(&double).unwrap_or(Ordering::Equal)))
-}
-
-fn contained(left: &Value<'_>, right: &Value<'_>) -> Result<bool, Gap> {
-    let unread = match right {
-        Value::Map(map, _) => {
-            if map.keys().iter().any(|key| Some(*key) == left.as_str()) {
-                return Ok(true);
-            }
-            map.unread()
-        }
-        Value::List(items) => {
-            let mut gap = None;
-            for item in items.iter() {
-                match item {
-                    Ok(item) if equal(left, &item)? => return Ok(true),
-                    Ok(_) => {}
-                    Err(missing) => gap = Some(Gap::of(missing, || "an item of the list".into())),
-                }
-            }
-            if let Some(gap) = gap {
-                return Err(gap);
-            }
-            items.unread()
-        }
-        _ => &[],
-    };
-    match unread.first() {
-        Some(why) => Err(Gap::Unreadable(why.clone())),
-        None => Ok(false),
-    }
 }

@@ -2,12 +2,17 @@
 //!
 //! A method's receiver is its first argument.
 
+use super::eval::numbers_in_order;
 use super::ty::Ty;
 use super::value::{Gap, Items, Value};
 use crate::source::parse_size;
 use globset::{Glob, GlobMatcher};
 use regex::{Regex, RegexBuilder};
 use std::borrow::Cow;
+use std::cmp::Ordering;
+
+/// The longest string that an expression may make, in bytes.
+const MAX_STRING: usize = 1 << 20;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Function {
@@ -114,6 +119,13 @@ pub(super) const SIGNATURES: &[Signature] = &[
     sig("indexOf", Function::IndexOf, Form::Method, &[Arg::Str, Arg::Str]),
 ];
 
+impl Signature {
+    /// Whether it can be called with this many arguments, the receiver among them.
+    pub(super) fn takes(&self, count: usize) -> bool {
+        count >= self.args.len() - self.optional && (count <= self.args.len() || self.repeats)
+    }
+}
+
 impl Arg {
     pub(super) fn accepts(self, ty: &Ty) -> bool {
         let items = |is: fn(&Ty) -> bool| match ty {
@@ -145,6 +157,11 @@ impl Arg {
 }
 
 impl Function {
+    /// What it costs to compile a pattern that is not written in the rule.
+    pub(super) fn compiles(self) -> u64 {
+        if matches!(self, Self::Matches | Self::Glob) { 1000 } else { 0 }
+    }
+
     /// What it gives for arguments of these types.
     pub(super) fn gives(self, args: &[&Ty]) -> Ty {
         let item = |ty: &Ty| match ty {
@@ -180,6 +197,8 @@ impl Function {
             (Self::Size, [s]) => Ok(int(str(s).chars().count())),
             (Self::Int, [value]) => to_int(value),
             (Self::Double, [value]) => to_double(value),
+            // All digits: rounding is for sentences.
+            (Self::String, [Value::Double(d)]) if d.is_finite() => Ok(text(d.to_string())),
             (Self::String, [value]) => Ok(text(value.to_string())),
             (Self::Bytes, [s]) => {
                 let bytes = parse_size(str(s)).map_err(|e| Gap::Failed(e.to_string()))?;
@@ -187,12 +206,17 @@ impl Function {
             }
             (Self::Duration, [s]) => seconds(str(s)).map(Value::Int),
             (Self::Percent, [a, b]) => match number(b)? {
-                0.0 => Err(Gap::Failed("percent of 0".into())),
-                whole => Ok(Value::Double(number(a)? * 100.0 / whole)),
+                0.0 => Err(Gap::Failed(format!("percent({a}, 0) divides by zero"))),
+                whole => match number(a)? * 100.0 / whole {
+                    percent if percent.is_nan() => {
+                        Err(Gap::Failed(format!("percent({a}, {b}) has no value")))
+                    }
+                    percent => Ok(Value::Double(percent)),
+                },
             },
             (Self::HumanBytes, [n]) => Ok(text(human_bytes(number(n)?))),
-            (Self::Min, _) => extreme(args, |a, b| a < b),
-            (Self::Max, _) => extreme(args, |a, b| a > b),
+            (Self::Min, _) => extreme(args, Ordering::Less),
+            (Self::Max, _) => extreme(args, Ordering::Greater),
             (Self::Sum, [Value::List(items)]) => sum(items),
             (Self::StartsWith, [s, p]) => Ok(Value::Bool(str(s).starts_with(str(p)))),
             (Self::EndsWith, [s, p]) => Ok(Value::Bool(str(s).ends_with(str(p)))),
@@ -212,13 +236,14 @@ impl Function {
             }
             (Self::Join, [Value::List(items), rest @ ..]) => {
                 let sep = rest.first().map_or("", str);
-                let mut parts = Vec::with_capacity(items.len());
-                for item in items.iter() {
-                    parts.push(item.map_err(|m| Gap::of(m, || "an item to join".into()))?.to_string());
-                }
+                let parts: Vec<_> = whole(items, "an item to join")?.iter().map(Value::to_string).collect();
+                short_enough(parts.iter().map(String::len).sum::<usize>() + sep.len() * parts.len())?;
                 Ok(text(parts.join(sep)))
             }
-            (Self::Replace, [s, from, to]) => Ok(text(str(s).replace(str(from), str(to)))),
+            (Self::Replace, [s, from, to]) => {
+                short_enough(str(s).len() + str(s).matches(str(from)).count() * str(to).len())?;
+                Ok(text(str(s).replace(str(from), str(to))))
+            }
             (Self::Substring, [s, from, rest @ ..]) => substring(str(s), from, rest.first()),
             (Self::IndexOf, [s, p]) => Ok(Value::Int(
                 str(s)
@@ -284,7 +309,8 @@ fn to_double<'a>(value: &Value<'a>) -> Result<Value<'a>, Gap> {
     match value {
         Value::Int(i) => Ok(Value::Double(*i as f64)),
         Value::Double(d) => Ok(Value::Double(*d)),
-        other => match other.as_str().and_then(|s| s.parse().ok()) {
+        // "nan" is a number to Rust, but none that a rule could judge.
+        other => match other.as_str().and_then(|s| s.parse().ok()).filter(|d: &f64| !d.is_nan()) {
             Some(d) => Ok(Value::Double(d)),
             None => Err(Gap::Failed(format!("`{other}` is not a number"))),
         },
@@ -318,12 +344,13 @@ pub(super) fn seconds(s: &str) -> Result<i64, Gap> {
 /// `7.6 GiB`, `512 KiB`: powers of 1024, one decimal, none if it is whole.
 pub(super) fn human_bytes(n: f64) -> String {
     const UNITS: [&str; 6] = ["B", "KiB", "MiB", "GiB", "TiB", "PiB"];
-    if n.is_infinite() {
+    if n.is_infinite() && n > 0.0 {
         return "unlimited".into();
     }
     let mut value = n;
     let mut unit = 0;
-    while value.abs() >= 1024.0 && unit + 1 < UNITS.len() {
+    // 1023.97 would be shown as 1024.
+    while (value.abs() * 10.0).round() >= 10240.0 && unit + 1 < UNITS.len() {
         value /= 1024.0;
         unit += 1;
     }
@@ -331,16 +358,20 @@ pub(super) fn human_bytes(n: f64) -> String {
     format!("{} {}", digits.strip_suffix(".0").unwrap_or(&digits), UNITS[unit])
 }
 
+/// The items of a list that was read as a whole.
+fn whole<'a>(items: &Items<'a>, what: &str) -> Result<Vec<Value<'a>>, Gap> {
+    if let Some(why) = items.unread().first() {
+        return Err(Gap::Unreadable(why.clone()));
+    }
+    items.iter().map(|item| item.map_err(|missing| Gap::of(missing, || what.to_owned()))).collect()
+}
+
 /// The extreme of the arguments, or of the one list.
-fn extreme<'a>(args: &[Value<'a>], beats: fn(f64, f64) -> bool) -> Result<Value<'a>, Gap> {
+fn extreme<'a>(args: &[Value<'a>], wanted: Ordering) -> Result<Value<'a>, Gap> {
     let from_list;
     let values = match args {
         [Value::List(items)] => {
-            if let Some(why) = items.unread().first() {
-                return Err(Gap::Unreadable(why.clone()));
-            }
-            let found: Result<Vec<_>, _> = items.iter().collect();
-            from_list = found.map_err(|m| Gap::of(m, || "an item of the list".into()))?;
+            from_list = whole(items, "an item of the list")?;
             &from_list
         }
         other => other,
@@ -348,7 +379,7 @@ fn extreme<'a>(args: &[Value<'a>], beats: fn(f64, f64) -> bool) -> Result<Value<
     let mut values = values.iter();
     let mut best = values.next().ok_or_else(|| Gap::Absent("the extreme of an empty list".into()))?;
     for value in values {
-        if beats(number(value)?, number(best)?) {
+        if numbers_in_order(value, best)? == Some(wanted) {
             best = value;
         }
     }
@@ -356,21 +387,29 @@ fn extreme<'a>(args: &[Value<'a>], beats: fn(f64, f64) -> bool) -> Result<Value<
 }
 
 fn sum<'a>(items: &Items<'a>) -> Result<Value<'a>, Gap> {
-    if let Some(why) = items.unread().first() {
-        return Err(Gap::Unreadable(why.clone()));
-    }
-    let mut whole: i64 = 0;
+    let mut total: i64 = 0;
     let mut broken: Option<f64> = None;
-    for item in items.iter() {
-        let item = item.map_err(|m| Gap::of(m, || "an item of the sum".into()))?;
+    for item in whole(items, "an item of the sum")? {
         match (&item, broken) {
             (Value::Int(i), None) => {
-                whole = whole.checked_add(*i).ok_or_else(|| Gap::Failed("the sum is too large".into()))?;
+                total = total.checked_add(*i).ok_or_else(|| Gap::Failed("the sum is too large".into()))?;
             }
-            (_, so_far) => broken = Some(so_far.unwrap_or(whole as f64) + number(&item)?),
+            (_, so_far) => broken = Some(so_far.unwrap_or(total as f64) + number(&item)?),
         }
     }
-    Ok(broken.map_or(Value::Int(whole), Value::Double))
+    match broken {
+        None => Ok(Value::Int(total)),
+        Some(nan) if nan.is_nan() => Err(Gap::Failed("the sum has no value".into())),
+        Some(sum) => Ok(Value::Double(sum)),
+    }
+}
+
+/// Refuses to make a string that no sentence needs and that would fill the memory.
+pub(super) fn short_enough(len: usize) -> Result<(), Gap> {
+    match len > MAX_STRING {
+        true => Err(Gap::Failed(format!("a string became longer than {} KiB", MAX_STRING >> 10))),
+        false => Ok(()),
+    }
 }
 
 fn substring<'a>(s: &str, from: &Value<'a>, to: Option<&Value<'a>>) -> Result<Value<'a>, Gap> {

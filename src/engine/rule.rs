@@ -1,6 +1,6 @@
 //! A rule: read from its file, checked, ready to judge.
 
-use super::check::{Names, Param, RESERVED, check, check_as, nearest};
+use super::check::{Names, Param, check, check_as, nearest};
 use super::diagnostic::Diagnostic;
 use super::file::{Raw, RuleFile};
 use super::node::{Node, NodeKind, Program};
@@ -29,7 +29,10 @@ pub struct Rule {
     pub(super) problem: Program,
     pub(super) severity: SeverityOf<Program>,
     pub(super) item: Option<Template>,
+    /// Why the rule does not apply to the host.
     pub(super) not_applicable: Option<Template>,
+    /// Why it does not apply to an item.
+    pub(super) not_applicable_item: Option<Template>,
     pub(super) message: Template,
     pub(super) remedy: Template,
 }
@@ -138,7 +141,7 @@ impl Draft {
         lets.sort_by_key(|(_, text)| text.span().start);
         let lets = lets.into_iter().map(|(name, text)| Ok((name.get_ref().clone(), source(text)?)));
         let params = raw.params.iter().map(|(name, value)| {
-            let param = param(value.get_ref()).ok_or_else(|| {
+            let param = Param::of(value.get_ref()).ok_or_else(|| {
                 Box::new(file.diagnostic(
                     value.span(),
                     "a parameter is a bool, number, string or list of these",
@@ -165,7 +168,7 @@ impl Draft {
 
     /// Checks the rule, with the user's values for its parameters.
     pub(super) fn compile(&self, overrides: &Overrides) -> Found<Rule> {
-        let mut names = Names { params: self.params_with(overrides)?, ..Names::default() };
+        let mut names = Names::new(self.params_with(overrides)?);
         let each = self.each(&mut names)?;
         let lets = self.lets(&mut names)?;
         let error = |spans: &Spans, e: ExprError| Box::new(diagnostic(&self.file, spans, e));
@@ -177,8 +180,17 @@ impl Draft {
             Found::Ok(Program { text: source.text.clone(), root })
         };
         let fill = |s: &Sentence| s.draft.check(&names).map_err(|e| error(&s.spans, e));
+        let asking = lets_asking_item(&lets);
+        let not_applicable = self.not_applicable.as_ref().map(fill).transpose()?;
+        // What names the item cannot be said before there is one.
+        let (not_applicable, not_applicable_item) = match not_applicable {
+            Some(said) if each.is_some() && said.programs().any(|p| asks_item(&p.root, &asking)) => {
+                (None, Some(said))
+            }
+            said => (said.clone(), said),
+        };
         let when = self.when.as_ref().map(truth).transpose()?;
-        let (when_item, when_once) = split(when, &lets, each.is_some());
+        let (when_item, when_once) = split(when, &asking, each.is_some());
         let problem = truth(&self.problem)?;
         let (severity, worst) = match &self.severity {
             SeverityOf::Always(severity) => (SeverityOf::Always(*severity), *severity),
@@ -196,7 +208,8 @@ impl Draft {
             problem,
             severity,
             item: self.item.as_ref().map(fill).transpose()?,
-            not_applicable: self.not_applicable.as_ref().map(fill).transpose()?,
+            not_applicable,
+            not_applicable_item,
             message: fill(&self.message)?,
             remedy: fill(&self.remedy)?,
             lets,
@@ -235,7 +248,7 @@ impl Draft {
                     .map(|n| format!("did you mean `{n}`?"));
                 return Err(wrong(format!("{} has no parameter `{name}`", self.file.id), help));
             };
-            let fits = param(value).filter(|new| same_kind(known, new));
+            let fits = Param::of(value).filter(|new| same_kind(known, new));
             *known = fits.ok_or_else(|| {
                 let message = format!("`{value}` does not fit the parameter `{name}` of {}", self.file.id);
                 wrong(message, Some(format!("it is {} by default", self.raw.params[name].get_ref())))
@@ -282,7 +295,7 @@ impl Draft {
             refuse_taken(&self.file, names, name, span)?;
             let root =
                 check(&source.expr, names).map_err(|e| Box::new(diagnostic(&self.file, &source.spans, e)))?;
-            names.lets.push((name.clone(), root.ty.clone()));
+            names.add_let(name, &root);
             programs.push(Program { text: source.text.clone(), root });
         }
         Ok(programs)
@@ -297,7 +310,7 @@ impl Rule {
             SeverityOf::Always(_) => None,
         };
         let templates =
-            [self.item.as_ref(), self.not_applicable.as_ref(), Some(&self.message), Some(&self.remedy)];
+            [self.item.as_ref(), self.not_applicable_item.as_ref(), Some(&self.message), Some(&self.remedy)];
         self.each
             .iter()
             .chain(&self.lets)
@@ -326,13 +339,13 @@ impl Rule {
 }
 
 fn parsed(file: &RuleFile, text: &Spanned<String>) -> Found<Source> {
-    let spans = Spans::new(&file.text, text.span(), text.get_ref().len());
+    let spans = Spans::new(file.text.clone(), text.span(), text.get_ref().len());
     let expr = parse(text.get_ref()).map_err(|e| Box::new(diagnostic(file, &spans, e)))?;
     Ok(Source { text: text.get_ref().as_str().into(), expr, spans })
 }
 
 fn sentence(file: &RuleFile, text: &Spanned<String>) -> Found<Sentence> {
-    let spans = Spans::new(&file.text, text.span(), text.get_ref().len());
+    let spans = Spans::new(file.text.clone(), text.span(), text.get_ref().len());
     let draft =
         parse_template(text.get_ref().trim_end()).map_err(|e| Box::new(diagnostic(file, &spans, e)))?;
     Ok(Sentence { draft, spans })
@@ -343,8 +356,7 @@ fn diagnostic(file: &RuleFile, spans: &Spans, error: ExprError) -> Diagnostic {
 }
 
 fn refuse_taken(file: &RuleFile, names: &Names, name: &str, span: Range<usize>) -> Found<()> {
-    let taken = names.slots.iter().chain(&names.lets).any(|(n, _)| n == name);
-    if taken || fact::position(name).is_some() || RESERVED.contains(&name) {
+    if names.is_taken(name) {
         let help = Some("choose another name".to_owned());
         return Err(Box::new(file.diagnostic(span, format!("`{name}` means something already"), help)));
     }
@@ -357,7 +369,7 @@ fn refuse_taken(file: &RuleFile, names: &Names, name: &str, span: Range<usize>) 
 }
 
 /// The conjuncts of `when`: those that depend on the item, and those that do not.
-fn split(when: Option<Program>, lets: &[Program], has_item: bool) -> (Vec<Program>, Vec<Program>) {
+fn split(when: Option<Program>, lets: &[bool], has_item: bool) -> (Vec<Program>, Vec<Program>) {
     let Some(when) = when else { return Default::default() };
     let parts = match when.root.kind {
         NodeKind::And(parts) => parts,
@@ -367,10 +379,19 @@ fn split(when: Option<Program>, lets: &[Program], has_item: bool) -> (Vec<Progra
     programs.partition(|program| has_item && asks_item(&program.root, lets))
 }
 
-fn asks_item(node: &Node, lets: &[Program]) -> bool {
+/// Which names depend on the item. Each is asked once: names that use each other twice over would take for ever else.
+fn lets_asking_item(lets: &[Program]) -> Vec<bool> {
+    let mut asking = Vec::with_capacity(lets.len());
+    for program in lets {
+        asking.push(asks_item(&program.root, &asking));
+    }
+    asking
+}
+
+fn asks_item(node: &Node, lets: &[bool]) -> bool {
     node.any(&mut |node| match node.kind {
         NodeKind::Slot(0) => true,
-        NodeKind::Let(position) => asks_item(&lets[position].root, lets),
+        NodeKind::Let(position) => lets[position],
         _ => false,
     })
 }
@@ -386,17 +407,6 @@ fn worst(expr: &Expr) -> Result<Severity, ExprError> {
         _ => Err(ExprError::new(expr.span.clone(), "a severity is 'critical', 'warning' or 'info'")
             .help("or a choice of these: percent(a, b) >= params.critical ? 'critical' : 'warning'")),
     }
-}
-
-fn param(value: &toml::Value) -> Option<Param> {
-    Some(match value {
-        toml::Value::Boolean(b) => Param::Bool(*b),
-        toml::Value::Integer(i) => Param::Int(*i),
-        toml::Value::Float(d) => Param::Double(*d),
-        toml::Value::String(s) => Param::Str(s.clone()),
-        toml::Value::Array(items) => Param::List(items.iter().map(param).collect::<Option<_>>()?),
-        _ => return None,
-    })
 }
 
 fn same_kind(a: &Param, b: &Param) -> bool {

@@ -1,40 +1,35 @@
 //! From a place in a TOML string's value to the place in the file.
 
 use std::ops::Range;
+use std::sync::Arc;
 
-/// Where each byte of a TOML string's value stands in the file.
+/// Where the value of a TOML string stands in its file.
 ///
 /// The TOML parser gives the span of the whole token, quotes included; escapes and line endings
-/// make value and token differ in length, so the token is walked once more.
+/// make value and token differ in length, so the token is walked once more, when there is a mistake to show.
 #[derive(Clone, Debug)]
 pub(super) struct Spans {
-    /// For value bytes in order: the file offset of each, and one more for the end.
-    offsets: Vec<usize>,
+    file: Arc<str>,
+    token: Range<usize>,
+    len: usize,
 }
 
 impl Spans {
-    /// The map of the token at `span` of `file`, whose value has `len` bytes.
-    pub(super) fn new(file: &str, span: Range<usize>, len: usize) -> Self {
-        let token = file.get(span.clone()).unwrap_or_default();
-        let mut offsets = walk(token);
-        // Should the walk ever disagree with the parser, the token as a whole is still right.
-        if offsets.len() != len + 1 {
-            offsets = vec![0; len];
-            offsets.push(token.len());
-        }
-        Self { offsets: offsets.into_iter().map(|o| o + span.start).collect() }
+    /// The map of the token at `token` of `file`, whose value has `len` bytes.
+    pub(super) fn new(file: Arc<str>, token: Range<usize>, len: usize) -> Self {
+        Self { file, token, len }
     }
 
     /// The place in the file of a place in the value.
     pub(super) fn map(&self, span: &Range<usize>) -> Range<usize> {
-        let last = self.offsets.len() - 1;
-        let start = self.offsets[span.start.min(last)];
-        let end = match span.end {
-            0 => start,
-            // The end of the last byte: where the next begins, unless line folding lies between.
-            end => self.offsets[end.min(last)].max(start),
-        };
-        start..end
+        let offsets = walk(self.file.get(self.token.clone()).unwrap_or_default());
+        // Should the walk ever disagree with the parser, the token as a whole is still right.
+        if offsets.len() != self.len + 1 {
+            return self.token.clone();
+        }
+        let place = |at: usize| self.token.start + offsets[at.min(self.len)];
+        let start = place(span.start);
+        start..place(span.end).max(start)
     }
 }
 
@@ -102,7 +97,7 @@ mod tests {
     fn check(file: &str, word: &str) {
         let parsed: File = toml::from_str(file).unwrap();
         let value = parsed.key.get_ref();
-        let spans = Spans::new(file, parsed.key.span(), value.len());
+        let spans = Spans::new(file.into(), parsed.key.span(), value.len());
         let start = value.find(word).unwrap();
         let mapped = spans.map(&(start..start + word.len()));
         assert_eq!(&file[mapped], word, "in {file:?}");

@@ -3,7 +3,7 @@
 use super::check::{Names, check};
 use super::eval::Judgement;
 use super::node::Program;
-use super::syntax::{Expr, ExprError, parse};
+use super::syntax::{Expr, ExprError, parse_braced};
 use super::value::Gap;
 use std::sync::Arc;
 
@@ -42,13 +42,13 @@ pub(super) fn parse_template(text: &str) -> Result<Draft, ExprError> {
             return Err(ExprError::new(at..at + 1, "this brace closes nothing")
                 .help("a brace itself is written `}}`"));
         } else if c == '{' {
-            let Some(len) = closing(&rest[1..]) else {
-                return Err(ExprError::new(at..at + 1, "this brace is never closed")
+            let start = at + 1;
+            let parsed = parse_braced(&text[start..]).map_err(|e| in_template(e, start))?;
+            let Some((expr, len)) = parsed else {
+                return Err(ExprError::new(at..start, "this brace is never closed")
                     .help("a brace itself is written `{{`"));
             };
-            let source = &rest[1..=len];
-            let start = at + 1;
-            let expr = parse(source).map_err(|e| shifted(e, start))?;
+            let source = &text[start..start + len];
             if !plain.is_empty() {
                 parts.push(DraftPart::Text(std::mem::take(&mut plain)));
             }
@@ -65,22 +65,13 @@ pub(super) fn parse_template(text: &str) -> Result<Draft, ExprError> {
     Ok(Draft(parts))
 }
 
-/// How long the expression is that starts here: up to the brace that closes it, strings left out.
-fn closing(rest: &str) -> Option<usize> {
-    let mut quote: Option<char> = None;
-    let mut escaped = false;
-    for (at, c) in rest.char_indices() {
-        match quote {
-            _ if escaped => escaped = false,
-            Some(_) if c == '\\' => escaped = true,
-            Some(q) if c == q => quote = None,
-            Some(_) => {}
-            None if c == '"' || c == '\'' => quote = Some(c),
-            None if c == '}' => return Some(at),
-            None => {}
-        }
+/// The mistake may be that a brace was meant as such: `awk '{print $1}'`.
+fn in_template(error: ExprError, start: usize) -> ExprError {
+    let error = shifted(error, start);
+    match error.help {
+        Some(_) => error,
+        None => error.help("a brace itself is written `{{` or `}}`"),
     }
-    None
 }
 
 fn shifted(error: ExprError, by: usize) -> ExprError {

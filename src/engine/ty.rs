@@ -46,6 +46,11 @@ impl Ty {
         matches!(self, Self::Int | Self::Double | Self::Any)
     }
 
+    /// A number, where [`Ty::is_number`] takes what may be anything for one.
+    pub(super) fn is_surely_number(&self) -> bool {
+        matches!(self, Self::Int | Self::Double)
+    }
+
     /// Characters, in any of the guises.
     pub(super) fn is_string(&self) -> bool {
         matches!(self, Self::Str | Self::Word(_) | Self::Text | Self::Any)
@@ -63,9 +68,7 @@ impl Ty {
             (Self::Bool, Self::Bool) => Some(Self::Bool),
             (Self::Int, Self::Int) => Some(Self::Int),
             (Self::Int | Self::Double, Self::Int | Self::Double) => Some(Self::Double),
-            (Self::Text, Self::Text | Self::Int | Self::Double) | (Self::Int | Self::Double, Self::Text) => {
-                Some(Self::Text)
-            }
+            (Self::Text, Self::Text) => Some(Self::Text),
             (Self::Word(a), Self::Word(b)) if a == b => Some(Self::Word(a)),
             (a, b) if a.is_string() && b.is_string() => Some(Self::Str),
             (Self::List(a), Self::List(b)) => Some(Self::list(a.join(b)?)),

@@ -1,6 +1,6 @@
 //! Values while they are computed, and the two ways in which there is none.
 
-use crate::model::{List, Map, Record, View, render_double};
+use crate::model::{List, Map, Record, View, json, render_double};
 use crate::source::{At, Missing, Reading, Unreadable};
 use std::borrow::Cow;
 use std::fmt;
@@ -36,7 +36,7 @@ pub(super) struct Made<'a> {
 
 /// Why there is no value.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Gap {
+pub enum Gap {
     /// This system has no such thing; the text says what.
     Absent(String),
     /// It could not be read.
@@ -105,7 +105,7 @@ impl<'a> Value<'a> {
         }
     }
 
-    /// The value as JSON, for evidence.
+    /// The value as JSON.
     pub(super) fn json(&self) -> serde_json::Value {
         match self {
             Self::Bool(b) => (*b).into(),
@@ -114,7 +114,14 @@ impl<'a> Value<'a> {
             Self::Str(s) => s.as_ref().into(),
             // A kernel's number is a number to a machine that reads the report.
             Self::Text(s) => s.parse::<i64>().map_or_else(|_| s.as_ref().into(), Into::into),
-            other => other.to_string().into(),
+            Self::Double(d) => render_double(*d).into(),
+            Self::List(items) => {
+                let values = items.iter().map(|item| item.map_or_else(|e| json(Err(e)), |v| v.json()));
+                let unread = items.unread().iter().map(|why| json(Err(Missing::Unreadable(why.clone()))));
+                values.chain(unread).collect()
+            }
+            Self::Map(map, _) => json(Ok(View::Map(*map))),
+            Self::Record(record, _) => json(Ok(View::Record(*record))),
         }
     }
 }
@@ -128,11 +135,13 @@ impl fmt::Display for Value<'_> {
             Self::Double(d) => f.write_str(&render_double(*d)),
             Self::Str(s) | Self::Text(s) => f.write_str(s),
             Self::List(items) => {
-                for (i, item) in items.iter().enumerate() {
+                let unread = items.unread().iter().map(|why| Err(Missing::Unreadable(why.clone())));
+                for (i, item) in items.iter().chain(unread).enumerate() {
                     let sep = if i == 0 { "" } else { ", " };
                     match item {
                         Ok(item) => write!(f, "{sep}{item}")?,
-                        Err(missing) => write!(f, "{sep}{}", Gap::of(missing, || "(none)".into()))?,
+                        Err(Missing::Absent) => write!(f, "{sep}(none)")?,
+                        Err(Missing::Unreadable(why)) => write!(f, "{sep}(unknown: {why})")?,
                     }
                 }
                 Ok(())
@@ -165,6 +174,14 @@ impl<'a> Items<'a> {
 
     pub(super) fn iter(&self) -> impl Iterator<Item = Reading<Value<'a>>> {
         (0..self.len()).map(|i| self.get(i))
+    }
+
+    /// Whether it is a fact's list, and where that was read.
+    pub(super) fn origin(&self) -> (bool, Option<&'a At>) {
+        match self {
+            Self::Fact(_, at) => (true, *at),
+            Self::Made(_) => (false, None),
+        }
     }
 
     /// What may hold more items, but could not be read.

@@ -172,7 +172,12 @@ impl<'a> Vetting<'a> {
             match judgement.truth(condition) {
                 Ok(true) => {}
                 Ok(false) => {
-                    let why = match &self.rule.not_applicable {
+                    let said = if item.is_some() {
+                        &self.rule.not_applicable_item
+                    } else {
+                        &self.rule.not_applicable
+                    };
+                    let why = match said {
                         Some(template) => template.fill(&self.judgement(item, false)),
                         None => format!("`{}` is false", condition.source()),
                     };

@@ -4,7 +4,7 @@ use super::Fact;
 use crate::format::mountinfo::{self, Mounted};
 use crate::model::Lazy;
 use crate::record;
-use crate::source::{At, Host, Missing, Reading, TargetKind};
+use crate::source::{At, Host, Missing, Reading};
 
 record! {
     /// What is mounted now, in the order in which it was mounted.
@@ -53,7 +53,7 @@ record! {
         pub parent_id: Option<u64>,
         /// Whether a later mount at the same mount point hides it.
         pub hidden: bool,
-        /// The systemd mount unit that describes it, as a file other than what fstab generates; absent without one.
+        /// The file of the systemd mount unit that describes it, but for one made from fstab; absent without one.
         pub unit: Lazy<String>,
         /// The line, from 1.
         pub line: u32,
@@ -62,18 +62,18 @@ record! {
     }
 }
 
-/// Where to read, best first. On a live host hostvet's own view is the one everybody may read; a tree
+/// Where to read, best first. hostvet's own view, which every user may read, is that of the host's processes; a tree
 /// may carry any of these.
-const LIVE: [&str; 2] = ["/proc/self/mountinfo", "/proc/self/mounts"];
-const TREE: [&str; 5] =
-    ["/proc/1/mountinfo", "/proc/self/mountinfo", "/proc/1/mounts", "/proc/self/mounts", "/proc/mounts"];
+const PLACES: [&str; 5] =
+    ["/proc/self/mountinfo", "/proc/1/mountinfo", "/proc/self/mounts", "/proc/1/mounts", "/proc/mounts"];
 
-/// Where mount units may be, as systemd.unit(5) lists them, but for the generator's folder for fstab's own.
-const UNITS: [&str; 7] = [
+/// Where mount units may be, as systemd.unit(5) lists them.
+const UNITS: [&str; 8] = [
     "/etc/systemd/system",
     "/run/systemd/transient",
     "/run/systemd/system",
     "/run/systemd/generator.early",
+    "/run/systemd/generator",
     "/run/systemd/generator.late",
     "/usr/lib/systemd/system",
     "/lib/systemd/system",
@@ -82,11 +82,10 @@ const UNITS: [&str; 7] = [
 impl Fact for Mounts {
     const NAME: &'static str = "mounts";
     const READS: &'static [&'static str] =
-        &["/proc/self/mountinfo", "/proc/1/mountinfo", "/proc/self/mounts", "/proc/1/mounts", "/proc/mounts"];
+        &["/proc/self/mountinfo", "/proc/1/mountinfo", "/proc/self/mounts", "/proc/1/mounts", "/proc/mounts", "/etc/systemd/system/*.mount"];
 
     fn collect(host: &Host) -> Reading<Self> {
-        let places: &[&'static str] = if host.target.kind == TargetKind::Live { &LIVE } else { &TREE };
-        for path in places {
+        for path in PLACES {
             let text = match host.read_text(path) {
                 Err(Missing::Absent) => continue,
                 text => text?,
@@ -98,7 +97,7 @@ impl Fact for Mounts {
             let mut list: Vec<Mount> = found.into_iter().map(|mounted| mount(host, path, mounted)).collect();
             mark_hidden(&mut list);
             let malformed = malformed.into_iter().map(|(line, text)| format!("{line}: {text}")).collect();
-            return Ok(Self { list, malformed, at: At::file(*path) });
+            return Ok(Self { list, malformed, at: At::file(path) });
         }
         Err(Missing::Absent)
     }
@@ -133,14 +132,18 @@ fn mark_hidden(list: &mut [Mount]) {
     }
 }
 
-/// The file of the unit that is named after the mount point. Only systemd's own folders are looked into,
-/// not the generator's, which holds fstab's entries and those of gpt-auto-generator alike.
+/// The file of the unit that is named after the mount point.
+///
+/// One that was generated from fstab does not count: it outlives its line there, until the next boot.
 fn unit(host: &Host, mount_point: &str) -> Reading<String> {
     let name = format!("{}.mount", escape(mount_point));
     for folder in UNITS {
         let path = format!("{folder}/{name}");
-        if host.exists(&path).map_err(Missing::Unreadable)? {
-            return Ok(path);
+        match host.read_text(&path) {
+            Ok(text) if text.lines().any(|l| l.trim() == "SourcePath=/etc/fstab") => {}
+            Ok(_) => return Ok(path),
+            Err(Missing::Absent) => {}
+            Err(unreadable) => return Err(unreadable),
         }
     }
     Err(Missing::Absent)
@@ -186,12 +189,14 @@ rubbish
     fn mounts_are_read() {
         let mut files = Files::new();
         files.file("/proc/self/mountinfo", MOUNTINFO).file("/etc/systemd/system/mnt-my\\x20disk.mount", "");
+        files.file("/run/systemd/generator/data.mount", "[Unit]\nSourcePath=/etc/fstab\n");
         let found = mounts(&files, Target::live()).unwrap();
         let [root, _, disk, data, over] = found.list.as_slice() else { panic!() };
         assert_eq!((root.mount_point.as_str(), root.device.as_deref()), ("/", Some("252:1")));
         assert_eq!(disk.mount_point, "/mnt/my disk");
         assert_eq!(disk.unit.get().unwrap(), "/etc/systemd/system/mnt-my\\x20disk.mount");
         assert_eq!(root.unit.get(), Err(Missing::Absent));
+        assert_eq!(over.unit.get(), Err(Missing::Absent), "made from fstab");
         assert!(!disk.read_only, "the mount is read-only, the file system is not");
         assert!(data.read_only && data.hidden && !over.hidden);
         assert_eq!(data.root.as_deref(), Some("/sub"));

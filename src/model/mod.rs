@@ -1,6 +1,6 @@
 //! How facts show themselves to rules: typed, documented, and read in place.
 //!
-//! A fact is a plain Rust struct made with [`record!`]. The macro writes down what a rule may ask of
+//! A fact is a plain Rust struct made with [`crate::record!`]. The macro writes down what a rule may ask of
 //! it ([`Shape`]: names, types and the doc comments) and answers such questions ([`Record::get`]) from
 //! the struct itself, without converting it to anything. The shape is what rules are checked against, what
 //! `hostvet facts --describe` prints and what `--schema` turns into JSON Schema: one text, three readers.
@@ -25,7 +25,7 @@ pub use render::{json, render_double, type_schema};
 pub use shape::{FieldShape, Shape, Type};
 pub use word::Word;
 
-/// What [`record!`] needs from this crate, in one place.
+/// What [`crate::record!`] needs from this crate, in one place.
 #[doc(hidden)]
 pub mod macros {
     pub use super::{Field, FieldShape, Record, Shape, Shaped, View};

@@ -73,12 +73,11 @@ impl Files {
         Some(self)
     }
 
-    /// Sets the size that stat(2) tells of a path that was added before: what the kernel says of `/proc/PID/fd`,
-    /// where it is the number of descriptors, and of files with holes.
+    /// Sets the size that stat(2) tells of a path, which is a directory if it was not added before: what the kernel
+    /// says of `/proc/PID/fd`, where it is the number of descriptors.
     pub fn size(&mut self, path: impl AsRef<Path>, size: u64) -> &mut Self {
-        if let Some(node) = self.nodes.get_mut(&normalise(path.as_ref())) {
-            node.size = Some(size);
-        }
+        let directory = Node { what: What::Directory, mode: 0o755, uid: 0, gid: 0, size: None };
+        self.nodes.entry(normalise(path.as_ref())).or_insert(directory).size = Some(size);
         self
     }
 

@@ -26,7 +26,8 @@ const SIGNS: [&str; 26] = [
     ",", "(", ")", "[", "]", "{", "}",
 ];
 
-pub(super) fn lex(text: &str) -> Result<Vec<Lexed>, ExprError> {
+/// The tokens of the text. In a template they end at the first `}`, for the language itself has no braces.
+pub(super) fn lex(text: &str, in_template: bool) -> Result<Vec<Lexed>, ExprError> {
     let mut tokens = Vec::new();
     let mut at = 0;
     while let Some(c) = text[at..].chars().next() {
@@ -41,6 +42,9 @@ pub(super) fn lex(text: &str) -> Result<Vec<Lexed>, ExprError> {
             continue;
         }
         let start = at;
+        if c == '}' && in_template {
+            break;
+        }
         let token = if c.is_ascii_digit() || (c == '.' && next.is_some_and(|d| d.is_ascii_digit())) {
             number(text, &mut at)?
         } else if let Some(raw) = quote(rest) {
@@ -63,7 +67,7 @@ pub(super) fn lex(text: &str) -> Result<Vec<Lexed>, ExprError> {
         };
         tokens.push(Lexed { token, span: start..at });
     }
-    tokens.push(Lexed { token: Token::End, span: text.len()..text.len() });
+    tokens.push(Lexed { token: Token::End, span: at..at });
     Ok(tokens)
 }
 
@@ -80,10 +84,7 @@ fn number(text: &str, at: &mut usize) -> Result<Token, ExprError> {
     if rest.starts_with("0x") || rest.starts_with("0X") {
         let digits = rest[2..].bytes().take_while(u8::is_ascii_hexdigit).count();
         *at += 2 + digits;
-        let value = i64::from_str_radix(&rest[2..2 + digits], 16);
-        return value
-            .map(Token::Int)
-            .map_err(|_| ExprError::new(start..*at, "this is no whole number of 64 bits"));
+        return whole(u64::from_str_radix(&rest[2..2 + digits], 16).ok(), start..*at);
     }
     let digits = |from: usize| rest[from..].bytes().take_while(u8::is_ascii_digit).count();
     let mut len = digits(0);
@@ -108,17 +109,24 @@ fn number(text: &str, at: &mut usize) -> Result<Token, ExprError> {
         return Err(error.help("sizes and times are written bytes('8GiB') and duration('10m')"));
     }
     let literal = &text[start..*at];
-    let bad = |_| ExprError::new(start..*at, "this number does not fit into 64 bits");
     if double {
-        let value: f64 = literal.parse().map_err(|_| ExprError::new(start..*at, "this is no number"))?;
-        return Ok(Token::Double(value));
+        let value = literal.parse().ok().filter(|value: &f64| value.is_finite());
+        return value.map(Token::Double).ok_or_else(|| too_large(start..*at));
     }
-    match literal.parse::<u64>() {
+    whole(literal.parse().ok(), start..*at)
+}
+
+fn whole(value: Option<u64>, span: Range<usize>) -> Result<Token, ExprError> {
+    match value {
         // The smallest number: the parser accepts it behind a minus only.
-        Ok(value) if value == 1 << 63 => Ok(Token::Int(i64::MIN)),
-        Ok(value) => i64::try_from(value).map(Token::Int).map_err(|_| bad(())),
-        Err(_) => Err(bad(())),
+        Some(value) if value == 1 << 63 => Ok(Token::Int(i64::MIN)),
+        Some(value) => i64::try_from(value).map(Token::Int).map_err(|_| too_large(span)),
+        None => Err(too_large(span)),
     }
+}
+
+pub(super) fn too_large(span: Range<usize>) -> ExprError {
+    ExprError::new(span, "this is no number of 64 bits")
 }
 
 fn string(text: &str, at: &mut usize, raw: bool) -> Result<Token, ExprError> {

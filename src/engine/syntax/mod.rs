@@ -5,7 +5,7 @@ mod lexer;
 mod parser;
 
 pub use ast::{BinaryOp, Expr, ExprKind};
-pub use parser::parse;
+pub use parser::{parse, parse_braced};
 
 use std::ops::Range;
 

@@ -1,16 +1,35 @@
 //! Tokens to a tree, by CEL's precedence.
 
-use super::lexer::{Lexed, Token, lex};
+use super::lexer::{Lexed, Token, lex, too_large};
 use super::{BinaryOp, Expr, ExprError, ExprKind, MAX_DEPTH, MAX_LENGTH};
 use std::ops::Range;
 
 /// Parses a whole expression.
 pub fn parse(text: &str) -> Result<Expr, ExprError> {
-    if text.len() > MAX_LENGTH {
+    whole(lex(bounded(text, text.len())?, false)?)
+}
+
+/// Parses the expression that `text` begins with and a `}` ends, as in a template; also gives the place of the brace.
+/// `None` if there is no such brace.
+pub fn parse_braced(text: &str) -> Result<Option<(Expr, usize)>, ExprError> {
+    let tokens = lex(text, true)?;
+    let end = tokens.last().map_or(0, |end| end.span.start);
+    if end == text.len() {
+        return Ok(None);
+    }
+    bounded(text, end)?;
+    Ok(Some((whole(tokens)?, end)))
+}
+
+fn bounded(text: &str, len: usize) -> Result<&str, ExprError> {
+    if len > MAX_LENGTH {
         return Err(ExprError::new(0..0, format!("this expression is longer than {MAX_LENGTH} bytes"))
             .help("break it up with names in [let]"));
     }
-    let tokens = lex(text)?;
+    Ok(text)
+}
+
+fn whole(tokens: Vec<Lexed>) -> Result<Expr, ExprError> {
     let mut parser = Parser { tokens, next: 0, depth: 0 };
     let (expr, _) = parser.ternary()?;
     let after = parser.peek();
@@ -120,7 +139,7 @@ impl Parser {
             "and" => "&&",
             "or" => "||",
             "is" | "eq" => "==",
-            "not" => "!",
+            "not" => "!(a in b)",
             _ => return Ok(()),
         };
         Err(ExprError::new(found.span.clone(), format!("`{word}` is no operator"))
@@ -264,7 +283,7 @@ impl Parser {
         let Lexed { token, span } = self.peek().clone();
         let simple = |kind| Ok((Expr { kind, span: span.clone() }, 1));
         match token {
-            Token::Int(i64::MIN) => Err(ExprError::new(span, "this number does not fit into 64 bits")),
+            Token::Int(i64::MIN) => Err(too_large(span)),
             Token::Int(value) => {
                 self.next += 1;
                 simple(ExprKind::Int(value))

@@ -6,15 +6,93 @@ use std::path::Path;
 
 pub(super) const CLASS: &str = "/sys/class/block";
 
-/// The device of this name, which is one of `names`.
-pub(super) fn device(host: &Host, name: &str, names: &[String], database: &Reading<()>) -> Reading<BlockDevice> {
-    let folder = format!("{CLASS}/{name}");
+const DISKS: &str = "/sys/block";
+const PARTITIONS: &str = "/proc/partitions";
+
+/// The devices that the kernel shows, with what udev knows of them.
+pub(super) fn devices(host: &Host, database: &Reading<()>) -> Reading<Vec<BlockDevice>> {
+    let folders = folders(host)?;
+    if !folders.is_empty() {
+        return folders.iter().map(|folder| device(host, folder, database)).collect();
+    }
+    let Some(text) = optional(host.read_text(PARTITIONS))? else { return Ok(Vec::new()) };
+    let lines: Vec<Listed> = text.lines().filter_map(listed).collect();
+    let names: Vec<String> = lines.iter().map(|l| l.name.to_owned()).collect();
+    Ok(lines.iter().map(|l| l.device(host, &names, database)).collect())
+}
+
+/// Where sysfs has a device.
+struct Folder {
+    name: String,
+    path: String,
+    /// The disk it is a partition of.
+    parent: Option<String>,
+}
+
+/// Every device's folder. A copy of sysfs may hold /sys/block alone, where partitions are inside their disks.
+fn folders(host: &Host) -> Reading<Vec<Folder>> {
+    let names = optional(host.names(CLASS))?.unwrap_or_default();
+    let mut found = Vec::new();
+    for name in &names {
+        let path = format!("{CLASS}/{name}");
+        let parent = if is_partition(host, &path)? { parent(host, &path, name, &names) } else { None };
+        found.push(Folder { name: name.clone(), path, parent });
+    }
+    if found.is_empty() {
+        for disk in optional(host.names(DISKS))?.unwrap_or_default() {
+            let path = format!("{DISKS}/{disk}");
+            for name in optional(host.names(&path))?.unwrap_or_default() {
+                let path = format!("{path}/{name}");
+                if name.starts_with(&disk) && is_partition(host, &path)? {
+                    found.push(Folder { name, path, parent: Some(disk.clone()) });
+                }
+            }
+            found.push(Folder { name: disk, path, parent: None });
+        }
+    }
+    Ok(found)
+}
+
+fn is_partition(host: &Host, folder: &str) -> Reading<bool> {
+    host.exists(&format!("{folder}/partition")).map_err(Missing::Unreadable)
+}
+
+/// A line of /proc/partitions: major, minor, size in KiB, name.
+struct Listed<'a> {
+    number: String,
+    size_kib: u64,
+    name: &'a str,
+}
+
+fn listed(line: &str) -> Option<Listed<'_>> {
+    let mut fields = line.split_ascii_whitespace();
+    let major: u32 = fields.next()?.parse().ok()?;
+    let minor: u32 = fields.next()?.parse().ok()?;
+    let size_kib = fields.next()?.parse().ok()?;
+    Some(Listed { number: format!("{major}:{minor}"), size_kib, name: fields.next()? })
+}
+
+impl Listed<'_> {
+    /// The device; that it is a partition can only be told from its name.
+    fn device(&self, host: &Host, names: &[String], database: &Reading<()>) -> BlockDevice {
+        let parent = by_name(self.name, names).filter(|parent| parent != self.name);
+        let kind = if parent.is_some() { BlockKind::Partition } else { kind(self.name) };
+        let known = udev::record(host, Some(&self.number), database);
+        let path = format!("/dev/{}", self.name);
+        let mut device = udev::device(self.name, path, kind, known, At::file(PARTITIONS));
+        device.number = Some(self.number.clone());
+        device.size_bytes = Some(self.size_kib.saturating_mul(1024));
+        device.parent = parent;
+        device
+    }
+}
+
+fn device(host: &Host, folder: &Folder, database: &Reading<()>) -> Reading<BlockDevice> {
+    let Folder { name, path: folder, parent } = folder;
     let number = optional(line(host, &format!("{folder}/dev")))?;
     let sectors = optional(line(host, &format!("{folder}/size")))?;
     let mapped = optional(line(host, &format!("{folder}/dm/name")))?;
-    let is_partition = host.exists(&format!("{folder}/partition")).map_err(Missing::Unreadable)?;
-    let kind = if is_partition { BlockKind::Partition } else { kind(name) };
-    let parent = if is_partition { parent(host, &folder, name, names) } else { None };
+    let kind = if is_partition(host, folder)? { BlockKind::Partition } else { kind(name) };
     let path = mapped.as_ref().map_or_else(|| format!("/dev/{name}"), |mapped| format!("/dev/mapper/{mapped}"));
     let known = udev::record(host, number.as_deref(), database);
     let mut device = udev::device(name, path, kind, known, At::file(folder.as_str()));
@@ -30,7 +108,7 @@ pub(super) fn device(host: &Host, name: &str, names: &[String], database: &Readi
     device.number = number;
     // Sectors are of 512 bytes here, whatever the disk's own are.
     device.size_bytes = sectors.and_then(|s| s.parse::<u64>().ok()).map(|s| s.saturating_mul(512));
-    device.parent = parent;
+    device.parent = parent.clone();
     Ok(device)
 }
 
@@ -67,17 +145,20 @@ fn parent(host: &Host, folder: &str, name: &str, names: &[String]) -> Option<Str
     let link = host.source.read_link(Path::new(folder)).ok();
     let above = link.as_deref().and_then(Path::parent).and_then(Path::file_name);
     let above = above.map(|n| n.to_string_lossy().into_owned()).filter(|n| names.contains(n));
-    above.or_else(|| {
-        let disk = name.trim_end_matches(|c: char| c.is_ascii_digit());
-        // nvme0n1p2, mmcblk0p1: a name that ends in a digit puts a `p` before the partition's number.
-        let plain = disk.strip_suffix('p').filter(|d| d.ends_with(|c: char| c.is_ascii_digit()));
-        plain.into_iter().chain([disk]).find(|d| names.iter().any(|n| n == d)).map(str::to_owned)
-    })
+    above.or_else(|| by_name(name, names))
+}
+
+/// The disk that a partition of this name is on.
+fn by_name(name: &str, names: &[String]) -> Option<String> {
+    let disk = name.trim_end_matches(|c: char| c.is_ascii_digit());
+    // nvme0n1p2, mmcblk0p1: a name that ends in a digit puts a `p` before the partition's number.
+    let plain = disk.strip_suffix('p').filter(|d| d.ends_with(|c: char| c.is_ascii_digit()));
+    plain.into_iter().chain([disk]).find(|d| names.iter().any(|n| n == d)).map(str::to_owned)
 }
 
 /// Whether another device is built on it.
-pub(super) fn is_held(host: &Host, name: &str) -> bool {
-    host.names(&format!("{CLASS}/{name}/holders")).is_ok_and(|holders| !holders.is_empty())
+pub(super) fn is_held(host: &Host, device: &BlockDevice) -> bool {
+    host.names(&format!("{}/holders", device.at.path)).is_ok_and(|holders| !holders.is_empty())
 }
 
 /// `/dev/vg/lv` of LVM's `vg-lv`, where a dash in either name is doubled.

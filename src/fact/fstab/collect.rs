@@ -14,24 +14,40 @@ const GENERATOR: [&str; 2] = [
     "/lib/systemd/system-generators/systemd-fstab-generator",
 ];
 
+/// What other init systems have, and systemd installs too at times: asked only where the generator is not there.
+const OTHER_INIT: [&str; 4] = ["/sbin/init", "/sbin/openrc-run", "/etc/inittab", "/etc/runit/2"];
+
 impl Fact for Fstab {
     const NAME: &'static str = "fstab";
-    const READS: &'static [&'static str] = &[PATH];
+    const READS: &'static [&'static str] = &[PATH, "/proc/partitions"];
 
     fn collect(host: &Host) -> Reading<Self> {
-        let (mut entries, mut malformed) = parse(PATH, &host.read_text(PATH)?);
+        let (mut entries, mut lines) = parse(PATH, &host.read_text(PATH)?);
         for entry in &mut entries {
             look(host, entry);
         }
         // A helper that serves the type makes it a type of its own, however it is spelt.
-        malformed.retain(|wrong| {
-            let entry = entries.iter().find(|e| e.line == wrong.line);
-            wrong.part != FstabPart::Type || !entry.is_some_and(|e| has_helper(host, &e.r#type))
-        });
+        for line in &mut lines {
+            let fs_type = entries.iter().find(|e| e.line == line.line).map(|e| e.r#type.as_str()).unwrap_or_default();
+            line.faults.retain(|fault| fault.part != FstabPart::Type || !has_helper(host, fs_type));
+        }
         let host = host.clone();
-        let by_systemd = Lazy::new(move || any_exists(&host, &GENERATOR));
-        Ok(Self { entries, malformed, by_systemd, at: At::file(PATH) })
+        let by_systemd = Lazy::new(move || by_systemd(&host));
+        Ok(Self { entries, lines, by_systemd, at: At::file(PATH) })
     }
+}
+
+/// Who mounts: systemd where its generator is, else the init system that there is. A tree that holds only some
+/// of a system's files, as sosreports do, may show neither.
+fn by_systemd(host: &Host) -> Reading<bool> {
+    if any_exists(host, &GENERATOR)? {
+        return Ok(true);
+    }
+    if any_exists(host, &OTHER_INIT)? {
+        return Ok(false);
+    }
+    let why = "which init system mounts the entries is not to be seen here".to_owned();
+    Err(Missing::unreadable("/sbin/init", Reason::NotRead(why)))
 }
 
 fn any_exists(host: &Host, paths: &[&str]) -> Reading<bool> {
@@ -54,23 +70,59 @@ fn look(host: &Host, entry: &mut FstabEntry) {
         entry.spec_exists = Lazy::new(move || spec_exists(&host, &path));
     }
     if entry.mount_point.starts_with('/') {
-        let (one, two, three) = (host.clone(), host.clone(), host.clone());
-        let point = entry.mount_point.clone();
-        entry.mount_point_real = Lazy::new(move || {
-            resolve(one.source.as_ref(), Path::new(&point), true).map(|p| p.to_string_lossy().into_owned())
+        // The root of a network file system is not touched: where its server does not answer, neither does a stat.
+        let away = is_live(host) && (entry.network || entry.automount);
+        let (at, point) = (host.clone(), entry.mount_point.clone());
+        entry.mount_point_real = Lazy::new(move || match resolve(at.source.as_ref(), Path::new(&point), !away) {
+            // Nothing on the way there: then no link is, either.
+            Err(Missing::Absent) => Ok(point.clone()),
+            found => found.map(|p| p.to_string_lossy().into_owned()),
         });
-        let point = entry.mount_point.clone();
-        entry.mount_point_exists = Lazy::new(move || two.exists(&point).map_err(Missing::Unreadable));
-        let point = entry.mount_point.clone();
+        let (at, point) = (host.clone(), entry.mount_point.clone());
+        entry.mount_point_exists = Lazy::new(move || Ok(kind(&at, &point, away)?.is_some()));
+        let (at, point) = (host.clone(), entry.mount_point.clone());
         entry.mount_point_is_directory =
-            Lazy::new(move || Ok(three.source.stat(Path::new(&point))?.kind == FileKind::Directory));
+            Lazy::new(move || Ok(kind(&at, &point, away)?.ok_or(Missing::Absent)? == FileKind::Directory));
     }
+}
+
+/// A running host, or what was captured of one.
+fn is_live(host: &Host) -> bool {
+    matches!(host.target.kind, TargetKind::Live | TargetKind::Capture)
+}
+
+/// What is at a mount point, if anything.
+fn kind(host: &Host, path: &str, away: bool) -> Reading<Option<FileKind>> {
+    if away {
+        let why = "not looked at, because a network file system may not answer".to_owned();
+        return Err(Missing::unreadable(path, Reason::NotRead(why)));
+    }
+    match host.source.stat(Path::new(path)) {
+        Ok(stat) => Ok(Some(stat.kind)),
+        Err(Missing::Absent) => Ok(None),
+        Err(unreadable) => Err(unreadable),
+    }
+}
+
+/// Whether the path is one that only the kernel gives to a device: `/dev/sda1`, `/dev/nvme0n1p2`.
+fn is_disk_name(path: &str) -> bool {
+    let Some(name) = path.strip_prefix("/dev/") else { return false };
+    let is_plain = name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit());
+    is_plain && ["sd", "hd", "vd", "xvd", "nvme", "mmcblk"].iter().any(|kind| name.starts_with(kind))
 }
 
 /// Whether a device's path is there. Only a system that runs, or a copy of its /dev, can say no.
 fn spec_exists(host: &Host, path: &str) -> Reading<bool> {
-    let shown = host.target.kind == TargetKind::Live
-        || host.source.list(Path::new("/dev/disk")).is_ok_and(|entries| !entries.is_empty());
+    let shown = is_live(host)
+        || host.source.list(Path::new("/dev/disk")).is_ok_and(|entries| !entries.is_empty())
+        // Links of udev's own making that its database does not list are not there.
+        || (path.starts_with("/dev/disk/") && host.names("/run/udev/data").is_ok_and(|names| !names.is_empty()));
+    if !shown && is_disk_name(path) {
+        // The kernel names its disks itself, so its own list says it all.
+        if let Ok(list) = host.read_text("/proc/partitions") {
+            return Ok(list.lines().any(|l| l.split_ascii_whitespace().nth(3) == path.strip_prefix("/dev/")));
+        }
+    }
     if !shown {
         let why = "a tree of files does not show the devices it will boot from".to_owned();
         return Err(Missing::unreadable("/dev", Reason::NotRead(why)));

@@ -25,16 +25,16 @@ record! {
     /// ```
     ///
     /// Source: fstab(5), mount(8), systemd-fstab-generator(8), getmntent(3). systemd reads the file with getmntent(3),
-    /// mount(8) and findmnt(8) read it with libmount: where the two differ, `malformed` says so.
+    /// mount(8) and findmnt(8) read it with libmount: where the two differ, the faults of `lines` say so.
     /// Absent where there is no such file.
     #[bare(entries)]
     pub struct Fstab {
         /// The entries, in order.
         pub entries: Vec<FstabEntry>,
-        /// What is wrong with lines, be they entries or not, in order.
-        pub malformed: Vec<FstabMalformed>,
-        /// Whether systemd-fstab-generator(8) is installed, so that systemd mounts the entries (else an init script
-        /// does, with `mount -a`).
+        /// The lines that are neither empty nor comments, in order, each with what is wrong with it, if anything.
+        pub lines: Vec<FstabLine>,
+        /// Whether systemd mounts the entries, as systemd-fstab-generator(8) is installed, or else an init script with
+        /// `mount -a`. Unreadable in a tree that shows no init system at all.
         pub by_systemd: Lazy<bool>,
         /// Where it was read.
         pub at: At,
@@ -59,7 +59,8 @@ record! {
         pub mount_point: String,
         /// The path that `mount_point` leads to, symbolic links followed inside the root; absent where it is no path.
         pub mount_point_real: Lazy<String>,
-        /// Whether anything is at the mount point in this root; absent where `mount_point` is no path.
+        /// Whether anything is at the mount point in this root; absent where `mount_point` is no path. Unreadable on
+        /// a live host for network and automounted entries: they are not touched, as their server may not answer.
         pub mount_point_exists: Lazy<bool>,
         /// Whether what is at the mount point is a directory; absent where nothing is.
         pub mount_point_is_directory: Lazy<bool>,
@@ -126,25 +127,34 @@ word! {
 }
 
 record! {
-    /// Something wrong with a line of fstab.
+    /// A line of fstab that is no comment.
     #[derive(Clone, PartialEq)]
-    pub struct FstabMalformed {
+    pub struct FstabLine {
         /// The line as it stands; control characters as U+FFFD.
         pub text: String,
+        /// The mount point that was meant, as far as it can be told; else the line's second field.
+        pub mount_point: String,
+        /// What is wrong with it; empty for most lines.
+        pub faults: Vec<FstabFault>,
+        /// The line, from 1.
+        pub line: u32,
+        /// Where it was read.
+        pub at: At,
+    }
+}
+
+record! {
+    /// Something wrong with a line of fstab.
+    #[derive(Clone, PartialEq)]
+    pub struct FstabFault {
         /// The part of the line that is wrong.
         pub part: FstabPart,
-        /// What is wrong, as the end of a sentence that starts with the line: `has only 2 fields`.
+        /// What is wrong, as the end of a sentence that starts with the line: `has only 1 field`.
         pub what: String,
         /// What comes of it.
         pub effect: FstabEffect,
         /// Whether systemd makes the boot wait for what it takes the line to mean.
         pub stops_boot: bool,
-        /// The mount point that was meant, as far as it can be told; else the line's second field.
-        pub mount_point: String,
-        /// The line, from 1.
-        pub line: u32,
-        /// Where it was read.
-        pub at: At,
     }
 }
 
@@ -179,7 +189,7 @@ word! {
 }
 
 word! {
-    /// What comes of a malformed line of fstab.
+    /// What comes of a fault in a line of fstab.
     pub enum FstabEffect {
         /// Mounting it is tried and fails.
         Fails = "fails",

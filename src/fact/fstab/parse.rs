@@ -1,23 +1,38 @@
 //! Lines of fstab to entries.
 
-use super::{FstabEffect, FstabEntry, FstabMalformed, FstabPart, FstabSpecKind, option, types};
+use super::{FstabEffect, FstabEntry, FstabFault, FstabLine, FstabPart, FstabSpecKind, option, types};
 use crate::format::octal;
 use crate::model::Lazy;
 use crate::source::{At, Missing};
+use std::collections::HashSet;
 
-/// The entries of an fstab and what is wrong with its lines. Fields that need more than the text are absent.
-pub fn parse(path: &str, text: &str) -> (Vec<FstabEntry>, Vec<FstabMalformed>) {
-    let (mut entries, mut malformed) = (Vec::new(), Vec::new());
+/// The entries of an fstab and its lines with their faults. Fields that need more than the text are absent.
+pub fn parse(path: &str, text: &str) -> (Vec<FstabEntry>, Vec<FstabLine>) {
+    let (mut entries, mut lines) = (Vec::new(), Vec::new());
+    // `lines` takes the CR of a CR LF away, as libmount does.
     for (number, text) in (1..).zip(text.lines()) {
-        // `lines` takes the CR of a CR LF away; whether there was one is asked below.
         let line = Line { path, number, text, fields: text.split([' ', '\t']).filter(|f| !f.is_empty()).collect() };
         if line.fields.first().is_none_or(|first| first.starts_with('#')) {
             continue;
         }
-        entries.extend(line.entry(&mut malformed));
+        let mut faults = Vec::new();
+        let meant = line.blank().map(|(_, meant)| meant);
+        entries.extend(line.entry(&mut faults));
+        lines.push(FstabLine {
+            text: text.chars().map(|c| if c.is_control() && c != '\t' { '\u{fffd}' } else { c }).collect(),
+            mount_point: meant.unwrap_or_else(|| mount_point(line.field(1))),
+            faults,
+            line: number,
+            at: line.at(),
+        });
     }
-    line_ends(path, text, &mut entries, &mut malformed);
-    (entries, malformed)
+    line_ends(text, &mut entries, &mut lines);
+    (entries, lines)
+}
+
+/// A fault of a line that does not stop the boot, as far as is known yet.
+fn fault(part: FstabPart, effect: FstabEffect, what: impl Into<String>) -> FstabFault {
+    FstabFault { part, what: what.into(), effect, stops_boot: false }
 }
 
 struct Line<'a> {
@@ -36,58 +51,44 @@ impl Line<'_> {
         At::line(self.path, self.number)
     }
 
-    fn wrong(&self, part: FstabPart, effect: FstabEffect, what: String) -> FstabMalformed {
-        FstabMalformed {
-            text: self.text.chars().map(|c| if c.is_control() && c != '\t' { '\u{fffd}' } else { c }).collect(),
-            part,
-            what,
-            effect,
-            stops_boot: false,
-            mount_point: mount_point(self.field(1)),
-            line: self.number,
-            at: self.at(),
-        }
-    }
-
-    /// What the line is taken for at boot, if for anything; what is wrong with it goes to `malformed`.
-    fn entry(&self, malformed: &mut Vec<FstabMalformed>) -> Option<FstabEntry> {
+    /// What the line is taken for at boot, if for anything; what is wrong with it goes to `faults`.
+    fn entry(&self, faults: &mut Vec<FstabFault>) -> Option<FstabEntry> {
         if let Some(fatal) = self.fatal() {
-            malformed.push(fatal);
+            faults.push(fatal);
             return None;
         }
         let entry = self.read();
-        let first = malformed.len();
-        self.count(malformed);
-        self.spec(&entry, malformed);
-        self.escapes(&entry, malformed);
+        self.count(faults);
+        self.spec(&entry, faults);
+        self.escapes(&entry, faults);
         if let Some(meant) = types::meant(&entry.r#type) {
             let what = format!("has the file system type `{}`; `{meant}` must be meant", entry.r#type);
-            malformed.push(self.wrong(FstabPart::Type, FstabEffect::Fails, what));
+            faults.push(fault(FstabPart::Type, FstabEffect::Fails, what));
         }
         for option in entry.options.iter().filter(|_| entry.r#type != "swap") {
             if let Some(meant) = option::meant(option) {
                 let what = format!("has the option `{option}`, which no file system knows; `{meant}` must be meant");
-                malformed.push(self.wrong(FstabPart::Option, FstabEffect::Fails, what));
+                faults.push(fault(FstabPart::Option, FstabEffect::Fails, what));
             }
         }
-        self.numbers(malformed);
-        for item in malformed.iter_mut().skip(first) {
-            item.stops_boot = entry.stops_boot;
+        self.numbers(faults);
+        for fault in faults.iter_mut() {
+            fault.stops_boot = entry.stops_boot;
         }
         Some(entry)
     }
 
     /// What keeps the line from being an entry that means what it says.
-    fn fatal(&self) -> Option<FstabMalformed> {
+    fn fatal(&self) -> Option<FstabFault> {
         if self.text.chars().any(|c| c.is_control() && c != '\t' && c != '\r') {
-            let what = "holds control characters".into();
-            return Some(self.wrong(FstabPart::Garbage, FstabEffect::Ignored, what));
+            let what = "holds control characters";
+            return Some(fault(FstabPart::Garbage, FstabEffect::Ignored, what));
         }
         if self.fields.len() < 2 {
-            let what = "has only 1 field: there is no mount point".into();
-            return Some(self.wrong(FstabPart::Fields, FstabEffect::Ignored, what));
+            let what = "has only 1 field: there is no mount point";
+            return Some(fault(FstabPart::Fields, FstabEffect::Ignored, what));
         }
-        if let Some(blank) = self.blank() {
+        if let Some((blank, _)) = self.blank() {
             return Some(blank);
         }
         let (point, fs_type) = (self.field(1), self.field(2));
@@ -95,36 +96,30 @@ impl Line<'_> {
             return None;
         }
         let what = format!("has the mount point `{point}`, which is no absolute path");
-        Some(self.wrong(FstabPart::MountPoint, FstabEffect::Ignored, what))
+        Some(fault(FstabPart::MountPoint, FstabEffect::Ignored, what))
     }
 
-    /// A blank in one of the first two fields: the type stands too far to the right.
-    fn blank(&self) -> Option<FstabMalformed> {
+    /// A blank in one of the first two fields: the type stands too far to the right. With the mount point meant.
+    fn blank(&self) -> Option<(FstabFault, String)> {
         let is_type = |field: &str| types::is_known(field) && !matches!(field, "auto" | "none" | "ignore" | "shm");
         if types::is_known(self.field(2)) {
             return None;
         }
         let position = (3..self.fields.len()).find(|i| is_type(self.field(*i)))?;
         let meant = self.fields.get(..position)?;
-        let point = meant.iter().skip(1).position(|f| f.starts_with('/')).map(|i| i + 1);
-        let mut wrong = match point {
-            Some(1) => {
-                let what = format!(
-                    "has a blank in its mount point: it is read as mount point {} and type `{}`",
-                    self.field(1),
-                    self.field(2)
-                );
-                let mut wrong = self.wrong(FstabPart::Blank, FstabEffect::Misread, what);
-                wrong.stops_boot = !option::spare(&options(self.field(3)));
-                wrong
-            }
-            _ => {
-                let what = format!("has a blank in its first field: `{}` is read as the mount point", self.field(1));
-                self.wrong(FstabPart::Blank, FstabEffect::Ignored, what)
-            }
+        // The last path before the type is where the mount point starts, what is before it is the first field.
+        let point = (1..position).rev().find(|i| self.field(*i).starts_with('/')).unwrap_or(1);
+        let place = if point == 1 { "mount point" } else { "first field" };
+        let read = if self.field(1).starts_with('/') {
+            format!("it is read as mount point {} and type `{}`", self.field(1), self.field(2))
+        } else {
+            format!("`{}` is read as the mount point", self.field(1))
         };
-        wrong.mount_point = meant.get(point.unwrap_or(1)..).unwrap_or_default().join(" ");
-        Some(wrong)
+        let effect =
+            if self.field(1).starts_with('/') { FstabEffect::Misread } else { FstabEffect::Ignored };
+        let mut wrong = fault(FstabPart::Blank, effect, format!("has a blank in its {place}: {read}"));
+        wrong.stops_boot = effect == FstabEffect::Misread && !option::spare(&options(self.field(3)));
+        Some((wrong, meant.get(point..).unwrap_or_default().join(" ")))
     }
 
     fn read(&self) -> FstabEntry {
@@ -172,19 +167,19 @@ impl Line<'_> {
         }
     }
 
-    fn count(&self, malformed: &mut Vec<FstabMalformed>) {
+    fn count(&self, faults: &mut Vec<FstabFault>) {
         if self.fields.len() == 2 {
             // systemd lets mount(8) find the type out; libmount wants it written.
-            let what = "has only 2 fields: there is no file system type".into();
-            malformed.push(self.wrong(FstabPart::Fields, FstabEffect::Half, what));
+            let what = "has only 2 fields: there is no file system type";
+            faults.push(fault(FstabPart::Fields, FstabEffect::Half, what));
         }
         if self.fields.len() > 6 && !self.field(6).starts_with('#') && self.field(4).parse::<i32>().is_ok() {
             let what = format!("has {} fields; what follows the sixth is ignored", self.fields.len());
-            malformed.push(self.wrong(FstabPart::Excess, FstabEffect::Harmless, what));
+            faults.push(fault(FstabPart::Excess, FstabEffect::Harmless, what));
         }
     }
 
-    fn spec(&self, entry: &FstabEntry, malformed: &mut Vec<FstabMalformed>) {
+    fn spec(&self, entry: &FstabEntry, faults: &mut Vec<FstabFault>) {
         let Some((tag, value)) = entry.spec.split_once('=') else { return };
         let upper = tag.to_ascii_uppercase();
         if !TAGS.iter().any(|(known, _)| *known == upper) {
@@ -199,10 +194,10 @@ impl Line<'_> {
         } else {
             return;
         };
-        malformed.push(self.wrong(FstabPart::Spec, FstabEffect::Fails, what));
+        faults.push(fault(FstabPart::Spec, FstabEffect::Fails, what));
     }
 
-    fn escapes(&self, entry: &FstabEntry, malformed: &mut Vec<FstabMalformed>) {
+    fn escapes(&self, entry: &FstabEntry, faults: &mut Vec<FstabFault>) {
         // In /dev/disk/by-label/a\x20b the backslash is the name's own, and \\server\share is Windows' way.
         let labelled = matches!(entry.spec_kind, FstabSpecKind::Label | FstabSpecKind::Partlabel);
         let spec = Some(self.field(0)).filter(|_| labelled);
@@ -211,12 +206,12 @@ impl Line<'_> {
                 let what = format!(
                     "has `{escape}` in `{field}`, which systemd leaves as it is: only \\040, \\011, \\012 and \\134 are understood everywhere"
                 );
-                malformed.push(self.wrong(FstabPart::Escape, FstabEffect::Misread, what));
+                faults.push(fault(FstabPart::Escape, FstabEffect::Misread, what));
             }
         }
     }
 
-    fn numbers(&self, malformed: &mut Vec<FstabMalformed>) {
+    fn numbers(&self, faults: &mut Vec<FstabFault>) {
         let (dump, pass) = (self.field(4), self.field(5));
         if !dump.is_empty() && dump.parse::<i32>().is_err() {
             let (part, what) = if dump.starts_with('#') {
@@ -226,10 +221,10 @@ impl Line<'_> {
             } else {
                 (FstabPart::Dump, format!("has `{dump}` for its fifth field (dump), which is no number"))
             };
-            malformed.push(self.wrong(part, FstabEffect::Half, what));
+            faults.push(fault(part, FstabEffect::Half, what));
         } else if !pass.is_empty() && !pass.starts_with('#') && pass.parse::<i32>().is_err() {
             let what = format!("has `{pass}` for its sixth field (fsck pass), which is no number");
-            malformed.push(self.wrong(FstabPart::Pass, FstabEffect::Half, what));
+            faults.push(fault(FstabPart::Pass, FstabEffect::Half, what));
         }
     }
 }
@@ -238,28 +233,26 @@ impl Line<'_> {
 ///
 /// A CR after a number does no harm, nor after an option that is handed on to mount(8), because systemd strips the
 /// lines of the unit it writes. But `nofail` and its like are looked for with the CR still on.
-fn line_ends(path: &str, text: &str, entries: &mut [FstabEntry], malformed: &mut Vec<FstabMalformed>) {
-    let ends = |line: &(u32, &str)| line.1.ends_with("\r\n");
-    let mut lines = (1..).zip(text.split_inclusive('\n')).filter(ends).peekable();
-    let Some((number, first)) = lines.peek().copied() else { return };
-    let mut what = "and the lines after it end in CR LF, as DOS files do".to_owned();
-    let mut effect = FstabEffect::Harmless;
-    let mut stops_boot = false;
-    for (number, line) in lines {
-        let fields = line.split_ascii_whitespace().count();
-        let Some(entry) = entries.iter_mut().find(|e| e.line == number).filter(|_| fields == 4) else { continue };
-        let seen = entry.options.split_last().map(|(_, before)| before.to_vec()).unwrap_or_default();
-        if option::spare(&entry.options) && !option::spare(&seen) {
-            let last = entry.options.last().cloned().unwrap_or_default();
-            what = format!("ends in CR LF, as DOS files do: systemd does not understand `{last}` with a CR after it");
-            effect = FstabEffect::Misread;
+fn line_ends(text: &str, entries: &mut [FstabEntry], lines: &mut [FstabLine]) {
+    let ends: HashSet<u32> =
+        (1..).zip(text.split_inclusive('\n')).filter(|(_, line)| line.ends_with("\r\n")).map(|(n, _)| n).collect();
+    let mut hurt = false;
+    for line in lines.iter_mut().filter(|line| ends.contains(&line.line)) {
+        let Some(entry) = entries.iter_mut().find(|e| e.line == line.line) else { continue };
+        let Some((last, seen)) = entry.options.split_last() else { continue };
+        let is_last = line.text.trim_end().ends_with(last.as_str());
+        if is_last && option::spare(&entry.options) && !option::spare(seen) {
             entry.stops_boot |= !entry.remote && entry.r#type != "swap";
-            stops_boot |= entry.stops_boot;
+            let what = format!("ends in CR LF, as DOS files do, so that systemd does not understand `{last}`");
+            let wrong = fault(FstabPart::LineEnd, FstabEffect::Misread, what);
+            line.faults.push(FstabFault { stops_boot: entry.stops_boot, ..wrong });
+            hurt = true;
         }
     }
-    let fields: Vec<&str> = first.split_ascii_whitespace().collect();
-    let line = Line { path, number, text: first.trim_end(), fields };
-    malformed.push(FstabMalformed { stops_boot, ..line.wrong(FstabPart::LineEnd, effect, what) });
+    if let Some(first) = lines.iter_mut().find(|line| !hurt && ends.contains(&line.line)) {
+        let what = "ends in CR LF, as DOS files do";
+        first.faults.push(fault(FstabPart::LineEnd, FstabEffect::Harmless, what));
+    }
 }
 
 fn options(field: &str) -> Vec<String> {

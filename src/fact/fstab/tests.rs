@@ -21,13 +21,14 @@ fn entries(text: &str) -> Vec<FstabEntry> {
 }
 
 fn wrong(text: &str) -> Vec<(FstabPart, FstabEffect, bool)> {
-    parse("/etc/fstab", text).1.into_iter().map(|m| (m.part, m.effect, m.stops_boot)).collect()
+    let faults = parse("/etc/fstab", text).1.into_iter().flat_map(|line| line.faults);
+    faults.map(|f| (f.part, f.effect, f.stops_boot)).collect()
 }
 
 #[test]
 fn entries_are_read_as_fstab_5_says() {
-    let (entries, malformed) = parse("/etc/fstab", FSTAB);
-    assert_eq!(malformed, []);
+    let (entries, lines) = parse("/etc/fstab", FSTAB);
+    assert_eq!((lines.len(), wrong(FSTAB)), (10, vec![]));
     let kinds: Vec<_> = entries.iter().map(|e| (e.mount_point.as_str(), e.spec_kind, e.stops_boot)).collect();
     assert_eq!(
         kinds,
@@ -65,6 +66,7 @@ fn lines_that_readers_refuse_say_what_comes_of_it() {
         ("/dev/vdb1 none ext4 defaults 0 0", (P::MountPoint, E::Ignored, false)),
         ("/dev/vdb1 /with space ext4 defaults 0 0", (P::Blank, E::Misread, true)),
         ("LABEL=my disk /mnt ext4 defaults 0 0", (P::Blank, E::Ignored, false)),
+        ("/bin/helper /from /to fuse nofail 0 0", (P::Blank, E::Misread, true)),
         ("/dev/vdb1 /data ext4 defaults, noatime 0 0", (P::Blank, E::Half, true)),
         ("/dev/vdb1 /data ext4 defaults # comment", (P::Dump, E::Half, true)),
         ("/dev/vdb1 /data ext4 nofail x 0", (P::Dump, E::Half, false)),
@@ -104,10 +106,10 @@ fn legal_oddities_are_not_malformed() {
 
 #[test]
 fn a_blank_in_the_mount_point_is_no_entry() {
-    let (entries, malformed) = parse("/etc/fstab", "/dev/vdb1 /mnt/some space test ext4 defaults,nofail 0 0");
+    let (entries, lines) = parse("/etc/fstab", "/dev/vdb1 /mnt/some space test ext4 defaults,nofail 0 0");
     assert!(entries.is_empty());
-    assert_eq!(malformed[0].mount_point, "/mnt/some space test");
-    assert!(malformed[0].stops_boot, "its options are read from the wrong field, so nofail does not count");
+    assert_eq!(lines[0].mount_point, "/mnt/some space test");
+    assert!(lines[0].faults[0].stops_boot, "its options are read from the wrong field, so nofail does not count");
 }
 
 #[test]
@@ -171,16 +173,29 @@ fn mount_points_and_devices_are_looked_at_when_asked() {
     assert_eq!(none.mount_point_is_directory.get(), Err(Missing::Absent));
     assert_eq!(file.mount_point_is_directory.get(), Ok(&false));
     assert_eq!((a.spec_exists.get(), none.spec_exists.get()), (Ok(&true), Ok(&false)));
-    assert_eq!(found.by_systemd.get(), Ok(&false));
-    let tree = Fstab::collect(&Host::new(files, Target::root("tree"))).unwrap();
+    assert!(matches!(found.by_systemd.get(), Err(Missing::Unreadable(_))), "no init system is to be seen");
+    let tree = Fstab::collect(&Host::new(files.clone(), Target::root("tree"))).unwrap();
     assert!(matches!(tree.entries[0].spec_exists.get(), Err(Missing::Unreadable(_))));
+    files.file("/proc/partitions", "major minor  #blocks  name\n\n 252 1 1024 vda1\n");
+    let report = Fstab::collect(&Host::new(files, Target::root("tree"))).unwrap();
+    let exists: Vec<_> = report.entries.iter().map(|e| e.spec_exists.get().copied()).collect();
+    assert_eq!(exists, [Ok(true), Ok(false), Ok(false)]);
+}
+
+#[test]
+fn the_init_system_decides_who_mounts() {
+    let mut files = Files::new();
+    files.file("/etc/fstab", "").file("/sbin/init", "");
+    assert_eq!(Fstab::collect(&host(&files)).unwrap().by_systemd.get(), Ok(&false));
+    files.file("/usr/lib/systemd/system-generators/systemd-fstab-generator", "");
+    assert_eq!(Fstab::collect(&host(&files)).unwrap().by_systemd.get(), Ok(&true));
 }
 
 #[test]
 fn a_helper_makes_an_odd_type_legal() {
     let mut files = Files::new();
     files.file("/etc/fstab", "/dev/vda1 /a ext44 defaults 0 0\n");
-    assert_eq!(Fstab::collect(&host(&files)).unwrap().malformed.len(), 1);
+    assert_eq!(Fstab::collect(&host(&files)).unwrap().lines[0].faults.len(), 1);
     files.file("/sbin/mount.ext44", "");
-    assert_eq!(Fstab::collect(&host(&files)).unwrap().malformed, []);
+    assert_eq!(Fstab::collect(&host(&files)).unwrap().lines[0].faults, []);
 }

@@ -1,6 +1,6 @@
 //! One line of limits.conf, read as pam_limits reads it.
 
-use super::{Entry, Malformed, Value};
+use super::{Entry, Value};
 use crate::source::At;
 use crate::word;
 
@@ -46,18 +46,14 @@ impl Which {
 
 /// What a line is.
 pub(super) enum Line {
-    /// Blank or a comment.
-    Nothing,
     /// A limit; with what pam_limits reads otherwise than it looks.
-    Entry(Box<Entry>, Option<Malformed>),
+    Entry(Box<Entry>, Option<String>),
     /// A domain for which nothing is to be set.
     Exempt(String),
-    /// A line that is skipped.
-    Malformed(Malformed),
 }
 
-/// The items whose limit is set with setrlimit(2), priority aside.
-const ITEMS: [&str; 16] = [
+/// The items that have a soft and a hard limit, those of setrlimit(2).
+pub(super) const ITEMS: [&str; 16] = [
     "as",
     "core",
     "cpu",
@@ -76,44 +72,41 @@ const ITEMS: [&str; 16] = [
     "stack",
 ];
 
-/// Reads a line (of the function `parse_config_file` and its helpers in pam_limits.c).
-pub(super) fn parse(line: &str, at: &At) -> Line {
+/// The part of a line that pam_limits looks at: no comment, no blanks around it.
+pub(super) fn significant(line: &str) -> &str {
     // A C string ends at NUL, leading white space of any kind is skipped, but only ` ` and TAB separate.
     let line = line.split('\0').next().unwrap_or_default();
     let line = line.trim_start_matches([' ', '\t', '\r', '\x0b', '\x0c']);
-    let line = line.split('#').next().unwrap_or_default();
-    let text = line.trim_end_matches(BLANKS);
+    line.split('#').next().unwrap_or_default().trim_end_matches(BLANKS)
+}
+
+/// Reads a line (the function `parse_config_file` and its helpers in pam_limits.c), or says why it is skipped.
+pub(super) fn parse(text: &str, at: &At) -> Result<Line, String> {
     let (fields, count) = split(text);
-    let skipped = |reason: String| {
-        Line::Malformed(Malformed { text: text.to_owned(), reason, applied: false, at: at.clone() })
-    };
     let [domain, which, item, written] = fields;
     let (which, item) = (which.to_ascii_lowercase(), item.to_ascii_lowercase());
-    let range = match range(domain) {
-        Ok(range) => range,
-        Err(()) => return skipped(format!("invalid uid range `{domain}`: pam_limits skips the line")),
-    };
+    let range =
+        range(domain).ok_or_else(|| format!("invalid uid range `{domain}`: pam_limits skips the line"))?;
     match count {
-        0 => return Line::Nothing,
         4 => {}
         2 if which.starts_with('-') => {
             return match (domain, range) {
                 ("*" | "%", _) => {
-                    skipped(format!("`{domain} -` exempts nobody: pam_limits ignores the line"))
+                    Err(format!("`{domain} -` exempts nobody: pam_limits ignores the line"))
                 }
-                _ => Line::Exempt(domain.to_owned()),
+                _ => Ok(Line::Exempt(domain.to_owned())),
             };
         }
         n => {
             let s = if n == 1 { "" } else { "s" };
-            return skipped(format!("{n} field{s} instead of 4: pam_limits skips the line"));
+            return Err(format!("{n} field{s} instead of 4: pam_limits skips the line"));
         }
     }
     let kind = match domain.as_bytes() {
         [b'@', ..] => Kind::Group,
         [b'%'] => Kind::All,
         [b'%', ..] if range == Range::Open => {
-            return skipped(format!(
+            return Err(format!(
                 "`{domain}`: range unsupported for %group matching, pam_limits ignores the line"
             ));
         }
@@ -123,42 +116,36 @@ pub(super) fn parse(line: &str, at: &At) -> Line {
     };
     let any_type = matches!(item.as_str(), "maxlogins" | "maxsyslogins" | "nonewprivs" | "chroot");
     if !any_type && item != "priority" && !ITEMS.contains(&item.as_str()) {
-        return skipped(format!("unknown limit item `{item}`: pam_limits ignores the line"));
+        return Err(format!("unknown limit item `{item}`: pam_limits ignores the line"));
     }
     let which = match which.as_str() {
+        // These are not soft or hard: the last one holds, whatever its type.
+        _ if any_type => Which::Both,
+        "soft" | "hard" if item == "priority" => Which::Both,
         "soft" => Which::Soft,
         "hard" => Which::Hard,
         "-" => Which::Both,
-        _ if any_type => Which::Both,
-        other => return skipped(format!("unknown limit type `{other}`: pam_limits ignores the line")),
+        other => return Err(format!("unknown limit type `{other}`: pam_limits ignores the line")),
     };
     let small = written.to_ascii_lowercase();
-    let (value, rest) = match value(&item, &small) {
-        Some(found) => found,
-        None => {
-            return skipped(format!(
-                "wrong limit value `{}` for {item}: pam_limits ignores the line",
-                written.escape_debug()
-            ));
-        }
-    };
+    let (value, rest) = value(&item, &small).ok_or_else(|| {
+        format!("wrong limit value `{}` for {item}: pam_limits ignores the line", written.escape_debug())
+    })?;
     if matches!(kind, Kind::All | Kind::AllGroup) && item != "maxlogins" {
-        return skipped(format!(
+        return Err(format!(
             "the domain `{domain}` is valid for maxlogins only: pam_limits ignores the line"
         ));
     }
-    let misread = value.filter(|_| !rest.trim_matches([' ', '\t', '\r']).is_empty()).map(|value| Malformed {
-        text: text.to_owned(),
-        reason: format!("pam_limits takes `{written}` as {value} and ignores `{rest}`"),
-        applied: true,
-        at: at.clone(),
-    });
+    let misread = value
+        .filter(|_| !rest.trim_matches([' ', '\t', '\r']).is_empty())
+        .map(|value| format!("pam_limits takes `{written}` as {value} and ignores `{rest}`"));
     let entry = Entry {
         domain: domain.to_owned(),
         kind,
         r#type: which,
         item,
         value,
+        unlimited: value == Some(Value::Unlimited),
         written: written.to_owned(),
         sets_soft: false,
         sets_hard: false,
@@ -168,7 +155,7 @@ pub(super) fn parse(line: &str, at: &At) -> Line {
         exempted_by: None,
         at: at.clone(),
     };
-    Line::Entry(Box::new(entry), misread)
+    Ok(Line::Entry(Box::new(entry), misread))
 }
 
 const BLANKS: [char; 2] = [' ', '\t'];
@@ -196,16 +183,16 @@ enum Range {
     Open,
 }
 
-fn range(domain: &str) -> Result<Range, ()> {
+fn range(domain: &str) -> Option<Range> {
     let Some((min, max)) = domain.strip_prefix(['@', '%']).unwrap_or(domain).split_once(':') else {
-        return Ok(Range::None);
+        return Some(Range::None);
     };
     let is_id = |id: &str| !id.is_empty() && id.bytes().all(|b| b.is_ascii_digit());
     match (min, max) {
-        ("", max) if is_id(max) => Ok(Range::One),
-        (min, "") if is_id(min) => Ok(Range::Open),
-        (min, max) if is_id(min) && is_id(max) => Ok(Range::Open),
-        _ => Err(()),
+        ("", max) if is_id(max) => Some(Range::One),
+        (min, "") if is_id(min) => Some(Range::Open),
+        (min, max) if is_id(min) && is_id(max) => Some(Range::Open),
+        _ => None,
     }
 }
 

@@ -11,8 +11,10 @@ use crate::source::{At, Host, Missing, Reading};
 use crate::record;
 pub use line::{Kind, Which};
 use line::{Line, parse};
+pub use module::UnlimitedNofile;
 use std::collections::{BTreeMap, HashMap};
 use std::fmt;
+use std::sync::Arc;
 
 record! {
     /// The configuration of pam_limits: limits.conf, then every limits.d/*.conf by name.
@@ -34,16 +36,17 @@ record! {
         pub entries: Partial<Entry>,
         /// What holds of each domain and item once all files are read.
         pub effective: Partial<Effective>,
-        /// Lines that pam_limits skips, or reads otherwise than they look.
-        pub malformed: Partial<Malformed>,
+        /// Every line that is neither blank nor a comment.
+        pub lines: Partial<LimitsLine>,
+        /// Those of the lines that pam_limits skips, or reads otherwise than they look.
+        pub malformed: Partial<LimitsLine>,
         /// Lines of a domain and a `-` only: pam_limits sets nothing at all for these users.
         pub exempt: Vec<Exempt>,
-        /// Whether pam_limits takes "unlimited" for nofile as the value of fs.nr_open, as Linux-PAM does since
-        /// 1.5.2. Where it does not, the kernel refuses the limit and the session fails. Read from the module
-        /// itself (distributions backport this); absent where there is no pam_limits.so.
-        pub unlimited_nofile_is_nr_open: Lazy<bool>,
+        /// What pam_limits makes of "unlimited" for nofile, read from the module itself, for distributions backport this;
+        /// absent where PAM has no pam_limits.so.
+        pub unlimited_nofile: Lazy<UnlimitedNofile>,
         /// Whether entries for `*` and for groups leave root out, as Debian and its descendants have changed
-        /// pam_limits to do. Read from the module itself; absent where there is no pam_limits.so.
+        /// pam_limits to do. Read from the module itself; absent where PAM has no pam_limits.so.
         pub root_needs_own_entry: Lazy<bool>,
     }
 }
@@ -55,13 +58,15 @@ record! {
         pub domain: String,
         /// What kind of domain that is; those that come first have priority over the later ones.
         pub kind: Kind,
-        /// Which limit is set. For maxlogins, maxsyslogins and nonewprivs it makes no difference.
+        /// Which limit is set; `-` for maxlogins, maxsyslogins, nonewprivs and priority, where it makes no difference.
         pub r#type: Which,
         /// What is limited, in small letters: `nofile`, `nproc`, `memlock`, …
         pub item: String,
         /// The value as pam_limits reads it, in the item's own unit: KiB for core, data, fsize, memlock, rss, stack and
         /// as; minutes for cpu; bytes for msgqueue; else a number. Absent for chroot (Debian), which is a path.
         pub value: Option<Value>,
+        /// Whether the value is unlimited in one of its spellings: `unlimited`, `infinity`, `-1`, `-`.
+        pub unlimited: bool,
         /// The value as it is written.
         pub written: String,
         /// Whether this entry decides the soft limit of its domain: it sets one, and no later entry does.
@@ -82,7 +87,7 @@ record! {
 }
 
 record! {
-    /// What holds of a domain and an item once all files are read.
+    /// What holds of a domain and an item once all files are read, of the items that have a soft and a hard limit.
     ///
     /// A limit that the domain itself does not set is the one of `*`, unless the domain is root (who has none of
     /// `*` on Debian). A user for whom several domains match is not looked into.
@@ -106,13 +111,14 @@ record! {
 }
 
 record! {
-    /// A line that pam_limits skips, or reads otherwise than it looks.
-    pub struct Malformed {
+    /// A line of limits.conf or limits.d, understood or not.
+    #[derive(Clone)]
+    pub struct LimitsLine {
         /// The line, without comment.
         pub text: String,
-        /// What pam_limits does with it, and why.
-        pub reason: String,
-        /// Whether the line has an effect nevertheless, though not the one it seems to have.
+        /// What pam_limits does with it, and why, if that is not what it looks like; else absent.
+        pub reason: Option<String>,
+        /// Whether the line has an effect, though perhaps not the one it seems to have.
         pub applied: bool,
         /// File and line.
         pub at: At,
@@ -185,16 +191,13 @@ impl Fact for Limits {
             return Err(Missing::Absent);
         }
         let mut limits = gather(&texts.items);
-        for unread in
-            [&mut limits.entries.unread, &mut limits.effective.unread, &mut limits.malformed.unread]
-        {
-            unread.clone_from(&texts.unread);
-        }
-        let found = [module::unlimited_nofile_is_nr_open, module::root_needs_own_entry].map(|ask| {
-            let host = host.clone();
-            Lazy::new(move || ask(&module::bytes(&host)?))
-        });
-        [limits.unlimited_nofile_is_nr_open, limits.root_needs_own_entry] = found;
+        limits.entries.unread.clone_from(&texts.unread);
+        limits.effective.unread.clone_from(&texts.unread);
+        limits.lines.unread.clone_from(&texts.unread);
+        limits.malformed.unread = texts.unread;
+        let [first, second] = [host.clone(), host.clone()];
+        limits.unlimited_nofile = Lazy::new(move || module::unlimited_nofile(&first));
+        limits.root_needs_own_entry = Lazy::new(move || module::root_needs_own_entry(&second));
         Ok(limits)
     }
 }
@@ -238,29 +241,41 @@ fn drop_ins(host: &Host) -> Vec<(String, Reading<()>)> {
 
 /// What these files say together, in their order.
 fn gather(texts: &[Text]) -> Limits {
-    let (mut entries, mut malformed, mut exempt) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut entries, mut exempt, mut lines) = (Vec::new(), Vec::new(), Vec::new());
     for (text, path) in texts {
-        let path: std::sync::Arc<str> = path.as_str().into();
+        let path: Arc<str> = path.as_str().into();
         for (number, line) in (1u32..).zip(text.split('\n')) {
-            let at = At::line(path.clone(), number);
-            match parse(line, &at) {
-                Line::Nothing => {}
-                Line::Exempt(domain) => exempt.push(Exempt { domain, at }),
-                Line::Malformed(bad) => malformed.push(bad),
-                Line::Entry(entry, misread) => {
-                    malformed.extend(misread);
-                    entries.push(*entry);
-                }
+            let text = line::significant(line);
+            if text.is_empty() {
+                continue;
             }
+            let at = At::line(path.clone(), number);
+            let (applied, reason) = match parse(text, &at) {
+                Ok(Line::Entry(entry, misread)) => {
+                    entries.push(*entry);
+                    (true, misread)
+                }
+                Ok(Line::Exempt(domain)) => {
+                    exempt.push(Exempt { domain, at: at.clone() });
+                    (true, None)
+                }
+                Err(reason) => (false, Some(reason)),
+            };
+            lines.push(LimitsLine { text: text.to_owned(), reason, applied, at });
         }
     }
     decide(&mut entries, &exempt);
+    let complete = Vec::new;
     Limits {
-        effective: Partial { items: effective(&entries), unread: Vec::new() },
-        entries: Partial { items: entries, unread: Vec::new() },
-        malformed: Partial { items: malformed, unread: Vec::new() },
+        effective: Partial { items: effective(&entries), unread: complete() },
+        entries: Partial { items: entries, unread: complete() },
+        malformed: Partial {
+            items: lines.iter().filter(|l| l.reason.is_some()).cloned().collect(),
+            unread: complete(),
+        },
+        lines: Partial { items: lines, unread: complete() },
         exempt,
-        unlimited_nofile_is_nr_open: Lazy::of(Err(Missing::Absent)),
+        unlimited_nofile: Lazy::of(Err(Missing::Absent)),
         root_needs_own_entry: Lazy::of(Err(Missing::Absent)),
     }
 }
@@ -302,7 +317,7 @@ fn decide(entries: &mut [Entry], exempt: &[Exempt]) {
 fn effective(entries: &[Entry]) -> Vec<Effective> {
     let mut found: Vec<Effective> = Vec::new();
     let mut known = HashMap::new();
-    for entry in entries.iter().filter(|e| (e.sets_soft || e.sets_hard) && e.kind != Kind::All) {
+    for entry in entries.iter().filter(|e| (e.sets_soft || e.sets_hard) && line::ITEMS.contains(&e.item.as_str())) {
         let position = *known.entry((&entry.domain, &entry.item)).or_insert_with(|| {
             found.push(Effective {
                 domain: entry.domain.clone(),

@@ -18,7 +18,7 @@ fn only(text: &str) -> Entry {
 fn reasons(text: &str) -> Vec<String> {
     let limits = of(text);
     assert!(limits.entries.items.is_empty(), "{text:?}");
-    limits.malformed.items.into_iter().map(|m| m.reason).collect()
+    limits.malformed.items.into_iter().map(|m| m.reason.unwrap()).collect()
 }
 
 const N: fn(i128) -> Value = Value::Number;
@@ -107,7 +107,8 @@ fn a_value_with_a_tail_is_applied_without_it_and_said_to_be_misread() {
     let limits = of("* hard nofile 64k\n* soft nofile 1,048,576\n");
     let values: Vec<_> = limits.entries.items.iter().map(|e| e.value).collect();
     assert_eq!(values, [Some(N(64)), Some(N(1))]);
-    assert_eq!(limits.malformed.items[0].reason, "pam_limits takes `64k` as 64 and ignores `k`");
+    let reason = limits.malformed.items[0].reason.as_deref();
+    assert_eq!(reason, Some("pam_limits takes `64k` as 64 and ignores `k`"));
     assert!(limits.malformed.items[0].applied);
 }
 
@@ -181,7 +182,9 @@ fn a_denied_file_leaves_the_lists_partial() {
     files.deny("/etc/security/limits.conf").file("/etc/security/limits.d/a.conf", "* hard nofile 2\n");
     let limits = collect(&files);
     assert_eq!(limits.entries.items.len(), 1);
-    for unread in [limits.entries.unread, limits.effective.unread, limits.malformed.unread] {
+    for unread in
+        [limits.entries.unread, limits.effective.unread, limits.lines.unread, limits.malformed.unread]
+    {
         assert_eq!(unread[0].path.as_ref(), "/etc/security/limits.conf");
     }
 }
@@ -201,11 +204,13 @@ fn the_module_itself_says_how_it_behaves() {
             files.file(path, bytes);
         }
         let limits = collect(&files);
-        (limits.unlimited_nofile_is_nr_open.get().copied(), limits.root_needs_own_entry.get().copied())
+        (limits.unlimited_nofile.get().copied(), limits.root_needs_own_entry.get().copied())
     };
     let debian = "/usr/lib/x86_64-linux-gnu/security/pam_limits.so";
-    assert_eq!(with(debian, "..chroot../proc/sys/fs/nr_open.."), (Ok(true), Ok(true)));
-    assert_eq!(with("/usr/lib64/security/pam_limits.so", "old"), (Ok(false), Ok(false)));
+    let new = "..chroot../proc/sys/fs/nr_open..";
+    assert_eq!(with(debian, new), (Ok(UnlimitedNofile::NrOpen), Ok(true)));
+    let redhat = "/usr/lib64/security/pam_limits.so";
+    assert_eq!(with(redhat, "old"), (Ok(UnlimitedNofile::Refused), Ok(false)));
     assert_eq!(with("/usr/lib64/security/pam_unix.so", ""), (Err(Missing::Absent), Err(Missing::Absent)));
-    assert!(matches!(with("", ""), (Err(Missing::Unreadable(_)), Err(Missing::Unreadable(_)))));
+    assert!(matches!(with("", ""), (Ok(UnlimitedNofile::Depends), Err(Missing::Unreadable(_)))));
 }

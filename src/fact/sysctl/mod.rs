@@ -54,6 +54,9 @@ record! {
         pub ignored: Vec<IgnoredSysctl>,
         /// Which program applies the files at boot.
         pub applied_by: Reading<Applier>,
+        /// Whether a key that cannot be found is one that the running kernel does not have. False where no kernel runs,
+        /// and in a tree with a copy of /proc, which need not have copied all of it.
+        pub complete: bool,
     }
 }
 
@@ -113,7 +116,7 @@ record! {
         /// File and line of the assignment that wins, which may be this one; absent where an exclusion does.
         pub winner: Reading<At>,
         /// The value that wins.
-        pub winning_value: Reading<Text>,
+        pub winning_value: Reading<Located<Text>>,
         /// Whether a `-` before the key says that a failure to set it does not matter.
         pub ignore_failure: bool,
         /// The running kernel's value of the key. Absent: no kernel runs, it has no such key, or this is a glob.
@@ -186,6 +189,8 @@ pub struct Keys {
     found: FrozenMap<String, Box<Reading<SysctlKey>>>,
 }
 
+const PROC_VERSION: &str = "/proc/version";
+
 /// What every key and assignment is answered from.
 #[derive(Debug)]
 struct Known {
@@ -205,7 +210,7 @@ impl Fact for Sysctl {
         "/lib/sysctl.d/*.conf",
         order::SYSCTL_CONF,
         "/proc/cmdline",
-        "/proc/sys/kernel/osrelease",
+        PROC_VERSION,
         "/lib/modules",
         order::SYSTEMD_SYSCTL[0],
         running::SOS_SYSCTL_A,
@@ -234,6 +239,7 @@ impl Fact for Sysctl {
             files: Partial { items: persisted.files.clone(), unread: unread.clone() },
             ignored: ignored.collect(),
             applied_by,
+            complete: known.running.knows_every_key(),
             keys: Keys { names: persisted.names(), unread, known, found: FrozenMap::new() },
         })
     }
@@ -245,14 +251,23 @@ fn kernel(host: &Host, running: &Running) -> Option<Version> {
         let mut numbers = release.split(|c: char| !c.is_ascii_digit()).map(str::parse);
         Some((numbers.next()?.ok()?, numbers.next()?.ok()?))
     };
-    match running.read("kernel/osrelease") {
-        Ok(release) => version(&release.value.0),
-        Err(_) => host.names("/lib/modules").ok()?.iter().filter_map(|release| version(release)).max(),
+    if let Ok(release) = running.read("kernel/osrelease") {
+        return version(&release.value.0);
     }
+    // Trees that copy little of /proc/sys often have this: `Linux version 6.1.0-28-amd64 (…)`.
+    if let Some(found) = host.read_text(PROC_VERSION).ok().and_then(|text| version(text.split(' ').nth(2)?)) {
+        return Some(found);
+    }
+    host.names("/lib/modules").ok()?.iter().filter_map(|release| version(release)).max()
 }
 
 fn text_of(line: &Line) -> Option<Text> {
     line.value.as_deref().map(|value| Text(normalise(value)))
+}
+
+fn located(line: &Line) -> Reading<Located<Text>> {
+    let value = text_of(line).ok_or(Missing::Absent)?;
+    Ok(Located { value, at: line.at.clone() })
 }
 
 fn assignment(known: &Arc<Known>, line: &Line) -> Option<SysctlAssignment> {
@@ -273,7 +288,7 @@ fn assignment(known: &Arc<Known>, line: &Line) -> Option<SysctlAssignment> {
         glob,
         wins: winner.clone().map(|winner| winner.at == line.at),
         winner: winner.clone().and_then(|winner| winner.value.as_ref().map(|_| winner.at.clone()).ok_or(Missing::Absent)),
-        winning_value: winner.and_then(|winner| text_of(winner).ok_or(Missing::Absent)),
+        winning_value: winner.and_then(located),
         ignore_failure: line.ignore_failure,
         running: Lazy::new(running),
         in_force: Lazy::new(in_force),
@@ -291,10 +306,7 @@ impl Known {
             .filter_map(|line| Some(ShadowedSysctl { value: text_of(line)?, at: line.at.clone() }))
             .collect();
         let persisted_at = winner.clone().map(|line| line.at.clone());
-        let persisted = winner.and_then(|line| {
-            let value = text_of(line).ok_or(Missing::Absent)?;
-            Ok(Located { value, at: line.at.clone() })
-        });
+        let persisted = winner.and_then(located);
         let documented = documented(&key);
         let removed_in = documented.and_then(|d| d.removed_in);
         let removed = removed_in.and_then(|removed| self.kernel.map(|kernel| kernel >= removed));

@@ -17,12 +17,14 @@ pub(super) const SYSCTL_CONF: &str = "/etc/sysctl.conf";
 
 const CMDLINE: &str = "/proc/cmdline";
 
-/// Any of these says that systemd-sysctl applies the files at boot.
-pub(super) const SYSTEMD_SYSCTL: [&str; 4] = [
+/// Any of these says that systemd-sysctl applies the files at boot. Reports of a host (sosreport) hold no programs,
+/// but they hold its configuration.
+pub(super) const SYSTEMD_SYSCTL: [&str; 5] = [
     "/usr/lib/systemd/systemd-sysctl",
     "/lib/systemd/systemd-sysctl",
     "/usr/lib/systemd/system/systemd-sysctl.service",
     "/lib/systemd/system/systemd-sysctl.service",
+    "/etc/systemd/system.conf",
 ];
 
 /// Everything that is persisted, in order of application.

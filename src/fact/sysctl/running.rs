@@ -30,13 +30,12 @@ impl Running {
 
     /// The running value of the key at this path below /proc/sys.
     pub(super) fn read(&self, path: &str) -> Reading<Located<Text>> {
-        let complete = matches!(self.host.target.kind, TargetKind::Live | TargetKind::Capture);
         let found = match self.is_running {
             true => self.proc_sys(path),
             false => Err(Missing::Absent),
         };
         match found {
-            Err(Missing::Absent) if !complete => {
+            Err(Missing::Absent) if !self.knows_every_key() => {
                 let printed = self.printed.get_or_init(|| self.host.read_text(SOS_SYSCTL_A).map(|t| parse(&t)));
                 printed.as_ref().map_err(Clone::clone)?.get(path).cloned().ok_or(Missing::Absent)
             }

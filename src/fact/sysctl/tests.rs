@@ -296,12 +296,14 @@ fn a_denied_directory_hides_every_persisted_value() {
 }
 
 #[test]
-fn defaults_follow_the_newest_installed_kernel() {
+fn defaults_follow_the_kernel_that_runs_or_else_the_newest_installed() {
     let mut files = systemd();
     assert_eq!(value(&image(&files), "net.ipv4.tcp_tw_reuse"), Err(Missing::Absent));
     files.directory("/lib/modules/4.18.0-553.el8.x86_64").directory("/lib/modules/extra");
     assert_eq!(value(&image(&files), "net.ipv4.tcp_tw_reuse"), Ok("0".into()));
-    files.directory("/lib/modules/6.1.0-28-amd64");
+    files.file("/proc/version", "Linux version 4.19.0-27-amd64 (x@y) (gcc) #1 SMP\n");
+    assert_eq!(value(&collect(&files, TargetKind::Root), "net.ipv4.tcp_tw_reuse"), Ok("2".into()));
+    files.file("/proc/version", "").directory("/lib/modules/6.1.0-28-amd64");
     let sysctl = image(&files);
     assert_eq!(value(&sysctl, "net.ipv4.tcp_tw_reuse"), Ok("2".into()));
     let at = sysctl.keys.key("net.ipv4.tcp_tw_reuse").unwrap().value.clone().unwrap().at;

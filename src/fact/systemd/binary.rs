@@ -21,11 +21,18 @@ pub(super) fn version(host: &Host) -> Reading<u32> {
     of_manager(&manager(host)?).ok_or(Missing::Absent)
 }
 
-/// Whether the manager contains the name of the setting to which it writes.
+/// Whether the manager contains the name of the setting that it writes, which is not the path that it reads.
 pub(super) fn raises_nr_open(host: &Host) -> Reading<bool> {
-    // Reading /proc/sys/fs/nr_open is done in a library; only what writes is in the manager's own file.
-    const NAME: &[u8] = b"fs/nr_open\0";
-    Ok(manager(host)?.windows(NAME.len()).any(|w| w == NAME))
+    Ok(contains(&manager(host)?, b"\0fs/nr_open\0"))
+}
+
+/// Whether the manager reads that setting: its path, or since 240 the name of a function of the library.
+pub(super) fn reaches_nr_open(host: &Host) -> Reading<bool> {
+    Ok(contains(&manager(host)?, b"nr_open"))
+}
+
+fn contains(bytes: &[u8], wanted: &[u8]) -> bool {
+    bytes.windows(wanted.len()).any(|w| w == wanted)
 }
 
 fn library_dirs(host: &Host) -> Vec<String> {

@@ -34,7 +34,11 @@ record! {
         /// Whether this build sets fs.nr_open to the largest value that the kernel takes (1073741816) at boot, as systemd
         /// does since 240 unless it is built otherwise (as Debian's is). A value persisted in sysctl.d comes after.
         pub raises_nr_open: Lazy<bool>,
-        /// The settings of the [Manager] section of system.conf and its drop-ins, by key: what is set, not the built-in
+        /// Whether the manager raises its own hard limit for open files to fs.nr_open, as systemd does since 234 and older
+        /// ones with a backport (RHEL 7.7). Where it does not, that limit is 65536, and with it what units get that ask
+        /// for more than the kernel allows, such as infinity.
+        pub reaches_nr_open: Lazy<bool>,
+        /// The settings of the `[Manager]` section of system.conf and its drop-ins, by key: what is set, not the built-in
         /// defaults. Unreadable as a whole if one of the files is.
         pub defaults: Lazy<BTreeMap<String, DefaultSetting>>,
         /// The units that have a file, by name; masked ones and aliases too.
@@ -74,6 +78,7 @@ impl Fact for Systemd {
         Ok(Self {
             version: lazy(host, binary::version),
             raises_nr_open: lazy(host, binary::raises_nr_open),
+            reaches_nr_open: lazy(host, binary::reaches_nr_open),
             defaults: lazy(host, |host| Ok(manager::defaults(manager::settings(host)?))),
             units: lazy(host, |host| Ok(units::find(host))),
             limits: lazy(host, |host| Ok(limits::gather(host))),

@@ -170,14 +170,17 @@ fn the_version_comes_from_the_library_or_from_the_manager() {
 }
 
 #[test]
-fn whether_nr_open_is_raised_is_in_the_managers_bytes() {
-    let raises = |bytes: &str| {
+fn what_becomes_of_nr_open_is_in_the_managers_bytes() {
+    let says = |bytes: &str| {
         let mut files = Files::new();
         files.file("/usr/lib/systemd/systemd", bytes);
-        collect(&files).raises_nr_open.get().copied()
+        let systemd = collect(&files);
+        (systemd.raises_nr_open.get().copied(), systemd.reaches_nr_open.get().copied())
     };
-    assert_eq!(raises("x\0fs/file-max\0fs/nr_open\0"), Ok(true));
-    assert_eq!(raises("x\0fs/file-max\0"), Ok(false));
+    assert_eq!(says("\0systemd 219 running in %ssystem mode. (\0"), (Ok(false), Ok(false)));
+    assert_eq!(says("\0/proc/sys/fs/nr_open\0"), (Ok(false), Ok(true)));
+    assert_eq!(says("\0read_nr_open\0fs/file-max\0"), (Ok(false), Ok(true)));
+    assert_eq!(says("\0read_nr_open\0fs/file-max\0fs/nr_open\0"), (Ok(true), Ok(true)));
     assert_eq!(collect(&unit("")).raises_nr_open.get(), Err(Missing::Absent));
 }
 

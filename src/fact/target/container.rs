@@ -3,13 +3,24 @@
 use crate::source::{Host, Missing, Reading, TargetKind};
 use std::path::Path;
 
-/// The link that names the PID namespace of whoever reads it, and what it says in the machine's first one:
-/// `PROC_PID_INIT_INO` of include/linux/proc_ns.h, part of the kernel's ABI.
-const PID_NAMESPACE: (&str, &str) = ("/proc/self/ns/pid", "pid:[4026531836]");
+/// The links that name the namespaces of whoever reads them, and what they say in the machine's first ones:
+/// `PROC_PID_INIT_INO` and its like of include/linux/proc_ns.h, part of the kernel's ABI.
+const FIRST_NAMESPACES: [(&str, &str); 3] = [
+    ("/proc/self/ns/pid", "pid:[4026531836]"),
+    ("/proc/self/ns/uts", "uts:[4026531838]"),
+    ("/proc/self/ns/ipc", "ipc:[4026531839]"),
+];
 
 pub(super) fn is_container(host: &Host) -> Reading<bool> {
     if host.target.kind == TargetKind::ContainerImage {
         return Ok(true);
+    }
+    let namespaces = FIRST_NAMESPACES.map(|(link, first)| {
+        host.source.read_link(Path::new(link)).ok().map(|namespace| namespace.as_os_str() == first)
+    });
+    // A machine made from a container image may carry the image's mark; no container has all three of the machine's own.
+    if namespaces == [Some(true); 3] {
+        return Ok(false);
     }
     match manager(host) {
         Ok(_) => return Ok(true),
@@ -19,8 +30,8 @@ pub(super) fn is_container(host: &Host) -> Reading<bool> {
     if !host.is_running() {
         return Ok(false);
     }
-    if let Ok(namespace) = host.source.read_link(Path::new(PID_NAMESPACE.0)) {
-        return Ok(namespace.as_os_str() != PID_NAMESPACE.1);
+    if let Some(first) = namespaces[0] {
+        return Ok(!first);
     }
     // A copy of /proc has no such link. PID 1 of most containers is told what it is in by its environment.
     // A live host always has that file; a tree without it (a sosreport) is of a whole machine, as far as can be seen.

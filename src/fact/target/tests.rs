@@ -60,6 +60,18 @@ fn a_pid_namespace_of_its_own_is_a_container() {
 }
 
 #[test]
+fn a_machine_made_of_a_container_image_is_none_whatever_mark_is_left_in_it() {
+    let mut files = Files::new();
+    files.file("/.dockerenv", "");
+    files.link("/proc/self/ns/pid", "pid:[4026531836]");
+    files.link("/proc/self/ns/uts", "uts:[4026531838]");
+    // docker run --pid=host: the mark decides.
+    assert_eq!(live(&files).container.get(), Ok(&true));
+    files.link("/proc/self/ns/ipc", "ipc:[4026531839]");
+    assert_eq!(live(&files).container.get(), Ok(&false));
+}
+
+#[test]
 fn a_denied_environment_is_not_no() {
     let mut files = Files::new();
     files.deny("/proc/1/environ");

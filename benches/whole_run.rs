@@ -1,0 +1,141 @@
+//! The whole program beside a bare one that makes the same reads, and the parts of a run.
+//!
+//! `cargo bench --bench whole_run` vets this host. First every look-up of a run is written down; then the built program and
+//! a bare one (this file, started again) that does these look-ups and nothing else are run in turn, as whole processes. The
+//! ratio is what rules, facts and report cost on top of the reads themselves.
+#![allow(clippy::unwrap_used, clippy::print_stdout)]
+
+use hostvet::engine::{Library, judge};
+use hostvet::fact::Facts;
+use hostvet::source::{Entry, Host, Live, Reading, Source, Stat, Target};
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+const RUNS: usize = 40;
+
+/// The live host, writing down what is asked of it.
+#[derive(Debug)]
+struct Recorder(Arc<Mutex<Vec<(char, PathBuf)>>>);
+
+impl Recorder {
+    fn note(&self, what: char, path: &Path) {
+        self.0.lock().unwrap().push((what, path.to_path_buf()));
+    }
+}
+
+impl Source for Recorder {
+    fn read(&self, path: &Path, cap: u64) -> Reading<Vec<u8>> {
+        self.note('r', path);
+        Live.read(path, cap)
+    }
+
+    fn list(&self, path: &Path) -> Reading<Vec<Entry>> {
+        self.note('l', path);
+        Live.list(path)
+    }
+
+    fn stat(&self, path: &Path) -> Reading<Stat> {
+        self.note('s', path);
+        Live.stat(path)
+    }
+
+    fn lstat(&self, path: &Path) -> Reading<Stat> {
+        self.note('t', path);
+        Live.lstat(path)
+    }
+
+    fn read_link(&self, path: &Path) -> Reading<PathBuf> {
+        self.note('k', path);
+        Live.read_link(path)
+    }
+}
+
+/// What the bare program does: the look-ups of the list, results thrown away.
+fn bare(list: &str) {
+    let mut buffer = vec![0; 64 << 10];
+    for line in list.lines() {
+        let (what, path) = line.split_at(1);
+        match what {
+            "r" => {
+                if let Ok(mut file) = std::fs::File::open(path) {
+                    use std::io::Read;
+                    while file.read(&mut buffer).is_ok_and(|n| n > 0) {}
+                }
+            }
+            "l" => drop(std::fs::read_dir(path).map(Iterator::count)),
+            "s" => drop(std::fs::metadata(path)),
+            "t" => drop(std::fs::symlink_metadata(path)),
+            _ => drop(std::fs::read_link(path)),
+        }
+    }
+}
+
+fn median(mut times: Vec<Duration>) -> Duration {
+    times.sort();
+    times[times.len() / 2]
+}
+
+fn time(mut run: impl FnMut()) -> Duration {
+    median(
+        (0..RUNS)
+            .map(|_| {
+                let start = Instant::now();
+                run();
+                start.elapsed()
+            })
+            .collect(),
+    )
+}
+
+fn main() {
+    let args: Vec<_> = std::env::args().collect();
+    if let [_, flag, list] = &args[..]
+        && flag == "--bare"
+    {
+        bare(&std::fs::read_to_string(list).unwrap());
+        return;
+    }
+
+    let reads = Arc::new(Mutex::new(Vec::new()));
+    let (rules, _) = Library::embedded().compile(&Default::default());
+    let facts = Facts::new(Host::new(Recorder(reads.clone()), Target::live()));
+    rules.iter().for_each(|rule| drop(judge(rule, &facts)));
+    let reads = reads.lock().unwrap();
+    let list = std::env::temp_dir().join(format!("hostvet-bench-{}", std::process::id()));
+    let mut file = std::fs::File::create(&list).unwrap();
+    for (what, path) in reads.iter().filter(|(_, path)| !path.to_string_lossy().contains('\n')) {
+        writeln!(file, "{what}{}", path.display()).unwrap();
+    }
+    drop(file);
+
+    println!("{} rules, {} look-ups, medians of {RUNS} runs", rules.len(), reads.len());
+    let compile = time(|| drop(Library::embedded().compile(&Default::default())));
+    println!("read and check all rules         {compile:>12.2?}");
+    let vet = time(|| {
+        let facts = Facts::new(Host::new(Live, Target::live()));
+        rules.iter().for_each(|rule| drop(judge(rule, &facts)));
+    });
+    println!("facts and judgement, in process  {vet:>12.2?}");
+    let spawn = |program: &Path, args: &[&str]| {
+        Command::new(program).args(args).stdout(Stdio::null()).stderr(Stdio::null()).status().unwrap();
+    };
+    let me = std::env::current_exe().unwrap();
+    let hostvet = Path::new(env!("CARGO_BIN_EXE_hostvet"));
+    let (mut whole, mut bare) = (Vec::new(), Vec::new());
+    for _ in 0..RUNS {
+        let start = Instant::now();
+        spawn(hostvet, &["check"]);
+        whole.push(start.elapsed());
+        let start = Instant::now();
+        spawn(&me, &["--bare", list.to_str().unwrap()]);
+        bare.push(start.elapsed());
+    }
+    let (whole, bare) = (median(whole), median(bare));
+    println!("hostvet check, whole process     {whole:>12.2?}");
+    println!("the bare reads, whole process    {bare:>12.2?}");
+    println!("ratio                            {:>11.2}x", whole.as_secs_f64() / bare.as_secs_f64());
+    std::fs::remove_file(&list).unwrap();
+}
