@@ -239,25 +239,27 @@ impl Services {
     }
 
     pub(super) fn includes(&self) -> Vec<PamInclude> {
-        // What is wrong hides what is right: of a file's states the last counts.
-        let mut found: BTreeMap<&str, BTreeMap<PamIncludeState, (BTreeSet<&At>, BTreeSet<&String>)>> =
-            BTreeMap::new();
+        type Users<'a> = (BTreeSet<&'a At>, BTreeSet<&'a str>);
+        let mut users: BTreeMap<(&str, PamIncludeState), Users<'_>> = BTreeMap::new();
         for (service, include) in self.loaded().flat_map(|(n, s)| s.includes.iter().map(move |i| (n, i))) {
-            let (lines, services) = found.entry(&include.name).or_default().entry(include.state).or_default();
+            let (lines, services) = users.entry((&include.name, include.state)).or_default();
             lines.insert(&include.at);
             services.insert(service);
         }
-        let include = |(name, mut states): (&str, BTreeMap<_, (BTreeSet<&At>, BTreeSet<&String>)>)| {
-            let (state, (lines, services)) = states.pop_last()?;
-            Some(PamInclude {
+        // What is wrong hides what is right: of a file's states the last counts.
+        let mut found: BTreeMap<&str, PamInclude> = BTreeMap::new();
+        for ((name, state), (lines, services)) in users {
+            let Some(at) = lines.first() else { continue };
+            let include = PamInclude {
                 name: name.to_owned(),
                 state,
-                at: (*lines.first()?).clone(),
+                at: (*at).clone(),
                 lines: lines.into_iter().map(At::to_string).collect(),
-                services: services.into_iter().cloned().collect(),
-            })
-        };
-        found.into_iter().filter_map(include).collect()
+                services: services.into_iter().map(str::to_owned).collect(),
+            };
+            found.insert(name, include);
+        }
+        found.into_values().collect()
     }
 
     fn root_refusals(&self, host: &Host, service: &str) -> Reading<Vec<PamRefusal>> {
