@@ -5,7 +5,7 @@ use super::modules::Library;
 use super::records::*;
 use super::stack::{Outcomes, can_succeed};
 use super::syntax::{self, What};
-use super::{control, expected, root, stranger};
+use super::{control, everyone, expected, root, stranger};
 use crate::model::{Lazy, Partial, Word};
 use crate::source::{At, Host, Missing, Reading, Unreadable};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -95,7 +95,10 @@ impl Services {
     ) -> Reading<bool> {
         let Some(rules) = self.stack(service, ty)? else { return Ok(false) };
         let outcome = |at: usize, rule: &Rule| {
-            let known = special(at, rule).or_else(|| root::for_everyone(ty, module(rule)?.0));
+            let known = special(at, rule).or_else(|| {
+                let (module, arguments) = module(rule)?;
+                everyone::outcomes(ty, module, arguments)
+            });
             known.unwrap_or(Outcomes::ANY)
         };
         Ok(can_succeed(&rules, outcome))

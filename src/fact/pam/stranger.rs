@@ -1,40 +1,30 @@
 //! What modules return for somebody who knows no password and holds no key.
 
 use super::config::{Call, Rule};
-use super::control::{AUTH_ERR, AUTHINFO_UNAVAIL, USER_UNKNOWN};
+use super::everyone;
+use super::control::{AUTH_ERR, AUTHINFO_UNAVAIL, IGNORE, USER_UNKNOWN};
 use super::records::PamType;
-use super::root::{base, for_everyone};
+use super::root::base;
 use super::stack::Outcomes;
 use super::syntax::What;
 
-/// Modules that succeed without having looked at a password, a key or a token.
-const UNASKING: [&str; 26] = [
+/// Modules that may succeed without having looked at a password, a key or a token.
+const UNASKING: [&str; 15] = [
     "pam_cap.so",
     "pam_console.so",
     "pam_debug.so",
     "pam_echo.so",
-    "pam_env.so",
-    "pam_faildelay.so",
     "pam_faillock.so",
     "pam_gnome_keyring.so",
-    "pam_group.so",
     "pam_issue.so",
-    "pam_keyinit.so",
     "pam_kwallet5.so",
     "pam_lastlog.so",
-    "pam_limits.so",
-    "pam_loginuid.so",
-    "pam_mail.so",
-    "pam_motd.so",
-    "pam_nologin.so",
     "pam_reauthorize.so",
     "pam_securetty.so",
-    "pam_selinux.so",
     "pam_sepermit.so",
     "pam_shells.so",
     "pam_tally.so",
     "pam_tally2.so",
-    "pam_umask.so",
 ];
 
 /// Modules that only tell some users, places or times from others. Where their success ends the stack or skips rules, somebody
@@ -61,12 +51,12 @@ pub(super) fn outcome(rule: &Rule) -> Outcomes {
     else {
         return REFUSED;
     };
-    if let Some(always) = for_everyone(PamType::Auth, module) {
+    if let Some(always) = everyone::outcomes(PamType::Auth, module, arguments) {
         return always;
     }
     match base(module) {
-        // It records the failure, and says so.
-        "pam_faillock.so" if arguments.iter().any(|a| a == "authfail") => Outcomes::only(AUTH_ERR),
+        // It records the failure, root's only if it is told to.
+        "pam_faillock.so" if arguments.iter().any(|a| a == "authfail") => Outcomes::of(&[AUTH_ERR, IGNORE]),
         name if UNASKING.contains(&name) => Outcomes::ANY,
         name if SELECTING.contains(&name) && !actions.decides() => Outcomes::ANY,
         _ => REFUSED,

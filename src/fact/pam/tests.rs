@@ -160,13 +160,15 @@ fn stacks_are_evaluated_not_searched_for_pam_deny() {
         ("substack", substack),
         ("reset", reset),
         ("bad-control", "auth requird pam_unix.so\n"),
-        ("only-ignored", "auth optional pam_warn.so\n"),
+        ("only-ignored", "auth optional pam_warn.so\nauth requisite pam_nologin.so\nauth required pam_env.so\n"),
+        ("no-function", "auth optional pam_unix.so\nauth required pam_limits.so\n"),
+        ("successok", "auth required pam_nologin.so successok\n"),
     ]));
     let fails = |name: &str| service(&pam, name).always_fails.get().unwrap().contains(&"auth".to_owned());
-    for name in ["debian", "red-hat", "substack", "reset"] {
+    for name in ["debian", "red-hat", "substack", "reset", "successok"] {
         assert!(!fails(name), "{name}");
     }
-    for name in ["too-far", "deny", "bad-control", "only-ignored"] {
+    for name in ["too-far", "deny", "bad-control", "only-ignored", "no-function"] {
         assert!(fails(name), "{name}");
     }
 }
@@ -362,7 +364,9 @@ fn strangers_get_in_where_nothing_that_asks_has_to_succeed() {
     }
     assert_eq!(by("auth required pam_env.so\nauth sufficient pam_permit.so\nauth required pam_unix.so\n"), [2]);
     assert_eq!(by("auth sufficient pam_faillock.so preauth\nauth required pam_unix.so\n"), [1]);
-    assert_eq!(by("auth required pam_env.so\nauth sufficient pam_unix.so\n"), [1], "pam_deny is missing at the end");
+    let no_deny = "auth required pam_faillock.so preauth\nauth sufficient pam_unix.so\n";
+    assert_eq!(by(no_deny), [1], "pam_deny is missing at the end");
+    assert_eq!(by("auth required pam_env.so\nauth sufficient pam_unix.so\n"), [0; 0], "pam_env is ignored in auth");
     assert_eq!(by("auth [success=1 default=ignore] pam_unix.so\nauth required pam_permit.so\n"), [2]);
-    assert_eq!(by("auth optional pam_env.so\nauth optional pam_unix.so\nauth optional pam_permit.so\n"), [1, 3]);
+    assert_eq!(by("auth optional pam_shells.so\nauth optional pam_unix.so\nauth optional pam_permit.so\n"), [1, 3]);
 }
