@@ -1,0 +1,7 @@
+//! The expression language: against CEL's specification, against another implementation of CEL, and on facts of which
+//! parts are absent or unreadable.
+
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
+mod conformance;
+mod support;
