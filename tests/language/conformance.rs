@@ -48,6 +48,7 @@ impl<'t> Case<'t> {
             "refused" | "failed" | "absent" => self.value.to_owned(),
             value => json(value, &Overrides::new()),
         };
+        assert!(wanted != "refused" || self.value == "refused", "{} is no value", self.value);
         (json(&self.expression, &self.params), wanted)
     }
 }
