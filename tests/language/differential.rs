@@ -10,7 +10,7 @@ use hostvet::engine::{Expression, Gap, Overrides};
 use serde_json::{Value, json};
 
 /// How many expressions are tried.
-const ROUNDS: usize = 4000;
+const ROUNDS: usize = 3000;
 
 /// How deep they are at most.
 const DEPTH: usize = 5;

@@ -6,3 +6,4 @@
 mod conformance;
 mod differential;
 mod support;
+mod three_values;
