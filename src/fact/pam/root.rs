@@ -29,7 +29,8 @@ pub(super) fn for_everyone(ty: PamType, module: &str) -> Option<Outcomes> {
     }
 }
 
-fn base(module: &str) -> &str {
+/// The name of a module without its directory.
+pub(super) fn base(module: &str) -> &str {
     module.rsplit('/').next().unwrap_or(module)
 }
 
