@@ -578,7 +578,7 @@ fn unwrapped(node: Node) -> (Node, bool) {
 fn made_optional(node: Node) -> Node {
     match node.ty {
         Ty::Optional(_) => node,
-        ty => Node { ty: Ty::Optional(std::rc::Rc::new(ty)), ..node },
+        ty => Node { ty: Ty::Optional(std::sync::Arc::new(ty)), ..node },
     }
 }
 
