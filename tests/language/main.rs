@@ -1,0 +1,9 @@
+//! The expression language: against CEL's specification, against another implementation of CEL, and on facts of which
+//! parts are absent or unreadable.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, unreachable_pub)]
+
+mod conformance;
+mod differential;
+mod support;
+mod three_values;
