@@ -6,5 +6,7 @@
 mod bounds;
 mod conformance;
 mod differential;
+mod mistakes;
 mod support;
+mod templates;
 mod three_values;
