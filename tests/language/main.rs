@@ -6,6 +6,7 @@
 mod bounds;
 mod conformance;
 mod differential;
+mod document;
 mod mistakes;
 mod support;
 mod templates;
