@@ -100,9 +100,9 @@ pub fn function_names() -> impl Iterator<Item = &'static str> {
 
 /// Checks an expression.
 pub(super) fn check(expr: &Expr, names: &Names) -> Checked {
-    let mut scope = names.clone();
-    let node = Checker { names: &mut scope }.check(expr)?;
-    if names.height(&node) > MAX_HEIGHT {
+    let node = Checker { names, inner: Vec::new() }.check(expr)?;
+    // Without names the parser's own bound is enough.
+    if !names.lets.is_empty() && names.height(&node) > MAX_HEIGHT {
         let message = format!("this nests more than {MAX_HEIGHT} deep, with the names in it");
         return Err(ExprError::new(expr.span.clone(), message).help("build less upon one another in [let]"));
     }
@@ -147,7 +147,9 @@ pub(super) fn shown(node: Node) -> Checked {
 }
 
 struct Checker<'n> {
-    names: &'n mut Names,
+    names: &'n Names,
+    /// The variables of the macros around what is checked, outermost first.
+    inner: Vec<(String, Ty)>,
 }
 
 impl Checker<'_> {
@@ -237,8 +239,9 @@ impl Checker<'_> {
     }
 
     fn ident(&self, name: &str, span: Range<usize>) -> Checked {
-        if let Some(slot) = self.names.slots.iter().rposition(|(n, _)| n == name) {
-            return Ok(Node { kind: NodeKind::Slot(slot), ty: self.names.slots[slot].1.clone(), span });
+        let mut slots = self.names.slots.iter().chain(&self.inner).enumerate();
+        if let Some((slot, (_, ty))) = slots.find(|(_, (n, _))| n == name) {
+            return Ok(Node { kind: NodeKind::Slot(slot), ty: ty.clone(), span });
         }
         if let Some(position) = self.names.lets.iter().position(|l| l.name == name) {
             return Ok(Node {
@@ -254,7 +257,9 @@ impl Checker<'_> {
         if name == "params" {
             return Err(ExprError::new(span, "`params` has no value itself").help("name one: params.NAME"));
         }
-        let known = self.names.variables().chain(fact::kinds().iter().map(|k| k.name)).chain(["params"]);
+        let inner = self.inner.iter().map(|(n, _)| n.as_str());
+        let known =
+            inner.chain(self.names.variables()).chain(fact::kinds().iter().map(|k| k.name)).chain(["params"]);
         let error = ExprError::new(span, format!("there is no fact or name `{name}`"));
         Err(suggest(error, name, known)
             .unwrap_or_else(|e| e.help("`hostvet facts --describe` lists the facts")))
@@ -339,10 +344,10 @@ impl Checker<'_> {
             ));
         };
         self.refuse_taken(variable_name, &variable.span)?;
-        let slot = self.names.slots.len();
-        self.names.slots.push((variable_name.clone(), item.clone()));
+        let slot = self.names.slots.len() + self.inner.len();
+        self.inner.push((variable_name.clone(), item.clone()));
         let checked = self.macro_body(name, rest, over, item, slot, span);
-        self.names.slots.pop();
+        self.inner.pop();
         checked
     }
 
@@ -376,7 +381,7 @@ impl Checker<'_> {
     }
 
     fn refuse_taken(&self, name: &str, span: &Range<usize>) -> Result<(), ExprError> {
-        if self.names.is_taken(name) {
+        if self.names.is_taken(name) || self.inner.iter().any(|(n, _)| n == name) {
             return Err(ExprError::new(span.clone(), format!("`{name}` means something already"))
                 .help("choose another name"));
         }
@@ -424,14 +429,16 @@ impl Checker<'_> {
         }
         // Of several signatures the one that takes as many arguments says best what is wrong.
         let meant = right_form.iter().position(|s| s.takes(nodes.len())).unwrap_or(0);
+        let meant = &right_form[meant..];
+        let (last, before) = meant.split_last().unwrap_or((&right_form[0], &[]));
         let mut first = None;
-        for signature in &right_form[meant..] {
-            match apply(signature, &nodes, name_span, &span) {
+        for signature in before {
+            match apply(signature, nodes.clone(), name_span, &span) {
                 Ok(node) => return Ok(node),
                 Err(error) => first = first.or(Some(error)),
             }
         }
-        Err(first.unwrap_or_else(|| ExprError::new(span, "this call fits no function")))
+        apply(last, nodes, name_span, &span).map_err(|error| first.unwrap_or(error))
     }
 
     fn has(&mut self, arg: &Expr, span: Range<usize>) -> Checked {
@@ -441,10 +448,9 @@ impl Checker<'_> {
                 "`has` asks for a field or an item: has(a.b), has(a['b'])",
             ));
         }
-        // What stands for the record is what is asked for: has(sysctl['x']) is about the value, not about the entry.
         let (node, _) = unwrapped(self.check(arg)?);
-        let node = bare_scalar(node);
-        Ok(Node { kind: NodeKind::Has(Box::new(node)), ty: Ty::Bool, span })
+        // What stands for the record is what is asked for: has(sysctl['x']) is about the value, not about the entry.
+        Ok(Node { kind: NodeKind::Has(Box::new(bare_scalar(node))), ty: Ty::Bool, span })
     }
 
     fn optional_call(&mut self, of: &Expr, name: &str, args: &[Expr], span: Range<usize>) -> Checked {
@@ -496,7 +502,7 @@ impl Checker<'_> {
 }
 
 /// A call, if the arguments fit the signature.
-fn apply(signature: &Signature, nodes: &[Node], name_span: &Range<usize>, span: &Range<usize>) -> Checked {
+fn apply(signature: &Signature, nodes: Vec<Node>, name_span: &Range<usize>, span: &Range<usize>) -> Checked {
     if !signature.takes(nodes.len()) {
         let receiver = usize::from(signature.form == Form::Method);
         let takes = signature.args.len() - signature.optional - receiver;
@@ -505,13 +511,13 @@ fn apply(signature: &Signature, nodes: &[Node], name_span: &Range<usize>, span: 
         return Err(ExprError::new(name_span.clone(), message));
     }
     let mut args = Vec::new();
-    for (i, node) in nodes.iter().enumerate() {
+    for (i, node) in nodes.into_iter().enumerate() {
         let wanted = signature.args[i.min(signature.args.len() - 1)];
         let node = match wanted {
             Arg::Sized | Arg::Numbers | Arg::Strings => {
-                plain(node.clone(), |ty| matches!(ty, Ty::List(_) | Ty::Map(_) | Ty::Text) || ty.is_string())
+                plain(node, |ty| matches!(ty, Ty::List(_) | Ty::Map(_) | Ty::Text) || ty.is_string())
             }
-            _ => bare_scalar(node.clone()),
+            _ => bare_scalar(node),
         };
         if !wanted.accepts(&node.ty) {
             let message =
@@ -577,25 +583,24 @@ fn unwrapped(node: Node) -> (Node, bool) {
 fn made_optional(node: Node) -> Node {
     match node.ty {
         Ty::Optional(_) => node,
-        ty => Node { ty: Ty::Optional(std::rc::Rc::new(ty)), ..node },
+        ty => Node { ty: Ty::Optional(std::sync::Arc::new(ty)), ..node },
     }
 }
 
 /// A record's bare field in its stead, as often as needed until it fits; the node itself if it never does.
-fn plain(mut node: Node, fits: fn(&Ty) -> bool) -> Node {
-    let mut way = Vec::new();
+fn plain(node: Node, fits: fn(&Ty) -> bool) -> Node {
+    let mut steps = Vec::new();
     let mut ty = node.ty.clone();
     while !fits(&ty) {
         let Ty::Record(shape) = ty else { return node };
         let Some(position) = shape.bare else { return node };
         ty = shape.fields[position].ty.into();
-        way.push((position, ty.clone()));
+        steps.push((position, ty.clone()));
     }
-    for (position, ty) in way {
-        let span = node.span.clone();
-        node = Node { kind: NodeKind::Field { of: Box::new(node), position }, ty, span };
-    }
-    node
+    steps.into_iter().fold(node, |of, (position, ty)| {
+        let span = of.span.clone();
+        Node { kind: NodeKind::Field { of: Box::new(of), position }, ty, span }
+    })
 }
 
 fn bare_scalar(node: Node) -> Node {

@@ -103,7 +103,9 @@ impl<'a> Judgement<'a> {
         let mut evidence = evidence.borrow_mut();
         // What was seen before is noted again: which of the two places decides is not known yet.
         if evidence.len() < MAX_SEEN {
-            evidence.push(Evidence { expr: expr.to_owned(), value: value.json(), at: at.cloned() });
+            // That a value might have been absent is no part of what was found.
+            let expr = expr.replace(".?", ".").replace("[?", "[");
+            evidence.push(Evidence { expr, value: value.json(), at: at.cloned() });
         }
     }
 

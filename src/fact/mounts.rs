@@ -4,7 +4,7 @@ use super::Fact;
 use crate::format::mountinfo::{self, Mounted};
 use crate::model::Lazy;
 use crate::record;
-use crate::source::{At, Host, Missing, Reading, TargetKind};
+use crate::source::{At, Host, Missing, Reading};
 
 record! {
     /// What is mounted now, in the order in which it was mounted.
@@ -62,11 +62,10 @@ record! {
     }
 }
 
-/// Where to read, best first. On a live host hostvet's own view is the one everybody may read; a tree
+/// Where to read, best first. hostvet's own view, which every user may read, is that of the host's processes; a tree
 /// may carry any of these.
-const LIVE: [&str; 2] = ["/proc/self/mountinfo", "/proc/self/mounts"];
-const TREE: [&str; 5] =
-    ["/proc/1/mountinfo", "/proc/self/mountinfo", "/proc/1/mounts", "/proc/self/mounts", "/proc/mounts"];
+const PLACES: [&str; 5] =
+    ["/proc/self/mountinfo", "/proc/1/mountinfo", "/proc/self/mounts", "/proc/1/mounts", "/proc/mounts"];
 
 /// Where mount units may be, as systemd.unit(5) lists them.
 const UNITS: [&str; 8] = [
@@ -86,8 +85,7 @@ impl Fact for Mounts {
         &["/proc/self/mountinfo", "/proc/1/mountinfo", "/proc/self/mounts", "/proc/1/mounts", "/proc/mounts", "/etc/systemd/system/*.mount"];
 
     fn collect(host: &Host) -> Reading<Self> {
-        let places: &[&'static str] = if host.target.kind == TargetKind::Live { &LIVE } else { &TREE };
-        for path in places {
+        for path in PLACES {
             let text = match host.read_text(path) {
                 Err(Missing::Absent) => continue,
                 text => text?,
@@ -99,7 +97,7 @@ impl Fact for Mounts {
             let mut list: Vec<Mount> = found.into_iter().map(|mounted| mount(host, path, mounted)).collect();
             mark_hidden(&mut list);
             let malformed = malformed.into_iter().map(|(line, text)| format!("{line}: {text}")).collect();
-            return Ok(Self { list, malformed, at: At::file(*path) });
+            return Ok(Self { list, malformed, at: At::file(path) });
         }
         Err(Missing::Absent)
     }

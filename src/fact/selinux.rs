@@ -31,12 +31,12 @@ record! {
     pub struct Selinux {
         /// The line of /etc/selinux/config that sets SELINUX: the first with a value that libselinux knows, else the
         /// last without. Absent where there is none.
-        pub configured: Reading<Setting>,
+        pub configured: Reading<SelinuxSetting>,
         /// The mode that /etc/selinux/config asks for. Absent where it names none that libselinux knows: the kernel
         /// then loads the policy and stays permissive.
-        pub configured_mode: Reading<Mode>,
+        pub configured_mode: Reading<SelinuxMode>,
         /// The line that sets SELINUXTYPE, the last of them. Absent where there is none.
-        pub policy_type_line: Option<Setting>,
+        pub policy_type_line: Option<SelinuxSetting>,
         /// The policy's name: SELINUXTYPE, `targeted` where nothing is set.
         pub policy_type: Reading<String>,
         /// Whether /etc/selinux/TYPE is there.
@@ -44,7 +44,7 @@ record! {
         /// The binary policies of that name: /etc/selinux/TYPE/policy/policy.33. Files of 0 bytes do not count.
         pub policies: Reading<Vec<String>>,
         /// The mode of the running kernel. Absent where no kernel runs.
-        pub running: Reading<Mode>,
+        pub running: Reading<SelinuxMode>,
         /// `enforcing=` of the kernel's command line, as this boot had it. Absent where it is not set.
         pub cmdline_enforcing: Reading<bool>,
         /// Whether this boot's command line turns SELinux off with `selinux=0`. Absent where no kernel runs.
@@ -53,7 +53,7 @@ record! {
         /// where that is not to be seen.
         pub kernel_has: Reading<bool>,
         /// The mode of the next boot with the configuration as it is now, and the command line of this boot.
-        pub next_boot: Reading<Mode>,
+        pub next_boot: Reading<SelinuxMode>,
         /// Whether /.autorelabel is there: the next boot labels every file anew.
         pub autorelabel: Reading<bool>,
         /// What /etc/sysconfig/selinux is a link to. Absent where there is no such file.
@@ -64,10 +64,22 @@ record! {
 }
 
 record! {
+    /// A mode, and what says so.
+    #[derive(Clone, PartialEq)]
+    #[bare(mode)]
+    pub struct SelinuxMode {
+        /// The mode.
+        pub mode: Mode,
+        /// The file, or line, that decides.
+        pub at: At,
+    }
+}
+
+record! {
     /// A line `NAME=value` of /etc/selinux/config.
     #[derive(Clone, PartialEq)]
     #[bare(value)]
-    pub struct Setting {
+    pub struct SelinuxSetting {
         /// What stands after `=`, without blanks around it.
         pub value: String,
         /// Whether libselinux makes something of it.
@@ -78,13 +90,29 @@ record! {
 }
 
 const CONFIG: &str = "/etc/selinux/config";
+const ENFORCE: &str = "/sys/fs/selinux/enforce";
+const LSM: &str = "/sys/kernel/security/lsm";
+const CMDLINE: &str = "/proc/cmdline";
+
+impl SelinuxMode {
+    fn new(mode: Mode, at: At) -> Self {
+        Self { mode, at }
+    }
+}
 
 /// What /etc/selinux/config says.
 #[derive(Debug, Default, PartialEq)]
 struct Config {
     mode: Option<Mode>,
-    configured: Option<Setting>,
-    policy_type: Option<Setting>,
+    configured: Option<SelinuxSetting>,
+    policy_type: Option<SelinuxSetting>,
+}
+
+impl Config {
+    /// The mode that is asked for, and the line.
+    fn mode(&self) -> Option<SelinuxMode> {
+        Some(SelinuxMode::new(self.mode?, self.configured.as_ref()?.at.clone()))
+    }
 }
 
 /// Parses /etc/selinux/config. Only the beginning of the mode counts (`disabled # as the guide says` is `disabled`), and
@@ -97,7 +125,7 @@ fn parse(text: &str) -> Config {
             let value = value.trim_start();
             if config.mode.is_none() {
                 config.mode = mode(value);
-                let setting = Setting { value: value.trim_end().into(), valid: config.mode.is_some(), at };
+                let setting = SelinuxSetting { value: value.trim_end().into(), valid: config.mode.is_some(), at };
                 config.configured = Some(setting);
             }
             continue;
@@ -107,7 +135,7 @@ fn parse(text: &str) -> Config {
         if line.get(..TYPE.len()).is_some_and(|start| start.eq_ignore_ascii_case(TYPE)) {
             let value = line[TYPE.len()..].trim_matches(|c: char| c.is_whitespace() || c.is_control());
             let valid = !value.is_empty() && !value.contains([' ', '/']);
-            config.policy_type = Some(Setting { value: value.into(), valid, at });
+            config.policy_type = Some(SelinuxSetting { value: value.into(), valid, at });
         }
     }
     config
@@ -130,9 +158,9 @@ impl Fact for Selinux {
     const READS: &'static [&'static str] = &[
         CONFIG,
         "/etc/selinux/*/policy/policy.*",
-        "/sys/fs/selinux/enforce",
-        "/sys/kernel/security/lsm",
-        "/proc/cmdline",
+        ENFORCE,
+        LSM,
+        CMDLINE,
         "/.autorelabel",
         "/etc/sysconfig/selinux",
     ];
@@ -140,28 +168,31 @@ impl Fact for Selinux {
     fn collect(host: &Host) -> Reading<Self> {
         let exists = |path: &str| host.exists(path).map_err(Missing::Unreadable);
         let config = host.read_text(CONFIG).map(|text| parse(&text));
-        let enforce = host.read_text("/sys/fs/selinux/enforce");
+        let enforce = host.read_text(ENFORCE);
         if config == Err(Missing::Absent) && enforce == Err(Missing::Absent) {
             return Err(Missing::Absent);
         }
-        let cmdline = if host.is_running() { host.read_text("/proc/cmdline") } else { Err(Missing::Absent) };
+        let cmdline = if host.is_running() { host.read_text(CMDLINE) } else { Err(Missing::Absent) };
         let kernel_has = host
-            .read_text("/sys/kernel/security/lsm")
+            .read_text(LSM)
             .map(|list| list.trim().split(',').any(|module| module == "selinux"));
         let running = match &enforce {
             Ok(text) => match text.trim() {
-                "1" => Ok(Mode::Enforcing),
-                "0" => Ok(Mode::Permissive),
-                other => Err(Missing::garbled("/sys/fs/selinux/enforce", format!("`{other}` is neither 0 nor 1"))),
+                "1" => Ok(SelinuxMode::new(Mode::Enforcing, At::file(ENFORCE))),
+                "0" => Ok(SelinuxMode::new(Mode::Permissive, At::file(ENFORCE))),
+                other => Err(Missing::garbled(ENFORCE, format!("`{other}` is neither 0 nor 1"))),
             },
             // sosreports and the like copy /proc, but not always this; there its absence says nothing.
             Err(Missing::Absent) if !exists("/sys/fs")? => Err(Missing::Absent),
-            Err(Missing::Absent) if host.is_running() => Ok(Mode::Disabled),
+            Err(Missing::Absent) if host.is_running() => {
+                Ok(SelinuxMode::new(Mode::Disabled, At::file("/sys/fs/selinux")))
+            }
             Err(missing) => Err(missing.clone()),
         };
-        let cmdline_disables = cmdline.as_deref().map_err(Clone::clone).map(|line| {
-            parameter(line, "selinux").is_some_and(|value| value.parse() == Ok(0))
-        });
+        let cmdline_disables = cmdline
+            .as_deref()
+            .map_err(Clone::clone)
+            .map(|line| parameter(line, "selinux").is_some_and(|value| value.parse() == Ok(0)));
         // Anything but a number counts as 0.
         let cmdline_enforcing = cmdline.as_deref().map_err(Clone::clone).and_then(|line| {
             let value = parameter(line, "enforcing").ok_or(Missing::Absent)?;
@@ -170,7 +201,7 @@ impl Fact for Selinux {
         let (configured, configured_mode, policy_type_line) = match &config {
             Ok(config) => (
                 config.configured.clone().ok_or(Missing::Absent),
-                config.mode.ok_or(Missing::Absent),
+                config.mode().ok_or(Missing::Absent),
                 config.policy_type.clone(),
             ),
             Err(missing) => (Err(missing.clone()), Err(missing.clone()), None),
@@ -241,23 +272,27 @@ fn next_boot(
     kernel_has: &Reading<bool>,
     cmdline_disables: &Reading<bool>,
     cmdline_enforcing: &Reading<bool>,
-) -> Reading<Mode> {
-    if *kernel_has == Ok(false) || *cmdline_disables == Ok(true) {
-        return Ok(Mode::Disabled);
+) -> Reading<SelinuxMode> {
+    if *kernel_has == Ok(false) {
+        return Ok(SelinuxMode::new(Mode::Disabled, At::file(LSM)));
     }
-    // Without a configuration the mode stays unspecified, and so permissive.
-    let mode = match config {
-        Ok(config) => config.mode.unwrap_or(Mode::Permissive),
-        Err(Missing::Absent) => Mode::Permissive,
+    if *cmdline_disables == Ok(true) {
+        return Ok(SelinuxMode::new(Mode::Disabled, At::file(CMDLINE)));
+    }
+    // Without a configuration, or a mode in it, that stays unspecified, and so permissive.
+    let unspecified = SelinuxMode::new(Mode::Permissive, At::file(CONFIG));
+    let configured = match config {
+        Ok(config) => config.mode().unwrap_or(unspecified),
+        Err(Missing::Absent) => unspecified,
         Err(unreadable) => return Err(unreadable.clone()),
     };
-    if mode == Mode::Disabled {
-        return Ok(mode);
+    if configured.mode == Mode::Disabled {
+        return Ok(configured);
     }
     match cmdline_enforcing {
-        Ok(true) => Ok(Mode::Enforcing),
-        Ok(false) => Ok(Mode::Permissive),
-        Err(Missing::Absent) => Ok(mode),
+        Ok(true) => Ok(SelinuxMode::new(Mode::Enforcing, At::file(CMDLINE))),
+        Ok(false) => Ok(SelinuxMode::new(Mode::Permissive, At::file(CMDLINE))),
+        Err(Missing::Absent) => Ok(configured),
         Err(unreadable) => Err(unreadable.clone()),
     }
 }
@@ -269,6 +304,10 @@ mod tests {
 
     fn collect(files: &Files) -> Reading<Selinux> {
         Selinux::collect(&Host::new(files.clone(), Target::root("case")))
+    }
+
+    fn mode_of(reading: Reading<SelinuxMode>) -> Mode {
+        reading.unwrap().mode
     }
 
     #[test]
@@ -308,7 +347,7 @@ mod tests {
         files.file("/etc/selinux/config", "SELINUX=enforcing\n").directory("/etc/selinux/targeted/policy");
         files.file("/etc/selinux/targeted/policy/policy.33", "").directory("/sys/fs");
         let found = collect(&files).unwrap();
-        assert_eq!((found.running, found.next_boot), (Err(Missing::Absent), Ok(Mode::Enforcing)));
+        assert_eq!((found.running, mode_of(found.next_boot)), (Err(Missing::Absent), Mode::Enforcing));
         assert_eq!((found.policies, found.policy_directory_present), (Ok(vec![]), Ok(true)));
         files.file("/etc/selinux/targeted/policy/policy.31", "x");
         let found = collect(&files).unwrap();
@@ -321,14 +360,15 @@ mod tests {
         files.file("/etc/selinux/config", "SELINUX=enforcing\n").directory("/sys/fs/selinux");
         let mut next = |cmdline: &str| {
             files.file("/proc/cmdline", cmdline);
-            collect(&files).unwrap().next_boot.unwrap()
+            mode_of(collect(&files).unwrap().next_boot)
         };
         assert_eq!(next("ro quiet"), Mode::Enforcing);
         assert_eq!(next("enforcing=0"), Mode::Permissive);
         assert_eq!(next("enforcing=0 enforcing=1"), Mode::Enforcing);
         assert_eq!(next("selinux=0 enforcing=1"), Mode::Disabled);
         files.file("/etc/selinux/config", "SELINUX=disabled\n").file("/proc/cmdline", "enforcing=1");
-        assert_eq!(collect(&files).unwrap().next_boot, Ok(Mode::Disabled));
+        let found = collect(&files).unwrap().next_boot.unwrap();
+        assert_eq!((found.mode, found.at.to_string()), (Mode::Disabled, "/etc/selinux/config:1".into()));
     }
 
     #[test]
@@ -337,9 +377,9 @@ mod tests {
         files.file("/etc/selinux/config", "SELINUX=enforcing\n").directory("/sys/fs/cgroup");
         files.file("/proc/cmdline", "ro\n").file("/sys/kernel/security/lsm", "capability,apparmor");
         let found = collect(&files).unwrap();
-        assert_eq!((found.running, found.next_boot), (Ok(Mode::Disabled), Ok(Mode::Disabled)));
+        assert_eq!((mode_of(found.running), mode_of(found.next_boot)), (Mode::Disabled, Mode::Disabled));
         files.file("/sys/fs/selinux/enforce", "0").file("/sys/kernel/security/lsm", "capability,selinux");
         let found = collect(&files).unwrap();
-        assert_eq!((found.running, found.next_boot), (Ok(Mode::Permissive), Ok(Mode::Enforcing)));
+        assert_eq!((mode_of(found.running), mode_of(found.next_boot)), (Mode::Permissive, Mode::Enforcing));
     }
 }

@@ -5,8 +5,9 @@ use super::{About, Report};
 use crate::engine::{Evidence, Finding, Severity};
 use crate::source::TargetKind;
 use owo_colors::{OwoColorize, Style};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, Write};
+use std::sync::Arc;
 
 /// How much to say.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -30,7 +31,9 @@ pub fn human(report: &Report, detail: Detail, out: &mut dyn Write) -> io::Result
         }
         headline(rule, finding, out)?;
         if detail > Detail::Quiet {
-            details(rule, finding, out)?;
+            // Findings of one rule stand together: why it is a problem is said once.
+            let told = i > 0 && report.findings[i - 1].0.id == rule.id;
+            details((!told).then_some(&rule.why), finding, out)?;
         }
     }
     if detail == Detail::Quiet {
@@ -71,9 +74,9 @@ fn headline(rule: &About, finding: &Finding, out: &mut dyn Write) -> io::Result<
     writeln!(out, "{severity} {}: {}", rule.id.bold(), one_line(&finding.message))
 }
 
-fn details(rule: &About, finding: &Finding, out: &mut dyn Write) -> io::Result<()> {
+fn details(why: Option<&String>, finding: &Finding, out: &mut dyn Write) -> io::Result<()> {
     let label = Style::new().dimmed();
-    for line in wrap(&rule.why, WIDTH - 2) {
+    for line in why.map(|why| wrap(why, WIDTH - 2)).unwrap_or_default() {
         writeln!(out, "  {line}")?;
     }
     if !finding.evidence.is_empty() {
@@ -152,22 +155,25 @@ fn summary(report: &Report, out: &mut dyn Write) -> io::Result<()> {
     if found.is_empty() {
         found.push(format!("{}", "nothing found".green().bold()));
     }
-    let mut judged = vec![format!("{} passed", report.passed.len())];
+    let mut judged = Vec::new();
     let mut add = |n: usize, what: &str| {
         if n > 0 {
             judged.push(format!("{n} {what}"));
         }
     };
+    let rules =
+        |ids: &mut dyn Iterator<Item = &Arc<About>>| ids.map(|rule| &rule.id).collect::<BTreeSet<_>>().len();
+    add(rules(&mut report.findings.iter().map(|(rule, _)| rule)), "found something");
+    add(report.passed.len(), "passed");
     add(report.not_applicable.len(), "not applicable");
-    let mut open: Vec<&str> = report.unknown.iter().map(|(rule, _)| rule.id.as_str()).collect();
-    open.dedup();
-    add(open.len(), "could not be judged");
-    add(report.waived.len(), "waived");
+    add(rules(&mut report.unknown.iter().map(|(rule, _)| rule)), "could not be judged");
+    add(rules(&mut report.waived.iter().map(|(rule, _)| rule)), "waived");
     add(report.broken_rules, "unusable");
     let target = match report.target.kind {
         TargetKind::Live => "this host".to_owned(),
         kind => format!("{} {}", kind.word(), one_line(&report.target.name)),
     };
     let system = report.system.as_ref().map(|s| format!(" ({})", one_line(s))).unwrap_or_default();
-    writeln!(out, "{target}{system}: {}; rules: {}", found.join(", "), judged.join(", "))
+    writeln!(out, "{target}{system}: {}", found.join(", "))?;
+    writeln!(out, "rules: {}", judged.join(", "))
 }

@@ -20,7 +20,7 @@ record! {
     /// /run/udev/data/b252:1           S:disk/by-uuid/0a3407de-014b-458b-b5c1-848e92a327a3
     ///                                 E:ID_FS_UUID=0a3407de-014b-458b-b5c1-848e92a327a3
     /// /dev/disk/by-uuid/0a3407de-…    -> ../../vda1
-    /// /proc/partitions                252 1 41942016 vda1   (where sysfs is not: a sosreport)
+    /// /proc/partitions                252 1 41942016 vda1   (where there is no sysfs)
     /// ```
     ///
     /// Source: sysfs-class-block in the kernel's ABI documents, udev(7), udev's 60-persistent-storage.rules.
@@ -110,7 +110,7 @@ const DISK: &str = "/dev/disk";
 impl Fact for Block {
     const NAME: &'static str = "block";
     const READS: &'static [&'static str] =
-        &["/sys/class/block/*/{dev,size,partition,dm/name,dm/uuid,holders}", "/run/udev/data/b*", "/dev/disk/by-*/*", "/proc/partitions"];
+        &["/sys/class/block/*/{dev,size,partition,dm/name,dm/uuid,holders}", "/run/udev/data/b*", "/dev/disk/by-*/*", "/sys/block/*", "/proc/partitions"];
 
     fn collect(host: &Host) -> Reading<Self> {
         let links = udev::links(host)?;
@@ -129,7 +129,7 @@ impl Fact for Block {
 /// No devices are to be seen: in a tree that says nothing; on a running host something hides them.
 fn not_shown(host: &Host) -> Missing {
     let why = match host.target.kind {
-        TargetKind::Live => "no block devices are to be seen: a container, or /sys is not mounted",
+        TargetKind::Live | TargetKind::Capture => "no block devices are to be seen: a container, or /sys is not mounted",
         _ => "a tree of files does not show the disks it will boot from",
     };
     Missing::unreadable(sysfs::CLASS, Reason::NotRead(why.into()))
@@ -160,7 +160,7 @@ fn mark_members(host: &Host, devices: &mut [BlockDevice]) {
         let by_type = device.r#type.as_ref().is_ok_and(|t| {
             t.ends_with("_member") || matches!(t.as_str(), "crypto_LUKS" | "bcache" | "drbd" | "DM_snapshot_cow")
         });
-        device.member = by_type || sysfs::is_held(host, &device.name);
+        device.member = by_type || sysfs::is_held(host, device);
     }
     let held: Vec<String> = devices.iter().filter(|d| d.member).map(|d| d.name.clone()).collect();
     for device in devices.iter_mut() {

@@ -6,18 +6,55 @@ use std::path::Path;
 
 pub(super) const CLASS: &str = "/sys/class/block";
 
+const DISKS: &str = "/sys/block";
 const PARTITIONS: &str = "/proc/partitions";
 
 /// The devices that the kernel shows, with what udev knows of them.
 pub(super) fn devices(host: &Host, database: &Reading<()>) -> Reading<Vec<BlockDevice>> {
-    let names = optional(host.names(CLASS))?.unwrap_or_default();
-    if !names.is_empty() {
-        return names.iter().map(|name| device(host, name, &names, database)).collect();
+    let folders = folders(host)?;
+    if !folders.is_empty() {
+        return folders.iter().map(|folder| device(host, folder, database)).collect();
     }
     let Some(text) = optional(host.read_text(PARTITIONS))? else { return Ok(Vec::new()) };
     let lines: Vec<Listed> = text.lines().filter_map(listed).collect();
     let names: Vec<String> = lines.iter().map(|l| l.name.to_owned()).collect();
     Ok(lines.iter().map(|l| l.device(host, &names, database)).collect())
+}
+
+/// Where sysfs has a device.
+struct Folder {
+    name: String,
+    path: String,
+    /// The disk it is a partition of.
+    parent: Option<String>,
+}
+
+/// Every device's folder. A copy of sysfs may hold /sys/block alone, where partitions are inside their disks.
+fn folders(host: &Host) -> Reading<Vec<Folder>> {
+    let names = optional(host.names(CLASS))?.unwrap_or_default();
+    let mut found = Vec::new();
+    for name in &names {
+        let path = format!("{CLASS}/{name}");
+        let parent = if is_partition(host, &path)? { parent(host, &path, name, &names) } else { None };
+        found.push(Folder { name: name.clone(), path, parent });
+    }
+    if found.is_empty() {
+        for disk in optional(host.names(DISKS))?.unwrap_or_default() {
+            let path = format!("{DISKS}/{disk}");
+            for name in optional(host.names(&path))?.unwrap_or_default() {
+                let path = format!("{path}/{name}");
+                if name.starts_with(&disk) && is_partition(host, &path)? {
+                    found.push(Folder { name, path, parent: Some(disk.clone()) });
+                }
+            }
+            found.push(Folder { name: disk, path, parent: None });
+        }
+    }
+    Ok(found)
+}
+
+fn is_partition(host: &Host, folder: &str) -> Reading<bool> {
+    host.exists(&format!("{folder}/partition")).map_err(Missing::Unreadable)
 }
 
 /// A line of /proc/partitions: major, minor, size in KiB, name.
@@ -50,15 +87,12 @@ impl Listed<'_> {
     }
 }
 
-/// The device of this name, which is one of `names`.
-fn device(host: &Host, name: &str, names: &[String], database: &Reading<()>) -> Reading<BlockDevice> {
-    let folder = format!("{CLASS}/{name}");
+fn device(host: &Host, folder: &Folder, database: &Reading<()>) -> Reading<BlockDevice> {
+    let Folder { name, path: folder, parent } = folder;
     let number = optional(line(host, &format!("{folder}/dev")))?;
     let sectors = optional(line(host, &format!("{folder}/size")))?;
     let mapped = optional(line(host, &format!("{folder}/dm/name")))?;
-    let is_partition = host.exists(&format!("{folder}/partition")).map_err(Missing::Unreadable)?;
-    let kind = if is_partition { BlockKind::Partition } else { kind(name) };
-    let parent = if is_partition { parent(host, &folder, name, names) } else { None };
+    let kind = if is_partition(host, folder)? { BlockKind::Partition } else { kind(name) };
     let path = mapped.as_ref().map_or_else(|| format!("/dev/{name}"), |mapped| format!("/dev/mapper/{mapped}"));
     let known = udev::record(host, number.as_deref(), database);
     let mut device = udev::device(name, path, kind, known, At::file(folder.as_str()));
@@ -74,7 +108,7 @@ fn device(host: &Host, name: &str, names: &[String], database: &Reading<()>) -> 
     device.number = number;
     // Sectors are of 512 bytes here, whatever the disk's own are.
     device.size_bytes = sectors.and_then(|s| s.parse::<u64>().ok()).map(|s| s.saturating_mul(512));
-    device.parent = parent;
+    device.parent = parent.clone();
     Ok(device)
 }
 
@@ -123,8 +157,8 @@ fn by_name(name: &str, names: &[String]) -> Option<String> {
 }
 
 /// Whether another device is built on it.
-pub(super) fn is_held(host: &Host, name: &str) -> bool {
-    host.names(&format!("{CLASS}/{name}/holders")).is_ok_and(|holders| !holders.is_empty())
+pub(super) fn is_held(host: &Host, device: &BlockDevice) -> bool {
+    host.names(&format!("{}/holders", device.at.path)).is_ok_and(|holders| !holders.is_empty())
 }
 
 /// `/dev/vg/lv` of LVM's `vg-lv`, where a dash in either name is doubled.

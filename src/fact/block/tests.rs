@@ -108,6 +108,23 @@ fn partitions_of_numbered_disks_find_their_disk() {
 }
 
 #[test]
+fn a_report_may_hold_disks_with_their_partitions_inside() {
+    let mut files = Files::new();
+    files.file("/sys/block/sda/size", "2048\n").file("/sys/block/sda/sda1/partition", "1\n");
+    files.file("/sys/block/sda/sda1/dev", "8:1\n").file("/sys/block/sda/sda1/holders/dm-0", "");
+    files.file("/sys/block/sda/queue/scheduler", "none\n").file("/sys/block/dm-0/dm/name", "vg-root\n");
+    let block = Block::collect(&Host::new(files, Target::root("report"))).unwrap();
+    let found: Vec<_> = block.devices.iter().map(|d| (d.path.as_str(), d.kind, d.member)).collect();
+    let expected = [
+        ("/dev/mapper/vg-root", BlockKind::Dm, false),
+        ("/dev/sda", BlockKind::Disk, false),
+        ("/dev/sda1", BlockKind::Partition, true),
+    ];
+    assert_eq!(found, expected);
+    assert_eq!(block.devices[2].parent.as_deref(), Some("sda"));
+}
+
+#[test]
 fn a_report_may_list_partitions_only() {
     let mut files = Files::new();
     let list = "major minor  #blocks  name\n\n   8        0  488386584 sda\n   8        1     512000 sda1\n 253 0 1024 dm-0\n\0\n";

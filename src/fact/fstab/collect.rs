@@ -71,7 +71,7 @@ fn look(host: &Host, entry: &mut FstabEntry) {
     }
     if entry.mount_point.starts_with('/') {
         // The root of a network file system is not touched: where its server does not answer, neither does a stat.
-        let away = host.target.kind == TargetKind::Live && (entry.network || entry.automount);
+        let away = is_live(host) && (entry.network || entry.automount);
         let (at, point) = (host.clone(), entry.mount_point.clone());
         entry.mount_point_real = Lazy::new(move || match resolve(at.source.as_ref(), Path::new(&point), !away) {
             // Nothing on the way there: then no link is, either.
@@ -84,6 +84,11 @@ fn look(host: &Host, entry: &mut FstabEntry) {
         entry.mount_point_is_directory =
             Lazy::new(move || Ok(kind(&at, &point, away)?.ok_or(Missing::Absent)? == FileKind::Directory));
     }
+}
+
+/// A running host, or what was captured of one.
+fn is_live(host: &Host) -> bool {
+    matches!(host.target.kind, TargetKind::Live | TargetKind::Capture)
 }
 
 /// What is at a mount point, if anything.
@@ -108,8 +113,10 @@ fn is_disk_name(path: &str) -> bool {
 
 /// Whether a device's path is there. Only a system that runs, or a copy of its /dev, can say no.
 fn spec_exists(host: &Host, path: &str) -> Reading<bool> {
-    let shown = host.target.kind == TargetKind::Live
-        || host.source.list(Path::new("/dev/disk")).is_ok_and(|entries| !entries.is_empty());
+    let shown = is_live(host)
+        || host.source.list(Path::new("/dev/disk")).is_ok_and(|entries| !entries.is_empty())
+        // Links of udev's own making that its database does not list are not there.
+        || (path.starts_with("/dev/disk/") && host.names("/run/udev/data").is_ok_and(|names| !names.is_empty()));
     if !shown && is_disk_name(path) {
         // The kernel names its disks itself, so its own list says it all.
         if let Ok(list) = host.read_text("/proc/partitions") {

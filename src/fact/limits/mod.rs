@@ -11,6 +11,7 @@ use crate::source::{At, Host, Missing, Reading};
 use crate::record;
 pub use line::{Kind, Which};
 use line::{Line, parse};
+pub use module::UnlimitedNofile;
 use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 use std::sync::Arc;
@@ -41,12 +42,11 @@ record! {
         pub malformed: Partial<LimitsLine>,
         /// Lines of a domain and a `-` only: pam_limits sets nothing at all for these users.
         pub exempt: Vec<Exempt>,
-        /// Whether pam_limits takes "unlimited" for nofile as the value of fs.nr_open, as Linux-PAM does since
-        /// 1.5.2. Where it does not, the kernel refuses the limit and the session fails. Read from the module
-        /// itself (distributions backport this); absent where there is no pam_limits.so.
-        pub unlimited_nofile_is_nr_open: Lazy<bool>,
+        /// What pam_limits makes of "unlimited" for nofile, read from the module itself, for distributions backport this;
+        /// absent where PAM has no pam_limits.so.
+        pub unlimited_nofile: Lazy<UnlimitedNofile>,
         /// Whether entries for `*` and for groups leave root out, as Debian and its descendants have changed
-        /// pam_limits to do. Read from the module itself; absent where there is no pam_limits.so.
+        /// pam_limits to do. Read from the module itself; absent where PAM has no pam_limits.so.
         pub root_needs_own_entry: Lazy<bool>,
     }
 }
@@ -195,11 +195,9 @@ impl Fact for Limits {
         limits.effective.unread.clone_from(&texts.unread);
         limits.lines.unread.clone_from(&texts.unread);
         limits.malformed.unread = texts.unread;
-        let found = [module::unlimited_nofile_is_nr_open, module::root_needs_own_entry].map(|ask| {
-            let host = host.clone();
-            Lazy::new(move || ask(&module::bytes(&host)?))
-        });
-        [limits.unlimited_nofile_is_nr_open, limits.root_needs_own_entry] = found;
+        let [first, second] = [host.clone(), host.clone()];
+        limits.unlimited_nofile = Lazy::new(move || module::unlimited_nofile(&first));
+        limits.root_needs_own_entry = Lazy::new(move || module::root_needs_own_entry(&second));
         Ok(limits)
     }
 }
@@ -277,7 +275,7 @@ fn gather(texts: &[Text]) -> Limits {
         },
         lines: Partial { items: lines, unread: complete() },
         exempt,
-        unlimited_nofile_is_nr_open: Lazy::of(Err(Missing::Absent)),
+        unlimited_nofile: Lazy::of(Err(Missing::Absent)),
         root_needs_own_entry: Lazy::of(Err(Missing::Absent)),
     }
 }

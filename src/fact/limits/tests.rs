@@ -204,11 +204,13 @@ fn the_module_itself_says_how_it_behaves() {
             files.file(path, bytes);
         }
         let limits = collect(&files);
-        (limits.unlimited_nofile_is_nr_open.get().copied(), limits.root_needs_own_entry.get().copied())
+        (limits.unlimited_nofile.get().copied(), limits.root_needs_own_entry.get().copied())
     };
     let debian = "/usr/lib/x86_64-linux-gnu/security/pam_limits.so";
-    assert_eq!(with(debian, "..chroot../proc/sys/fs/nr_open.."), (Ok(true), Ok(true)));
-    assert_eq!(with("/usr/lib64/security/pam_limits.so", "old"), (Ok(false), Ok(false)));
+    let new = "..chroot../proc/sys/fs/nr_open..";
+    assert_eq!(with(debian, new), (Ok(UnlimitedNofile::NrOpen), Ok(true)));
+    let redhat = "/usr/lib64/security/pam_limits.so";
+    assert_eq!(with(redhat, "old"), (Ok(UnlimitedNofile::Refused), Ok(false)));
     assert_eq!(with("/usr/lib64/security/pam_unix.so", ""), (Err(Missing::Absent), Err(Missing::Absent)));
-    assert!(matches!(with("", ""), (Err(Missing::Unreadable(_)), Err(Missing::Unreadable(_)))));
+    assert!(matches!(with("", ""), (Ok(UnlimitedNofile::Depends), Err(Missing::Unreadable(_)))));
 }

@@ -1,7 +1,7 @@
 //! The service files, and the rules of a service with its includes resolved as `_pam_load_conf_file` does.
 
 use super::control::Actions;
-use super::records::PamType;
+use super::records::{PamIncludeState, PamType};
 use super::syntax::{self, Line, What, logical_lines, token};
 use crate::source::{At, Host, Missing, Reading, Reason, TEXT_CAP, Unreadable, text};
 use std::cell::RefCell;
@@ -58,16 +58,15 @@ pub(super) struct Stacks {
     pub(super) rules: Vec<Rule>,
     /// Whether libpam gives the whole service up.
     pub(super) aborted: bool,
-    pub(super) broken: Vec<Broken>,
-    /// The files it includes, as they are named.
-    pub(super) includes: BTreeSet<String>,
+    /// Its includes, also those within includes.
+    pub(super) includes: Vec<Include>,
 }
 
-/// An include that does not work.
+/// A line that includes a file.
 #[derive(Clone, Debug)]
-pub(super) struct Broken {
+pub(super) struct Include {
     pub(super) name: String,
-    pub(super) reason: &'static str,
+    pub(super) state: PamIncludeState,
     pub(super) at: At,
 }
 
@@ -238,24 +237,18 @@ impl<'a> Config<'a> {
         stacks: &mut Stacks,
     ) -> Reading<Result<(), ()>> {
         let Some(target) = target else { return Ok(Err(())) };
-        stacks.includes.insert(target.to_owned());
-        let broken = |reason| Broken { name: target.to_owned(), reason, at: line.at.clone() };
-        if open.iter().any(|name| name == target) {
-            stacks.broken.push(broken("loop"));
-            return Ok(Err(()));
-        }
-        if open.len() >= MAX_LEVEL {
-            stacks.broken.push(broken("too-deep"));
-            return Ok(Err(()));
-        }
-        let file = match self.file(target) {
-            Ok(file) => file,
-            Err(Missing::Absent) => {
-                stacks.broken.push(broken("missing"));
-                return Ok(Err(()));
-            }
-            Err(unreadable) => return Err(unreadable),
+        let file = self.file(target);
+        let state = match &file {
+            _ if open.iter().any(|name| name == target) => PamIncludeState::Loop,
+            _ if open.len() >= MAX_LEVEL => PamIncludeState::TooDeep,
+            Err(Missing::Absent) => PamIncludeState::Missing,
+            _ => PamIncludeState::Ok,
         };
+        stacks.includes.push(Include { name: target.to_owned(), state, at: line.at.clone() });
+        if state != PamIncludeState::Ok {
+            return Ok(Err(()));
+        }
+        let file = file?;
         open.push(target.to_owned());
         let loaded = self.load(&file, wanted, level, open, stacks);
         open.pop();

@@ -1,7 +1,7 @@
 //! Where libpam finds modules.
 
 use super::records::PamModuleState;
-use crate::source::{Host, Missing, Reading, Reason, Unreadable};
+use crate::source::{FileKind, Host, Missing, Reading, Reason, Unreadable};
 use std::path::Path;
 
 /// Library directories, those of 64 bits first; of two in a row the second is the first on a merged /usr.
@@ -40,20 +40,16 @@ impl Library {
                     let multiarch = directory.contains("-linux-");
                     // Debian's libpam falls back to the directory from before multiarch.
                     let places = pair.iter().chain(if multiarch { &["/lib"][..] } else { &[] });
-                    let directories = places.map(|place| format!("{place}/security")).collect();
+                    let all: Vec<String> = places.map(|place| format!("{place}/security")).collect();
+                    let there = existing(host, all.iter().cloned());
+                    let directories = if there.is_empty() { all } else { there };
                     return Ok(Self { path: Some(path), directories });
                 }
             }
         }
         // A tree without the library, such as a few files of one: whatever directory it has.
-        let mut directories = Vec::new();
-        for directory in LIBRARIES.as_flattened() {
-            let path = format!("{directory}/security");
-            if host.exists(&path).unwrap_or(true) {
-                directories.push(path);
-            }
-        }
-        Ok(Self { path: None, directories })
+        let all = LIBRARIES.as_flattened().iter().map(|directory| format!("{directory}/security"));
+        Ok(Self { path: None, directories: existing(host, all) })
     }
 
     /// What is there where a line names `module`. Absent: modules are no part of this tree.
@@ -82,6 +78,15 @@ impl Library {
         }
         Ok(worst)
     }
+}
+
+/// Those that are there, or may be; of a merged /usr, where /lib is a link to /usr/lib, not both.
+fn existing(host: &Host, paths: impl Iterator<Item = String>) -> Vec<String> {
+    let is_link = |path: &str| {
+        let top = Path::new(path).iter().take(2).collect::<std::path::PathBuf>();
+        host.source.lstat(&top).is_ok_and(|stat| stat.kind == FileKind::Link)
+    };
+    paths.filter(|path| !is_link(path) && host.exists(path).unwrap_or(true)).collect()
 }
 
 fn look(host: &Host, path: &str) -> Reading<PamModuleState> {

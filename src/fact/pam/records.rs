@@ -56,6 +56,20 @@ word! {
     }
 }
 
+word! {
+    /// Whether a file can be included.
+    pub enum PamIncludeState {
+        /// It can.
+        Ok = "ok",
+        /// It is not there.
+        Missing = "missing",
+        /// It includes itself, directly or not.
+        Loop = "loop",
+        /// It is the 17th file open within each other.
+        TooDeep = "too-deep",
+    }
+}
+
 record! {
     /// The configuration of Linux-PAM, read as libpam reads it.
     ///
@@ -79,12 +93,11 @@ record! {
         pub services: Partial<PamService>,
         /// Every line that names a module, once, in the file it is written in.
         pub modules: Partial<PamModule>,
-        /// Files that lines include and that are not there, or that include themselves.
-        pub broken_includes: Partial<PamBrokenInclude>,
-        /// Lines that libpam cannot use as they stand.
-        pub malformed: Partial<PamMalformed>,
-        /// Rules of `login` and `sshd` that refuse root, each by itself, whatever the modules beside it say.
-        pub root_refusals: Lazy<Partial<PamRefusal>>,
+        /// Every file that a service includes, once.
+        pub includes: Partial<PamInclude>,
+        /// The files that make pam_nologin refuse everyone but root: /etc/nologin and, where a kernel runs,
+        /// /run/nologin.
+        pub nologin_files: Reading<Vec<PamNologin>>,
         /// Programs of this system that need a service of a certain name.
         pub expected: Vec<PamExpected>,
     }
@@ -112,6 +125,14 @@ record! {
         /// The types of which the stack fails whatever modules say: pam_deny at its end, no rule at all and
         /// none in `other`. Where a type has no rule, `other` stands in.
         pub always_fails: Lazy<Vec<String>>,
+        /// Rules of its auth stack with which somebody gets in who knows no password: a sufficient pam_permit, or any success
+        /// before a password module that only counts when it succeeds. Empty: nobody does.
+        pub admits_strangers_by: Lazy<Vec<PamStep>>,
+        /// Its own lines that libpam cannot use as they stand.
+        pub malformed: Vec<PamMalformed>,
+        /// Rules of its auth and account stacks that refuse root, each by itself, whatever the modules beside it say.
+        /// Reads what those modules read: access.conf(5), securetty(5), the files of pam_listfile, /etc/group.
+        pub root_refusals: Lazy<Vec<PamRefusal>>,
     }
 }
 
@@ -164,16 +185,16 @@ record! {
 }
 
 record! {
-    /// A file that is included and cannot be.
+    /// A file that is included.
     #[derive(Clone, PartialEq)]
-    pub struct PamBrokenInclude {
+    pub struct PamInclude {
         /// The file as it is named: `system-auth`.
         pub name: String,
-        /// `missing`, `loop` (it includes itself) or `too-deep` (more than 15 includes within each other).
-        pub reason: String,
-        /// The lines that include it, as `path:line`.
+        /// Whether libpam can include it.
+        pub state: PamIncludeState,
+        /// The lines that include it (those that cannot, if some can), as `path:line`.
         pub lines: Vec<String>,
-        /// The services that reach it.
+        /// The services that come to those lines.
         pub services: Vec<String>,
         /// The first of the lines.
         pub at: At,
@@ -190,12 +211,17 @@ record! {
         pub reason: String,
         /// What that costs.
         pub effect: PamEffect,
-        /// The service file it is written in.
-        pub file: String,
-        /// Whether that file is a copy that no program uses.
-        pub copy: bool,
-        /// The services that use the file.
-        pub used_by: Vec<String>,
+        /// Where it is written.
+        pub at: At,
+    }
+}
+
+record! {
+    /// A rule, as it is written.
+    #[derive(Clone, PartialEq)]
+    pub struct PamStep {
+        /// The rule, columns separated by one blank.
+        pub text: String,
         /// Where it is written.
         pub at: At,
     }
@@ -205,8 +231,6 @@ record! {
     /// A rule that refuses root.
     #[derive(Clone, PartialEq)]
     pub struct PamRefusal {
-        /// The service.
-        pub service: String,
         /// The stack: auth or account.
         pub r#type: PamType,
         /// The module: `pam_succeed_if.so`.
@@ -216,6 +240,17 @@ record! {
         /// Why root is refused, in words.
         pub reason: String,
         /// Where it is written.
+        pub at: At,
+    }
+}
+
+record! {
+    /// A file that keeps everyone but root out.
+    #[derive(Clone, PartialEq)]
+    pub struct PamNologin {
+        /// What is shown to those kept out: the file's text, its lines joined by blanks.
+        pub text: String,
+        /// The file.
         pub at: At,
     }
 }

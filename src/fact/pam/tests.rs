@@ -1,4 +1,5 @@
 use super::*;
+use crate::model::Word;
 use crate::source::{Files, Target};
 
 const ELF: &[u8] = b"\x7fELF\x02\x01\x01";
@@ -30,8 +31,13 @@ fn modules(service: &PamService) -> Vec<String> {
 }
 
 fn refusals(pam: &Pam) -> Vec<String> {
-    let found = pam.root_refusals.get().unwrap();
-    found.items.iter().map(|r| format!("{} {} {}", r.service, r.r#type.word(), r.at)).collect()
+    let mut found = Vec::new();
+    for service in &pam.services.items {
+        for r in service.root_refusals.get().unwrap() {
+            found.push(format!("{} {} {}: {}", service.name, r.r#type.word(), r.at, r.reason));
+        }
+    }
+    found
 }
 
 #[test]
@@ -43,6 +49,9 @@ fn nothing_of_pam_is_absent() {
     assert_eq!(pam.library.as_deref(), Some("/usr/lib64/libpam.so.0"));
     assert_eq!(pam.module_directories, ["/usr/lib64/security", "/lib64/security"]);
     assert!(pam.services.items.is_empty());
+    let mut merged = only_library;
+    merged.link("/lib64", "usr/lib64").file("/usr/lib64/security/pam_unix.so", ELF);
+    assert_eq!(self::pam(&merged).module_directories, ["/usr/lib64/security"]);
 }
 
 #[test]
@@ -107,14 +116,15 @@ fn pam_conf_counts_where_there_is_no_directory() {
 #[test]
 fn missing_and_circular_includes_are_told_with_who_needs_them() {
     let pam = pam(&tree(&[
-        ("login", "auth include gone\naccount include gone\n"),
+        ("login", "auth include gone\naccount include gone\nauth include fine\n"),
+        ("fine", "auth required pam_unix.so\n"),
         ("sshd", "@include gone\n"),
         ("a", "auth include b\n"),
         ("b", "auth include a\n"),
     ]));
-    let found: Vec<_> = pam.broken_includes.items.iter().map(|b| (&*b.name, &*b.reason)).collect();
-    assert_eq!(found, [("a", "loop"), ("b", "loop"), ("gone", "missing")]);
-    let gone = &pam.broken_includes.items[2];
+    let found: Vec<_> = pam.includes.items.iter().map(|i| (&*i.name, i.state.word())).collect();
+    assert_eq!(found, [("a", "loop"), ("b", "loop"), ("fine", "ok"), ("gone", "missing")]);
+    let gone = &pam.includes.items[3];
     assert_eq!(gone.lines, ["/etc/pam.d/login:1", "/etc/pam.d/login:2", "/etc/pam.d/sshd:1"]);
     assert_eq!(gone.services, ["login", "sshd"]);
     // `@include` takes the whole service down, `include` the stack.
@@ -150,13 +160,15 @@ fn stacks_are_evaluated_not_searched_for_pam_deny() {
         ("substack", substack),
         ("reset", reset),
         ("bad-control", "auth requird pam_unix.so\n"),
-        ("only-ignored", "auth optional pam_warn.so\n"),
+        ("only-ignored", "auth optional pam_warn.so\nauth requisite pam_nologin.so\nauth required pam_env.so\n"),
+        ("no-function", "auth optional pam_unix.so\nauth required pam_limits.so\n"),
+        ("successok", "auth required pam_nologin.so successok\n"),
     ]));
     let fails = |name: &str| service(&pam, name).always_fails.get().unwrap().contains(&"auth".to_owned());
-    for name in ["debian", "red-hat", "substack", "reset"] {
+    for name in ["debian", "red-hat", "substack", "reset", "successok"] {
         assert!(!fails(name), "{name}");
     }
-    for name in ["too-far", "deny", "bad-control", "only-ignored"] {
+    for name in ["too-far", "deny", "bad-control", "only-ignored", "no-function"] {
         assert!(fails(name), "{name}");
     }
 }
@@ -177,8 +189,12 @@ fn malformed_lines_tell_what_they_cost() {
         ("empty", ""),
         ("garbage", "\0\u{fffd}\n\0\n"),
     ]));
-    let found: Vec<_> =
-        pam.malformed.items.iter().map(|m| (m.at.to_string(), m.effect.word(), m.copy)).collect();
+    let found: Vec<_> = pam
+        .services
+        .items
+        .iter()
+        .flat_map(|s| s.malformed.iter().map(|m| (m.at.to_string(), m.effect.word(), s.copy)))
+        .collect();
     let expected = [
         ("/etc/pam.d/a:1", "stack", false),
         ("/etc/pam.d/a:2", "line", false),
@@ -188,7 +204,7 @@ fn malformed_lines_tell_what_they_cost() {
         ("/etc/pam.d/old.rpmsave:1", "stack", true),
     ];
     assert_eq!(found, expected.map(|(at, effect, copy)| (at.to_owned(), effect, copy)));
-    assert!(pam.malformed.items[4].reason.starts_with("2 lines end in a carriage return"));
+    assert!(service(&pam, "dos").malformed[0].reason.starts_with("2 lines end in a carriage return"));
     assert_eq!(service(&pam, "empty").lines, 0);
 }
 
@@ -253,7 +269,9 @@ fn root_is_refused_by_conditions_that_cannot_hold() {
         ("auth required pam_usertype.so isregular", "auth"),
     ] {
         let pam = pam(&tree(&[("login", &with(line))]));
-        assert_eq!(refusals(&pam), [format!("login {ty} /etc/pam.d/login:1")], "{line}");
+        let found = refusals(&pam);
+        assert_eq!(found.len(), 1, "{line}");
+        assert!(found[0].starts_with(&format!("login {ty} /etc/pam.d/login:1: it")), "{found:?}");
     }
 }
 
@@ -287,22 +305,16 @@ fn root_is_refused_by_lists_and_terminals() {
     let mut files = tree(&[("login", login), ("sshd", sshd)]);
     files.file("/etc/securetty", "").file("/etc/security/access.conf", "+:ops:ALL\n-:ALL EXCEPT ops:LOCAL\n");
     files.file("/etc/ssh/denied", "guest\nroot\n").file("/etc/other.conf", "-:root:10.0.0.0/8\n");
-    let expected = ["login auth /etc/pam.d/login:1", "login account /etc/pam.d/login:3", "sshd auth /etc/pam.d/sshd:1"];
+    let expected = [
+        "login auth /etc/pam.d/login:1: /etc/securetty lists no terminal",
+        "login account /etc/pam.d/login:3: /etc/security/access.conf:2 refuses root",
+        "sshd auth /etc/pam.d/sshd:1: /etc/ssh/denied lists root",
+    ];
     assert_eq!(refusals(&pam(&files)), expected);
-    let found = pam(&files);
-    let reasons: Vec<_> = found.root_refusals.get().unwrap().items.iter().map(|r| r.reason.clone()).collect();
-    assert_eq!(
-        reasons,
-        [
-            "/etc/securetty lists no terminal",
-            "/etc/security/access.conf:2 refuses root",
-            "/etc/ssh/denied lists root"
-        ]
-    );
     files.file("/etc/group", "ops:x:20:root\n").file("/proc/cmdline", "console=tty0 console=ttyS0,115200\n");
-    assert_eq!(refusals(&pam(&files)), ["sshd auth /etc/pam.d/sshd:1"]);
+    assert_eq!(refusals(&pam(&files)), ["sshd auth /etc/pam.d/sshd:1: /etc/ssh/denied lists root"]);
     files.deny("/etc/security/access.conf");
-    assert_eq!(pam(&files).root_refusals.get().unwrap().unread.len(), 1);
+    assert!(matches!(service(&pam(&files), "login").root_refusals.get(), Err(Missing::Unreadable(_))));
 }
 
 #[test]
@@ -330,4 +342,31 @@ fn programs_tell_which_services_are_needed() {
     files.file("/etc/pam.d/login", "@include other\n");
     let found = pam(&files);
     assert_eq!((found.expected[0].present.clone(), found.expected[0].other_admits.clone()), (Ok(true), Ok(true)));
+}
+
+#[test]
+fn strangers_get_in_where_nothing_that_asks_has_to_succeed() {
+    let by = |auth: &str| -> Vec<u32> {
+        let pam = pam(&tree(&[("login", auth)]));
+        let steps = service(&pam, "login").admits_strangers_by.get().unwrap().clone();
+        steps.iter().filter_map(|step| step.at.line).collect()
+    };
+    let safe = [
+        "auth required pam_env.so\nauth sufficient pam_unix.so\nauth required pam_deny.so\n",
+        "auth [success=1 default=ignore] pam_unix.so\nauth requisite pam_deny.so\nauth required pam_permit.so\n",
+        "auth sufficient pam_rootok.so\nauth sufficient pam_succeed_if.so user ingroup wheel\nauth required pam_unix.so\n",
+        "auth required pam_faillock.so preauth\nauth sufficient pam_unix.so\nauth [default=die] pam_faillock.so authfail\n",
+        "auth optional pam_permit.so\nauth required pam_pkcs11.so\n",
+        "auth required pam_succeed_if.so user != root\nauth requisite pam_nologin.so\nauth required pam_sss.so\n",
+    ];
+    for stack in safe {
+        assert_eq!(by(stack), [0; 0], "{stack}");
+    }
+    assert_eq!(by("auth required pam_env.so\nauth sufficient pam_permit.so\nauth required pam_unix.so\n"), [2]);
+    assert_eq!(by("auth sufficient pam_faillock.so preauth\nauth required pam_unix.so\n"), [1]);
+    let no_deny = "auth required pam_faillock.so preauth\nauth sufficient pam_unix.so\n";
+    assert_eq!(by(no_deny), [1], "pam_deny is missing at the end");
+    assert_eq!(by("auth required pam_env.so\nauth sufficient pam_unix.so\n"), [0; 0], "pam_env is ignored in auth");
+    assert_eq!(by("auth [success=1 default=ignore] pam_unix.so\nauth required pam_permit.so\n"), [2]);
+    assert_eq!(by("auth optional pam_shells.so\nauth optional pam_unix.so\nauth optional pam_permit.so\n"), [1, 3]);
 }

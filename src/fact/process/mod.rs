@@ -9,7 +9,7 @@ mod tests;
 use super::Fact;
 use crate::model::{Lazy, Partial};
 use crate::record;
-use crate::source::{At, Host, Missing, Reading, Reason, Source, Unreadable, text};
+use crate::source::{At, Host, Missing, Reading, Reason, Source, TargetKind, Unreadable, text};
 pub use fds::Fds;
 pub use limits::ProcessLimits;
 use stat::Stat;
@@ -93,10 +93,11 @@ impl Fact for Process {
         }
         let mut pids: Vec<u32> = host.names("/proc")?.iter().filter_map(|n| n.parse().ok()).collect();
         pids.sort_unstable();
+        let kernel = matches!(host.target.kind, TargetKind::Live | TargetKind::Capture);
         let mut list = Partial::default();
         let mut unread = Vec::new();
         for pid in &pids {
-            let place = Arc::new(Place { source: host.source.clone(), pid: *pid });
+            let place = Arc::new(Place { source: host.source.clone(), pid: *pid, kernel });
             match place.text("stat").and_then(|text| place.parse("stat", stat::parse(&text))) {
                 Ok(stat) => list.items.push(entry(&place, stat)),
                 Err(Missing::Absent) => {}
@@ -116,6 +117,8 @@ impl Fact for Process {
 struct Place {
     source: Arc<dyn Source>,
     pid: u32,
+    /// Whether stat(2) answers as the kernel does; in a mere copy of /proc a directory has a size of its own.
+    kernel: bool,
 }
 
 /// More than the largest file that is read there whole; a command line may be longer, and is then unreadable.

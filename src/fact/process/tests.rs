@@ -91,6 +91,14 @@ fn of_very_many_descriptors_a_sample_is_looked_at() {
 }
 
 #[test]
+fn the_size_of_a_directory_in_a_copy_of_proc_says_nothing() {
+    let mut files = Files::new();
+    files.file("/proc/22347/stat", STAT).size("/proc/22347/fd", 4096).link("/proc/22347/fd/0", "/dev/null");
+    let copy = Process::collect(&Host::new(files, Target::root("sosreport"))).unwrap();
+    assert_eq!(copy.list.items[0].fd_count.get(), Ok(&1));
+}
+
+#[test]
 fn what_is_denied_is_unreadable_and_what_has_gone_is_absent() {
     let mut files = Files::new();
     files.file("/proc/22347/stat", STAT).deny("/proc/22347/fd").file("/proc/22347/limits", "");
