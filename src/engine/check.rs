@@ -92,6 +92,12 @@ impl Names {
     }
 }
 
+/// The names of all functions, methods and macros.
+pub fn function_names() -> impl Iterator<Item = &'static str> {
+    let special = ["has", "top", "orValue", "hasValue"];
+    SIGNATURES.iter().map(|s| s.name).chain(MACROS).chain(special)
+}
+
 /// Checks an expression.
 pub(super) fn check(expr: &Expr, names: &Names) -> Checked {
     let node = Checker { names, inner: Vec::new() }.check(expr)?;
@@ -410,9 +416,7 @@ impl Checker<'_> {
         let candidates: Vec<&Signature> = SIGNATURES.iter().filter(|s| s.name == name).collect();
         if candidates.is_empty() {
             let error = ExprError::new(name_span.clone(), format!("there is no function `{name}`"));
-            let special = ["has", "top", "orValue", "hasValue"];
-            let known = SIGNATURES.iter().map(|s| s.name).chain(MACROS).chain(special);
-            return Err(either(suggest(error, name, known)));
+            return Err(either(suggest(error, name, function_names())));
         }
         let right_form: Vec<_> = candidates
             .into_iter()

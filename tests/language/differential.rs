@@ -4,7 +4,7 @@
 //! ints and doubles, no lists of several types, no chained comparisons (`differences.txt` has those). Where one of the
 //! two has no value, the other must have none either, but for [`known_difference`].
 
-use crate::support::host;
+use crate::support::{Random, host};
 use cel::{Context, Program, Value as Cel};
 use hostvet::engine::{Expression, Gap, Overrides};
 use serde_json::{Value, json};
@@ -66,28 +66,6 @@ fn json_of(value: &Cel) -> Value {
         Cel::String(s) => json!(**s),
         Cel::List(items) => items.iter().map(json_of).collect(),
         other => panic!("{other:?} is never generated"),
-    }
-}
-
-/// SplitMix64: the same expressions in every run.
-struct Random(u64);
-
-impl Random {
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        z ^ (z >> 31)
-    }
-
-    fn below(&mut self, end: usize) -> usize {
-        (self.next() % end as u64) as usize
-    }
-
-    fn of<'t, T>(&mut self, choices: &'t [T]) -> &'t T {
-        let position = self.below(choices.len());
-        &choices[position]
     }
 }
 

@@ -3,7 +3,11 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, unreachable_pub)]
 
+mod bounds;
 mod conformance;
 mod differential;
+mod document;
+mod mistakes;
 mod support;
+mod templates;
 mod three_values;
