@@ -3,6 +3,8 @@
 //! A case is a root tree made of the figures that were printed when it happened, and a `case.toml` that says what
 //! hostvet must say of it. `fixtures/incidents/README.md` tells where they are from.
 
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
 mod fixture;
 
 use fixture::{Beside, failures, host, is_rule, plain_host, vet};
