@@ -7,7 +7,7 @@
 
 mod fixture;
 
-use fixture::{Beside, failures, findings, host, plain_host, vet};
+use fixture::{Beside, copy, failures, findings, host, plain_host, vet};
 use hostvet::engine::Severity;
 use hostvet::fact::Facts;
 use hostvet::model::{View, json};
@@ -120,20 +120,6 @@ fn with_modules(root: &Path) -> Host {
         }
     }
     Host::new(files, Target::root(root.display().to_string()))
-}
-
-fn copy(from: &Path, to: &Path, files: &mut Files) {
-    for entry in fs::read_dir(from).unwrap() {
-        let (from, to) = (entry.as_ref().unwrap().path(), to.join(entry.unwrap().file_name()));
-        match fs::read_link(&from) {
-            Ok(target) => drop(files.link(to, target)),
-            Err(_) if from.is_dir() => {
-                files.directory(&to);
-                copy(&from, &to, files);
-            }
-            Err(_) => drop(files.file(to, fs::read(&from).unwrap())),
-        }
-    }
 }
 
 #[test]

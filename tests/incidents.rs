@@ -165,8 +165,10 @@ fn every_incident_gets_its_diagnosis_and_no_other() {
 fn the_bare_tree_gives_the_same_diagnosis() {
     for fixture in fixture::all("incidents") {
         let case = case(&fixture);
-        let Beside { assume, modes, owners, descriptors, params } = &case.beside;
-        if !(modes.is_empty() && owners.is_empty() && descriptors.is_empty() && params.is_empty()) {
+        let Beside { on, assume, modes, owners, descriptors, params } = &case.beside;
+        if on.is_some()
+            || !(modes.is_empty() && owners.is_empty() && descriptors.is_empty() && params.is_empty())
+        {
             continue;
         }
         let report = vet(plain_host(&fixture.join("root"), assume.as_deref()), params);
