@@ -90,12 +90,19 @@ impl Library {
             |files: &[&RuleFile]| files.iter().map(|file| compile(file, overrides)).collect::<Vec<_>>();
         let results: Vec<Result<Rule, Box<Diagnostic>>> = std::thread::scope(|scope| {
             let (own, others) = files.split_at(share.min(files.len()));
-            let others: Vec<_> =
-                others.chunks(share).map(|part| scope.spawn(move || compile(part))).collect();
+            let spawn = |part| {
+                let thread = std::thread::Builder::new().stack_size(STACK);
+                thread.spawn_scoped(scope, move || compile(part)).map_err(|_| part)
+            };
+            let others: Vec<_> = others.chunks(share).map(spawn).collect();
             let mut results = compile(own);
             for other in others {
-                // A panic there is a bug, and goes on here.
-                results.extend(other.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)));
+                results.extend(match other {
+                    // A panic there is a bug, and goes on here.
+                    Ok(thread) => thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)),
+                    // Where no thread is to be had (a full pids cgroup, say) the work is done here.
+                    Err(part) => compile(part),
+                });
             }
             results
         });
@@ -113,6 +120,9 @@ impl Library {
 
 /// More threads than this take longer to start than they save.
 const MAX_THREADS: usize = 4;
+
+/// As much as the main thread has by default; the deepest expression allowed takes a part of it.
+const STACK: usize = 8 << 20;
 
 fn compile(file: &RuleFile, overrides: &BTreeMap<String, Overrides>) -> Result<Rule, Box<Diagnostic>> {
     let none = Overrides::new();
