@@ -92,10 +92,17 @@ impl Names {
     }
 }
 
+/// The names of all functions, methods and macros.
+pub fn function_names() -> impl Iterator<Item = &'static str> {
+    let special = ["has", "top", "orValue", "hasValue"];
+    SIGNATURES.iter().map(|s| s.name).chain(MACROS).chain(special)
+}
+
 /// Checks an expression.
 pub(super) fn check(expr: &Expr, names: &Names) -> Checked {
     let node = Checker { names, inner: Vec::new() }.check(expr)?;
-    if names.height(&node) > MAX_HEIGHT {
+    // Without names the parser's own bound is enough.
+    if !names.lets.is_empty() && names.height(&node) > MAX_HEIGHT {
         let message = format!("this nests more than {MAX_HEIGHT} deep, with the names in it");
         return Err(ExprError::new(expr.span.clone(), message).help("build less upon one another in [let]"));
     }
@@ -409,9 +416,7 @@ impl Checker<'_> {
         let candidates: Vec<&Signature> = SIGNATURES.iter().filter(|s| s.name == name).collect();
         if candidates.is_empty() {
             let error = ExprError::new(name_span.clone(), format!("there is no function `{name}`"));
-            let special = ["has", "top", "orValue", "hasValue"];
-            let known = SIGNATURES.iter().map(|s| s.name).chain(MACROS).chain(special);
-            return Err(either(suggest(error, name, known)));
+            return Err(either(suggest(error, name, function_names())));
         }
         let right_form: Vec<_> = candidates
             .into_iter()
@@ -578,7 +583,7 @@ fn unwrapped(node: Node) -> (Node, bool) {
 fn made_optional(node: Node) -> Node {
     match node.ty {
         Ty::Optional(_) => node,
-        ty => Node { ty: Ty::Optional(std::rc::Rc::new(ty)), ..node },
+        ty => Node { ty: Ty::Optional(std::sync::Arc::new(ty)), ..node },
     }
 }
 

@@ -104,7 +104,10 @@ impl<'a> Judgement<'a> {
         // What was seen before is noted again: which of the two places decides is not known yet.
         if evidence.len() < MAX_SEEN {
             // That a value might have been absent is no part of what was found.
-            let expr = expr.replace(".?", ".").replace("[?", "[");
+            let expr = match expr.contains("orValue") {
+                true => expr.to_owned(),
+                false => expr.replace(".?", ".").replace("[?", "["),
+            };
             evidence.push(Evidence { expr, value: value.json(), at: at.cloned() });
         }
     }

@@ -80,19 +80,53 @@ impl Library {
     }
 
     /// Reads and checks every rule. `overrides` are the user's parameters, by rule id.
+    ///
+    /// It is most of what hostvet computes before it reads anything of the host, so all processors take part.
     pub fn compile(&self, overrides: &BTreeMap<String, Overrides>) -> (Vec<Rule>, Vec<Diagnostic>) {
-        let none = Overrides::new();
-        let mut rules = Vec::with_capacity(self.files.len());
+        let files: Vec<&RuleFile> = self.files.values().collect();
+        let threads = std::thread::available_parallelism().map_or(1, usize::from).min(MAX_THREADS);
+        let share = files.len().div_ceil(threads).max(1);
+        let compile =
+            |files: &[&RuleFile]| files.iter().map(|file| compile(file, overrides)).collect::<Vec<_>>();
+        let results: Vec<Result<Rule, Box<Diagnostic>>> = std::thread::scope(|scope| {
+            let (own, others) = files.split_at(share.min(files.len()));
+            let spawn = |part| {
+                let thread = std::thread::Builder::new().stack_size(STACK);
+                thread.spawn_scoped(scope, move || compile(part)).map_err(|_| part)
+            };
+            let others: Vec<_> = others.chunks(share).map(spawn).collect();
+            let mut results = compile(own);
+            for other in others {
+                results.extend(match other {
+                    // A panic there is a bug, and goes on here.
+                    Ok(thread) => thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)),
+                    // Where no thread is to be had (a full pids cgroup, say) the work is done here.
+                    Err(part) => compile(part),
+                });
+            }
+            results
+        });
+        let mut rules = Vec::with_capacity(results.len());
         let mut mistakes = Vec::new();
-        for file in self.files.values() {
-            let overrides = overrides.get(&file.id).unwrap_or(&none);
-            match Draft::read(file.clone(), false).and_then(|draft| draft.compile(overrides)) {
+        for result in results {
+            match result {
                 Ok(rule) => rules.push(rule),
                 Err(mistake) => mistakes.push(*mistake),
             }
         }
         (rules, mistakes)
     }
+}
+
+/// More threads than this take longer to start than they save.
+const MAX_THREADS: usize = 4;
+
+/// As much as the main thread has by default; the deepest expression allowed takes a part of it.
+const STACK: usize = 8 << 20;
+
+fn compile(file: &RuleFile, overrides: &BTreeMap<String, Overrides>) -> Result<Rule, Box<Diagnostic>> {
+    let none = Overrides::new();
+    Draft::read(file.clone(), false)?.compile(overrides.get(&file.id).unwrap_or(&none))
 }
 
 impl RuleFile {

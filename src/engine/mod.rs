@@ -32,7 +32,7 @@ mod vet;
 mod waiver;
 
 pub use case::CaseResult;
-pub use check::nearest;
+pub use check::{function_names, nearest};
 pub use diagnostic::Diagnostic;
 pub use eval::Evidence;
 pub use expression::{Answer, Expression};

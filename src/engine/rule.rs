@@ -66,8 +66,6 @@ pub struct About {
     pub params: Vec<(String, String)>,
     /// Where to read on.
     pub references: Vec<String>,
-    /// The facts it asks, sorted.
-    pub facts: Vec<&'static str>,
 }
 
 impl About {
@@ -214,7 +212,7 @@ impl Draft {
             remedy: fill(&self.remedy)?,
             lets,
         };
-        Ok(rule.with_facts())
+        Ok(rule)
     }
 
     fn about(&self, worst: Severity) -> About {
@@ -234,7 +232,6 @@ impl Draft {
             worst,
             params: raw.params.iter().map(|(k, v)| (k.clone(), v.get_ref().to_string())).collect(),
             references: raw.references.clone(),
-            facts: Vec::new(),
         }
     }
 
@@ -321,7 +318,8 @@ impl Rule {
             .chain(templates.into_iter().flatten().flat_map(Template::programs))
     }
 
-    fn with_facts(mut self) -> Self {
+    /// The facts it asks, sorted.
+    pub fn facts(&self) -> Vec<&'static str> {
         let mut seen = std::collections::BTreeSet::new();
         for program in self.programs() {
             program.root.any(&mut |node| {
@@ -331,10 +329,7 @@ impl Rule {
                 false
             });
         }
-        if let Some(about) = Arc::get_mut(&mut self.about) {
-            about.facts = seen.into_iter().collect();
-        }
-        self
+        seen.into_iter().collect()
     }
 }
 

@@ -2,7 +2,7 @@
 
 use crate::model::{Shape, Type};
 use std::fmt;
-use std::rc::Rc;
+use std::sync::Arc;
 
 /// The type of an expression.
 #[derive(Clone, Debug)]
@@ -13,10 +13,10 @@ pub(super) enum Ty {
     Str,
     Word(&'static [(&'static str, &'static str)]),
     Text,
-    List(Rc<Ty>),
-    Map(Rc<Ty>),
+    List(Arc<Ty>),
+    Map(Arc<Ty>),
     Record(&'static Shape),
-    Optional(Rc<Ty>),
+    Optional(Arc<Ty>),
     /// Of the items of `[]`: fits everything.
     Any,
 }
@@ -30,8 +30,8 @@ impl From<Type> for Ty {
             Type::String => Self::Str,
             Type::Word(words) => Self::Word(words),
             Type::Text => Self::Text,
-            Type::List(of) => Self::List(Rc::new((*of).into())),
-            Type::Map(of) => Self::Map(Rc::new((*of).into())),
+            Type::List(of) => Self::List(Arc::new((*of).into())),
+            Type::Map(of) => Self::Map(Arc::new((*of).into())),
             Type::Record(shape) => Self::Record(shape()),
         }
     }
@@ -39,7 +39,7 @@ impl From<Type> for Ty {
 
 impl Ty {
     pub(super) fn list(of: Self) -> Self {
-        Self::List(Rc::new(of))
+        Self::List(Arc::new(of))
     }
 
     pub(super) fn is_number(&self) -> bool {
@@ -72,9 +72,9 @@ impl Ty {
             (Self::Word(a), Self::Word(b)) if a == b => Some(Self::Word(a)),
             (a, b) if a.is_string() && b.is_string() => Some(Self::Str),
             (Self::List(a), Self::List(b)) => Some(Self::list(a.join(b)?)),
-            (Self::Optional(a), Self::Optional(b)) => Some(Self::Optional(Rc::new(a.join(b)?))),
+            (Self::Optional(a), Self::Optional(b)) => Some(Self::Optional(Arc::new(a.join(b)?))),
             (Self::Record(a), Self::Record(b)) if std::ptr::eq(*a, *b) => Some(Self::Record(a)),
-            (Self::Map(a), Self::Map(b)) => Some(Self::Map(Rc::new(a.join(b)?))),
+            (Self::Map(a), Self::Map(b)) => Some(Self::Map(Arc::new(a.join(b)?))),
             _ => None,
         }
     }

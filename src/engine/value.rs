@@ -112,8 +112,11 @@ impl<'a> Value<'a> {
             Self::Int(i) => (*i).into(),
             Self::Double(d) if d.is_finite() => (*d).into(),
             Self::Str(s) => s.as_ref().into(),
-            // A kernel's number is a number to a machine that reads the report.
-            Self::Text(s) => s.parse::<i64>().map_or_else(|_| s.as_ref().into(), Into::into),
+            // A kernel's number is a number to a machine that reads the report; `0644` would lose its zero.
+            Self::Text(s) => match s.parse::<i64>() {
+                Ok(number) if number.to_string() == s.as_ref() => number.into(),
+                _ => s.as_ref().into(),
+            },
             Self::Double(d) => render_double(*d).into(),
             Self::List(items) => {
                 let values = items.iter().map(|item| item.map_or_else(|e| json(Err(e)), |v| v.json()));

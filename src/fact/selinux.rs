@@ -31,12 +31,12 @@ record! {
     pub struct Selinux {
         /// The line of /etc/selinux/config that sets SELINUX: the first with a value that libselinux knows, else the
         /// last without. Absent where there is none.
-        pub configured: Reading<Setting>,
+        pub configured: Reading<SelinuxSetting>,
         /// The mode that /etc/selinux/config asks for. Absent where it names none that libselinux knows: the kernel
         /// then loads the policy and stays permissive.
         pub configured_mode: Reading<SelinuxMode>,
         /// The line that sets SELINUXTYPE, the last of them. Absent where there is none.
-        pub policy_type_line: Option<Setting>,
+        pub policy_type_line: Option<SelinuxSetting>,
         /// The policy's name: SELINUXTYPE, `targeted` where nothing is set.
         pub policy_type: Reading<String>,
         /// Whether /etc/selinux/TYPE is there.
@@ -79,7 +79,7 @@ record! {
     /// A line `NAME=value` of /etc/selinux/config.
     #[derive(Clone, PartialEq)]
     #[bare(value)]
-    pub struct Setting {
+    pub struct SelinuxSetting {
         /// What stands after `=`, without blanks around it.
         pub value: String,
         /// Whether libselinux makes something of it.
@@ -104,8 +104,8 @@ impl SelinuxMode {
 #[derive(Debug, Default, PartialEq)]
 struct Config {
     mode: Option<Mode>,
-    configured: Option<Setting>,
-    policy_type: Option<Setting>,
+    configured: Option<SelinuxSetting>,
+    policy_type: Option<SelinuxSetting>,
 }
 
 impl Config {
@@ -125,7 +125,7 @@ fn parse(text: &str) -> Config {
             let value = value.trim_start();
             if config.mode.is_none() {
                 config.mode = mode(value);
-                let setting = Setting { value: value.trim_end().into(), valid: config.mode.is_some(), at };
+                let setting = SelinuxSetting { value: value.trim_end().into(), valid: config.mode.is_some(), at };
                 config.configured = Some(setting);
             }
             continue;
@@ -135,7 +135,7 @@ fn parse(text: &str) -> Config {
         if line.get(..TYPE.len()).is_some_and(|start| start.eq_ignore_ascii_case(TYPE)) {
             let value = line[TYPE.len()..].trim_matches(|c: char| c.is_whitespace() || c.is_control());
             let valid = !value.is_empty() && !value.contains([' ', '/']);
-            config.policy_type = Some(Setting { value: value.into(), valid, at });
+            config.policy_type = Some(SelinuxSetting { value: value.into(), valid, at });
         }
     }
     config

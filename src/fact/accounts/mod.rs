@@ -50,7 +50,7 @@ record! {
         /// The lines of /etc/gshadow, in order.
         pub gshadow: Reading<Vec<GroupShadow>>,
         /// Lines of the four files that the C library passes over, or reads as something else than was meant.
-        pub malformed: Partial<Malformed>,
+        pub malformed: Partial<MalformedAccount>,
     }
 }
 
@@ -134,7 +134,7 @@ record! {
 record! {
     /// A line that is not what its file should hold. Its text is not kept: it may be a password.
     #[derive(Clone, PartialEq)]
-    pub struct Malformed {
+    pub struct MalformedAccount {
         /// The file: `passwd`, `group`, `shadow`, `gshadow`.
         pub file: String,
         /// The first field, as far as there is one: whom it concerns.
@@ -240,7 +240,7 @@ impl Shadow {
 fn state(field: &str) -> PasswordState {
     match field {
         "" => PasswordState::Empty,
-        "x" | "##" => PasswordState::Shadow,
+        "x" => PasswordState::Shadow,
         _ if field.starts_with("!$") || field.starts_with("!!$") => PasswordState::Locked,
         _ if field.trim_start_matches('!').len() == 13 && field.starts_with('!') => PasswordState::Locked,
         _ if field.starts_with(['!', '*']) => PasswordState::None,

@@ -5,8 +5,13 @@
 // Return values that are named here; positions in VALUES.
 pub(super) const SUCCESS: usize = 0;
 pub(super) const SERVICE_ERR: usize = 3;
+pub(super) const SYSTEM_ERR: usize = 4;
 pub(super) const PERM_DENIED: usize = 6;
 pub(super) const AUTH_ERR: usize = 7;
+pub(super) const AUTHINFO_UNAVAIL: usize = 9;
+pub(super) const USER_UNKNOWN: usize = 10;
+pub(super) const SESSION_ERR: usize = 14;
+pub(super) const AUTHTOK_ERR: usize = 20;
 pub(super) const IGNORE: usize = 25;
 pub(super) const MODULE_UNKNOWN: usize = 28;
 

@@ -1,17 +1,19 @@
 //! PAM: the stacks that decide who gets in, as libpam would put them together.
 //!
 //! `syntax` and `control` read lines, `config` resolves includes, `stack` searches what a stack can amount to,
-//! `root` and `access` know the modules that tell users apart. Nothing here calls a module.
+//! `everyone`, `root`, `access` and `stranger` know what modules say to whom. Nothing here calls a module.
 
 mod access;
 mod config;
 mod control;
+mod everyone;
 mod expected;
 mod modules;
 mod records;
 mod root;
 mod services;
 mod stack;
+mod stranger;
 mod syntax;
 #[cfg(test)]
 mod tests;

@@ -125,6 +125,9 @@ record! {
         /// The types of which the stack fails whatever modules say: pam_deny at its end, no rule at all and
         /// none in `other`. Where a type has no rule, `other` stands in.
         pub always_fails: Lazy<Vec<String>>,
+        /// Rules of its auth stack with which somebody gets in who knows no password: a sufficient pam_permit, or any success
+        /// before a password module that only counts when it succeeds. Empty: nobody does.
+        pub admits_strangers_by: Lazy<Vec<PamStep>>,
         /// Its own lines that libpam cannot use as they stand.
         pub malformed: Vec<PamMalformed>,
         /// Rules of its auth and account stacks that refuse root, each by itself, whatever the modules beside it say.
@@ -208,6 +211,17 @@ record! {
         pub reason: String,
         /// What that costs.
         pub effect: PamEffect,
+        /// Where it is written.
+        pub at: At,
+    }
+}
+
+record! {
+    /// A rule, as it is written.
+    #[derive(Clone, PartialEq)]
+    pub struct PamStep {
+        /// The rule, columns separated by one blank.
+        pub text: String,
         /// Where it is written.
         pub at: At,
     }

@@ -2,8 +2,7 @@
 //! pam_securetty. Each follows its module's source; what it cannot know may be anything.
 
 use super::access::{self, Verdict};
-use super::control::{AUTH_ERR, IGNORE, PERM_DENIED, SERVICE_ERR, SUCCESS};
-use super::records::PamType;
+use super::control::{AUTH_ERR, PERM_DENIED, SERVICE_ERR, SUCCESS};
 use super::stack::Outcomes;
 use crate::source::{Host, Missing, Reading};
 use std::path::Path;
@@ -17,19 +16,8 @@ pub(super) struct Root<'a> {
     pub(super) service: &'a str,
 }
 
-/// What every user gets of a module that tells nobody apart; `None` where that cannot be said.
-pub(super) fn for_everyone(ty: PamType, module: &str) -> Option<Outcomes> {
-    match (base(module), ty) {
-        ("pam_deny.so", PamType::Session) => Some(Outcomes::only(14)),
-        ("pam_deny.so", PamType::Password) => Some(Outcomes::only(20)),
-        ("pam_deny.so", _) => Some(Outcomes::only(AUTH_ERR)),
-        ("pam_permit.so", _) => Some(Outcomes::only(SUCCESS)),
-        ("pam_warn.so", _) => Some(Outcomes::only(IGNORE)),
-        _ => None,
-    }
-}
-
-fn base(module: &str) -> &str {
+/// The name of a module without its directory.
+pub(super) fn base(module: &str) -> &str {
     module.rsplit('/').next().unwrap_or(module)
 }
 

@@ -5,7 +5,7 @@ use super::modules::Library;
 use super::records::*;
 use super::stack::{Outcomes, can_succeed};
 use super::syntax::{self, What};
-use super::{control, expected, root};
+use super::{control, everyone, expected, root, stranger};
 use crate::model::{Lazy, Partial, Word};
 use crate::source::{At, Host, Missing, Reading, Unreadable};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -95,7 +95,10 @@ impl Services {
     ) -> Reading<bool> {
         let Some(rules) = self.stack(service, ty)? else { return Ok(false) };
         let outcome = |at: usize, rule: &Rule| {
-            let known = special(at, rule).or_else(|| root::for_everyone(ty, module(rule)?.0));
+            let known = special(at, rule).or_else(|| {
+                let (module, arguments) = module(rule)?;
+                everyone::outcomes(ty, module, arguments)
+            });
             known.unwrap_or(Outcomes::ANY)
         };
         Ok(can_succeed(&rules, outcome))
@@ -124,6 +127,7 @@ impl Services {
                     stacks.rules.iter().filter(|r| r.call != Call::Substack).map(record).collect()
                 }),
                 always_fails: self.lazily(name, |all, name| all.always_fails(name)),
+                admits_strangers_by: self.lazily(name, |all, name| all.admits_strangers_by(name)),
                 malformed: malformed(&service.file),
                 root_refusals: self.lazily(name, {
                     let host = host.clone();
@@ -152,6 +156,32 @@ impl Services {
             }
         }
         Ok(failing)
+    }
+
+    /// The rules without whose success no stranger gets in; of those the ones that end the stack, if there are such. All that
+    /// may succeed, where there are several ways.
+    fn admits_strangers_by(&self, service: &str) -> Reading<Vec<PamStep>> {
+        let Some(rules) = self.stack(service, PamType::Auth)? else { return Ok(Vec::new()) };
+        let failed = Outcomes::only(control::AUTH_ERR);
+        let admitted_without = |refused: Option<usize>| {
+            can_succeed(&rules, |at, rule| if refused == Some(at) { failed } else { stranger::outcome(rule) })
+        };
+        if !admitted_without(None) {
+            return Ok(Vec::new());
+        }
+        let may_succeed = |rule: &Rule| {
+            matches!(rule.call, Call::Module(_)) && stranger::outcome(rule).has(control::SUCCESS)
+        };
+        let succeeding: Vec<_> = rules.iter().enumerate().filter(|(_, rule)| may_succeed(rule)).collect();
+        let needed: Vec<_> = succeeding.iter().filter(|(at, _)| !admitted_without(Some(*at))).collect();
+        let decides = |rule: &Rule| matches!(rule.call, Call::Module(actions) if actions.decides());
+        let deciding: Vec<_> = needed.iter().copied().filter(|(_, rule)| decides(rule)).collect();
+        let chosen = [deciding, needed, succeeding.iter().collect()].into_iter().find(|c| !c.is_empty());
+        let step = |(_, rule): &(usize, &&Rule)| PamStep {
+            text: one_line(&rule.line.text),
+            at: rule.line.at.clone(),
+        };
+        Ok(chosen.unwrap_or_default().into_iter().map(step).collect())
     }
 
     fn users(&self) -> HashMap<At, Vec<String>> {
@@ -212,25 +242,27 @@ impl Services {
     }
 
     pub(super) fn includes(&self) -> Vec<PamInclude> {
-        // What is wrong hides what is right: of a file's states the last counts.
-        let mut found: BTreeMap<&str, BTreeMap<PamIncludeState, (BTreeSet<&At>, BTreeSet<&String>)>> =
-            BTreeMap::new();
+        type Users<'a> = (BTreeSet<&'a At>, BTreeSet<&'a str>);
+        let mut users: BTreeMap<(&str, PamIncludeState), Users<'_>> = BTreeMap::new();
         for (service, include) in self.loaded().flat_map(|(n, s)| s.includes.iter().map(move |i| (n, i))) {
-            let (lines, services) = found.entry(&include.name).or_default().entry(include.state).or_default();
+            let (lines, services) = users.entry((&include.name, include.state)).or_default();
             lines.insert(&include.at);
             services.insert(service);
         }
-        let include = |(name, mut states): (&str, BTreeMap<_, (BTreeSet<&At>, BTreeSet<&String>)>)| {
-            let (state, (lines, services)) = states.pop_last()?;
-            Some(PamInclude {
+        // What is wrong hides what is right: of a file's states the last counts.
+        let mut found: BTreeMap<&str, PamInclude> = BTreeMap::new();
+        for ((name, state), (lines, services)) in users {
+            let Some(at) = lines.first() else { continue };
+            let include = PamInclude {
                 name: name.to_owned(),
                 state,
-                at: (*lines.first()?).clone(),
+                at: (*at).clone(),
                 lines: lines.into_iter().map(At::to_string).collect(),
-                services: services.into_iter().cloned().collect(),
-            })
-        };
-        found.into_iter().filter_map(include).collect()
+                services: services.into_iter().map(str::to_owned).collect(),
+            };
+            found.insert(name, include);
+        }
+        found.into_values().collect()
     }
 
     fn root_refusals(&self, host: &Host, service: &str) -> Reading<Vec<PamRefusal>> {
@@ -253,7 +285,7 @@ impl Services {
                 found.push(PamRefusal {
                     r#type: ty,
                     module: name.to_owned(),
-                    text: rule.line.text.split_ascii_whitespace().collect::<Vec<_>>().join(" "),
+                    text: one_line(&rule.line.text),
                     reason,
                     at: rule.line.at.clone(),
                 });
@@ -295,6 +327,11 @@ fn module(rule: &Rule) -> Option<(&str, &[String])> {
         (What::Module { module: Some(module), arguments, .. }, Call::Module(_)) => Some((module, arguments)),
         _ => None,
     }
+}
+
+/// A line with its columns separated by one blank.
+fn one_line(text: &str) -> String {
+    text.split_ascii_whitespace().collect::<Vec<_>>().join(" ")
 }
 
 /// What libpam cannot use of a file.

@@ -19,8 +19,24 @@ impl Outcomes {
         Self(1 << value)
     }
 
+    /// Any of these.
+    pub(super) const fn of(values: &[usize]) -> Self {
+        let mut bits = 0;
+        let mut at = 0;
+        while at < values.len() {
+            bits |= 1 << values[at];
+            at += 1;
+        }
+        Self(bits)
+    }
+
+    /// Whether that one is among them.
+    pub(super) const fn has(self, value: usize) -> bool {
+        self.0 & (1 << value) != 0
+    }
+
     fn values(self) -> impl Iterator<Item = usize> {
-        (0..32).filter(move |value| self.0 & (1 << value) != 0)
+        (0..32).filter(move |value| self.has(*value))
     }
 }
 

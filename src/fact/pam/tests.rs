@@ -160,13 +160,15 @@ fn stacks_are_evaluated_not_searched_for_pam_deny() {
         ("substack", substack),
         ("reset", reset),
         ("bad-control", "auth requird pam_unix.so\n"),
-        ("only-ignored", "auth optional pam_warn.so\n"),
+        ("only-ignored", "auth optional pam_warn.so\nauth requisite pam_nologin.so\nauth required pam_env.so\n"),
+        ("no-function", "auth optional pam_unix.so\nauth required pam_limits.so\n"),
+        ("successok", "auth required pam_nologin.so successok\n"),
     ]));
     let fails = |name: &str| service(&pam, name).always_fails.get().unwrap().contains(&"auth".to_owned());
-    for name in ["debian", "red-hat", "substack", "reset"] {
+    for name in ["debian", "red-hat", "substack", "reset", "successok"] {
         assert!(!fails(name), "{name}");
     }
-    for name in ["too-far", "deny", "bad-control", "only-ignored"] {
+    for name in ["too-far", "deny", "bad-control", "only-ignored", "no-function"] {
         assert!(fails(name), "{name}");
     }
 }
@@ -340,4 +342,31 @@ fn programs_tell_which_services_are_needed() {
     files.file("/etc/pam.d/login", "@include other\n");
     let found = pam(&files);
     assert_eq!((found.expected[0].present.clone(), found.expected[0].other_admits.clone()), (Ok(true), Ok(true)));
+}
+
+#[test]
+fn strangers_get_in_where_nothing_that_asks_has_to_succeed() {
+    let by = |auth: &str| -> Vec<u32> {
+        let pam = pam(&tree(&[("login", auth)]));
+        let steps = service(&pam, "login").admits_strangers_by.get().unwrap().clone();
+        steps.iter().filter_map(|step| step.at.line).collect()
+    };
+    let safe = [
+        "auth required pam_env.so\nauth sufficient pam_unix.so\nauth required pam_deny.so\n",
+        "auth [success=1 default=ignore] pam_unix.so\nauth requisite pam_deny.so\nauth required pam_permit.so\n",
+        "auth sufficient pam_rootok.so\nauth sufficient pam_succeed_if.so user ingroup wheel\nauth required pam_unix.so\n",
+        "auth required pam_faillock.so preauth\nauth sufficient pam_unix.so\nauth [default=die] pam_faillock.so authfail\n",
+        "auth optional pam_permit.so\nauth required pam_pkcs11.so\n",
+        "auth required pam_succeed_if.so user != root\nauth requisite pam_nologin.so\nauth required pam_sss.so\n",
+    ];
+    for stack in safe {
+        assert_eq!(by(stack), [0; 0], "{stack}");
+    }
+    assert_eq!(by("auth required pam_env.so\nauth sufficient pam_permit.so\nauth required pam_unix.so\n"), [2]);
+    assert_eq!(by("auth sufficient pam_faillock.so preauth\nauth required pam_unix.so\n"), [1]);
+    let no_deny = "auth required pam_faillock.so preauth\nauth sufficient pam_unix.so\n";
+    assert_eq!(by(no_deny), [1], "pam_deny is missing at the end");
+    assert_eq!(by("auth required pam_env.so\nauth sufficient pam_unix.so\n"), [0; 0], "pam_env is ignored in auth");
+    assert_eq!(by("auth [success=1 default=ignore] pam_unix.so\nauth required pam_permit.so\n"), [2]);
+    assert_eq!(by("auth optional pam_shells.so\nauth optional pam_unix.so\nauth optional pam_permit.so\n"), [1, 3]);
 }

@@ -1,5 +1,7 @@
 //! /proc/PID/stat.
 
+use procfs_core::FromRead;
+
 /// What is taken from it.
 #[derive(Debug, PartialEq)]
 pub(super) struct Stat {
@@ -17,24 +19,20 @@ const KERNEL_THREAD: u64 = 0x0020_0000;
 /// USER_HZ, the unit in which Linux tells times to programs on all architectures but Alpha and Itanium.
 const TICKS_PER_SECOND: f64 = 100.0;
 
-/// Reads the one line; the name may hold anything, parentheses and newlines too. Extra fields are ignored.
+/// Reads the one line; the name may hold anything, parentheses and newlines too. `None` if it is not whole.
 pub(super) fn parse(text: &str) -> Option<Stat> {
-    let (_, rest) = text.split_once(" (")?;
-    let (comm, rest) = rest.rsplit_once(") ")?;
-    // proc(5) counts from 1; the state is the third.
-    let mut fields = rest.split_ascii_whitespace();
-    let state = fields.next()?.chars().next()?;
-    let ppid = fields.next()?.parse().ok()?;
-    let flags: u64 = fields.nth(4)?.parse().ok()?;
-    let threads = fields.nth(10)?.parse().ok()?;
-    let start: f64 = fields.nth(1)?.parse::<u64>().ok()? as f64;
+    // The crate's parser counts on these two being there.
+    let (before, rest) = text.trim().split_once(" (")?;
+    rest.rsplit_once(") ")?;
+    before.parse::<i32>().ok()?;
+    let stat = procfs_core::process::Stat::from_read(text.as_bytes()).ok()?;
     Some(Stat {
-        comm: comm.to_owned(),
-        state,
-        ppid,
-        threads,
-        start_seconds: start / TICKS_PER_SECOND,
-        kernel_thread: flags & KERNEL_THREAD != 0,
+        comm: stat.comm,
+        state: stat.state,
+        ppid: stat.ppid.try_into().ok()?,
+        threads: stat.num_threads.try_into().ok()?,
+        start_seconds: stat.starttime as f64 / TICKS_PER_SECOND,
+        kernel_thread: u64::from(stat.flags) & KERNEL_THREAD != 0,
     })
 }
 
@@ -60,12 +58,14 @@ mod tests {
 
     #[test]
     fn a_kernel_thread_is_known_by_its_flags() {
-        assert!(parse("2 (kthreadd) S 0 0 0 0 -1 2129984 0 0 0 0 0 0 0 0 20 0 1 0 1 0 0").unwrap().kernel_thread);
+        let text = "2 (kthreadd) S 0 0 0 0 -1 2129984 0 0 0 0 0 0 0 0 20 0 1 0 1 0 0 18446744073709551615 0 0 0 0 0 0 \
+            2147483647 0 0 0 0 0 17 0 0 0 0 0 0 0 0 0 0 0 0 0 0";
+        assert!(parse(text).unwrap().kernel_thread);
     }
 
     #[test]
     fn half_a_line_is_none() {
-        for text in ["", "1", "1 (a", "1 (a) ", "1 (a) S 1", "1 (a) S x", "\0\u{fffd}"] {
+        for text in ["", "1", "1 (a", "1 (a) ", "1 (a) S 1", "1 (a) S x", "(a) S 1", ") (", "1 (a)", "\0\u{fffd}"] {
             assert_eq!(parse(text), None, "{text:?}");
         }
     }

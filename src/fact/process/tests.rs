@@ -2,7 +2,8 @@ use super::*;
 use crate::model::Limit;
 use crate::source::{Files, Target};
 
-const STAT: &str = "22347 (prometheus) S 1 22347 22347 0 -1 1077936384 500 0 1 0 100 20 0 0 20 0 13 0 86400 4000 250 0\n";
+const STAT: &str = "22347 (prometheus) S 1 22347 22347 0 -1 1077936384 500 0 1 0 100 20 0 0 20 0 13 0 86400 4000 250 \
+    18446744073709551615 1 1 0 0 0 0 0 0 0 0 0 0 17 0 0 0 0 0 0 0 0 0 0 0 0 0 0\n";
 
 /// The process of the incident: 571 sockets and 448 others of 1024.
 fn prometheus() -> Files {
@@ -80,9 +81,9 @@ fn every_kind_of_descriptor_is_told_apart() {
 fn of_very_many_descriptors_a_sample_is_looked_at() {
     let mut files = Files::new();
     files.file("/proc/22347/stat", STAT).directory("/proc/22347/fd").size("/proc/22347/fd", 1_406_243);
-    // One in 71, so that there are at most 20 000.
+    // One in 687, so that there are at most 2 048.
     files.link("/proc/22347/fd/0", "/dev/null").link("/proc/22347/fd/1", "/never/looked/at");
-    files.link("/proc/22347/fd/71", "socket:[1]").link("/proc/22347/fd/142", "socket:[2]");
+    files.link("/proc/22347/fd/687", "socket:[1]").link("/proc/22347/fd/1374", "socket:[2]");
     let process = only(&files);
     assert_eq!(process.fd_count.get(), Ok(&1_406_243));
     let fds = process.fds.get().unwrap();
@@ -147,7 +148,7 @@ fn hidden_processes_make_the_list_partial() {
 #[test]
 fn a_kernel_thread_is_not_looked_into() {
     let mut files = Files::new();
-    files.file("/proc/2/stat", "2 (kthreadd) S 0 0 0 0 -1 2129984 0 0 0 0 0 0 0 0 20 0 1 0 1 0 0\n");
+    files.file("/proc/2/stat", "2 (kthreadd) S 0 0 0 0 -1 2129984 0 0 0 0 0 0 0 0 20 0 1 0 1 0 0 18446744073709551615 0 0 0 0 0 0 0 2147483647 0 0 0 0 17 0 0 0 0 0 0 0 0 0 0 0 0 0 0\n");
     files.file("/proc/2/cmdline", "").deny("/proc/2/fd");
     let thread = only(&files);
     assert!(thread.kernel_thread);
