@@ -98,13 +98,11 @@ impl<'a> Judgement<'a> {
         self.eval(program).and_then(truth)
     }
 
-    fn record(&self, expr: &str, value: &Value<'_>, at: Option<&At>) {
+    fn record(&self, expr: String, value: &Value<'_>, at: Option<&At>) {
         let Some(evidence) = &self.evidence else { return };
         let mut evidence = evidence.borrow_mut();
         // What was seen before is noted again: which of the two places decides is not known yet.
         if evidence.len() < MAX_SEEN {
-            // That a value might have been absent is no part of what was found.
-            let expr = expr.replace(".?", ".").replace("[?", "[");
             evidence.push(Evidence { expr, value: value.json(), at: at.cloned() });
         }
     }
@@ -271,7 +269,15 @@ impl<'a> Run<'_, 'a> {
     /// Notes a value of the facts that can be shown.
     fn seen(&self, node: &Node, value: &Value<'a>, at: Option<&'a At>) {
         if self.judgement.evidence.is_some() && node.ty.is_scalar() {
-            self.judgement.record(&self.source(node), value, at);
+            let expr = match &node.kind {
+                // That a value might have been absent is no part of what was found.
+                NodeKind::Field { .. } | NodeKind::Index { .. } => {
+                    self.source(node).replace(".?", ".").replace("[?", "[")
+                }
+                // In `a.?b.orValue(0)` it is, and a pattern may hold these signs too.
+                _ => self.source(node),
+            };
+            self.judgement.record(expr, value, at);
         }
     }
 

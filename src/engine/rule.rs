@@ -21,6 +21,7 @@ pub struct Rule {
     /// What it is called and what it says about itself.
     pub about: Arc<About>,
     pub(super) lets: Vec<Program>,
+    let_names: Vec<String>,
     pub(super) each: Option<Program>,
     /// The conjuncts of `when` that do not depend on the item, judged once.
     pub(super) when_once: Vec<Program>,
@@ -58,6 +59,8 @@ pub struct About {
     pub problem: String,
     /// When the rule applies, as an expression.
     pub when: Option<String>,
+    /// The item's name and the list it is of, for rules that judge several.
+    pub each: Option<(String, String)>,
     /// The severity: a word, or an expression.
     pub severity: String,
     /// The worst severity it can give.
@@ -211,6 +214,7 @@ impl Draft {
             message: fill(&self.message)?,
             remedy: fill(&self.remedy)?,
             lets,
+            let_names: self.lets.iter().map(|(name, _)| name.clone()).collect(),
         };
         Ok(rule)
     }
@@ -228,6 +232,7 @@ impl Draft {
             message: raw.message.get_ref().clone(),
             problem: flat(&raw.problem),
             when: raw.when.as_ref().map(flat),
+            each: raw.item_name.as_ref().zip(raw.each.as_ref()).map(|(name, list)| (flat(name), flat(list))),
             severity: flat(&raw.severity),
             worst,
             params: raw.params.iter().map(|(k, v)| (k.clone(), v.get_ref().to_string())).collect(),
@@ -318,6 +323,28 @@ impl Rule {
             .chain(templates.into_iter().flatten().flat_map(Template::programs))
     }
 
+    /// The names of `[let]` that decide (problem, `when` and severity use them), and what they stand for, in order.
+    pub fn deciding_names(&self) -> Vec<(&str, String)> {
+        let mut wanted = vec![false; self.lets.len()];
+        let severity = match &self.severity {
+            SeverityOf::Computed(program) => Some(program),
+            SeverityOf::Always(_) => None,
+        };
+        let deciding = self.when_once.iter().chain(&self.when_item).chain([&self.problem]).chain(severity);
+        deciding.for_each(|program| mark_names(program, &mut wanted));
+        // A name is made of names before it only.
+        for position in (0..self.lets.len()).rev() {
+            if wanted[position] {
+                mark_names(&self.lets[position], &mut wanted);
+            }
+        }
+        let names = self.let_names.iter().zip(&self.lets).zip(wanted);
+        names
+            .filter(|(_, wanted)| *wanted)
+            .map(|((name, program), _)| (name.as_str(), program.source()))
+            .collect()
+    }
+
     /// The facts it asks, sorted.
     pub fn facts(&self) -> Vec<&'static str> {
         let mut seen = std::collections::BTreeSet::new();
@@ -331,6 +358,15 @@ impl Rule {
         }
         seen.into_iter().collect()
     }
+}
+
+fn mark_names(program: &Program, wanted: &mut [bool]) {
+    program.root.any(&mut |node| {
+        if let NodeKind::Let(position) = node.kind {
+            wanted[position] = true;
+        }
+        false
+    });
 }
 
 fn parsed(file: &RuleFile, text: &Spanned<String>) -> Found<Source> {

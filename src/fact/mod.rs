@@ -134,6 +134,27 @@ use facts;
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::Type;
+
+    /// `facts --schema` names each type of record once.
+    #[test]
+    fn no_two_records_have_the_same_name() {
+        fn walk(ty: Type, seen: &mut Vec<&'static Shape>) {
+            match ty {
+                Type::List(of) | Type::Map(of) => walk(*of, seen),
+                Type::Record(shape) if !seen.iter().any(|s| std::ptr::eq(*s, shape())) => {
+                    seen.push(shape());
+                    shape().fields.iter().for_each(|field| walk(field.ty, seen));
+                }
+                _ => {}
+            }
+        }
+        let mut seen = Vec::new();
+        KINDS.iter().for_each(|kind| walk(Type::Record(kind.shape), &mut seen));
+        let mut names: Vec<_> = seen.iter().map(|shape| shape.name).collect();
+        names.sort_unstable();
+        assert!(names.is_sorted_by(|a, b| a < b), "{names:?}");
+    }
 
     #[test]
     fn every_fact_is_one_word_in_order_and_documented() {
