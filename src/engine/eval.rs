@@ -4,7 +4,7 @@ use super::functions::{number, parse_number, short_enough};
 use super::node::{Each, Node, NodeKind, Pattern, Program};
 use super::syntax::BinaryOp;
 use super::ty::Ty;
-use super::value::{Evaluated, Gap, Items, Made, Value};
+use super::value::{Evaluated, Gap, Items, Made, Value, cut};
 use crate::fact::Facts;
 use crate::source::{At, Missing, Reason, Unreadable};
 use std::borrow::Cow;
@@ -119,7 +119,11 @@ impl<'a> Judgement<'a> {
         let mut evidence = evidence.borrow_mut();
         // What was seen before is noted again: which of the two places decides is not known yet.
         if evidence.len() < MAX_SEEN {
-            evidence.push(Evidence { expr, value: value.json(), at: at.cloned() });
+            let value = match value.json() {
+                serde_json::Value::String(text) => cut(text).into(),
+                value => value,
+            };
+            evidence.push(Evidence { expr, value, at: at.cloned() });
         }
     }
 

@@ -3,13 +3,17 @@
 use super::eval::{Evidence, Judgement, SharedNames};
 use super::rule::{About, Rule, SeverityOf};
 use super::severity::Severity;
-use super::value::{Gap, Items, Value};
+use super::value::{Gap, Items, Value, cut};
 use crate::fact::Facts;
-use crate::source::Missing;
+use crate::source::{Missing, Unreadable};
 use std::borrow::Cow;
 use std::cell::Cell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
+
+/// How many findings, or things left open, one rule tells. More have one cause, and nobody reads them; a hostile file of
+/// some MiB would make a report of gigabytes.
+const MAX_TOLD: usize = 1_000;
 
 /// What one rule said of one host.
 #[derive(Clone, Debug)]
@@ -108,15 +112,16 @@ impl<'a> Vetting<'a> {
             Ok(Value::Map(map, _)) => {
                 let keys = map.keys().into_iter().map(|k| Value::Str(Cow::Owned(k.to_owned()))).collect();
                 self.run_items(&Items::made(keys), &each.text, &mut outcome);
-                outcome
-                    .unknown
-                    .extend(map.unread().iter().map(|why| Open { item: None, reason: why.to_string() }));
+                outcome.leave_open(map.unread());
             }
             Ok(_) => {}
             Err(Gap::Absent(what)) => {
                 outcome.rest = Some(Rest::NotApplicable(format!("{what} is absent")));
             }
             Err(gap) => outcome.unknown.push(Open { item: None, reason: gap.to_string() }),
+        }
+        for open in &mut outcome.unknown {
+            open.reason = cut(std::mem::take(&mut open.reason));
         }
         outcome.unknown.sort();
         if !outcome.unknown.is_empty() || !outcome.findings.is_empty() {
@@ -128,7 +133,12 @@ impl<'a> Vetting<'a> {
     fn run_items(&self, items: &Items<'a>, list: &str, outcome: &mut Outcome) {
         let mut passed = 0;
         let mut why_not = None;
-        for item in items.iter() {
+        for (position, item) in items.iter().enumerate() {
+            if outcome.findings.len().max(outcome.unknown.len()) >= MAX_TOLD {
+                let reason = format!("{} more of {list} were not judged", items.len() - position);
+                outcome.unknown.push(Open { item: None, reason });
+                break;
+            }
             let value = match item {
                 Ok(value) => value,
                 Err(Missing::Absent) => continue,
@@ -150,8 +160,7 @@ impl<'a> Vetting<'a> {
                 }
             }
         }
-        let unread = items.unread().iter().map(|why| Open { item: None, reason: why.to_string() });
-        outcome.unknown.extend(unread);
+        outcome.leave_open(items.unread());
         outcome.rest = Some(match (passed, why_not) {
             (0, None) => Rest::NotApplicable(format!("{list} is empty")),
             (0, Some(reason)) if items.len() == 1 => Rest::NotApplicable(reason),
@@ -227,6 +236,16 @@ impl<'a> Vetting<'a> {
 }
 
 impl Outcome {
+    /// Leaves open what may hold more items, but could not be read.
+    fn leave_open(&mut self, unread: &[Unreadable]) {
+        self.unknown
+            .extend(unread.iter().take(MAX_TOLD).map(|why| Open { item: None, reason: why.to_string() }));
+        if let more @ 1.. = unread.len().saturating_sub(MAX_TOLD) {
+            let reason = format!("{more} more could not be read");
+            self.unknown.push(Open { item: None, reason });
+        }
+    }
+
     fn settle(&mut self, verdict: Verdict, item: Option<String>, passed: &str) {
         match verdict {
             Verdict::Finding(finding) => self.findings.push(*finding),
