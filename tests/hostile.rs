@@ -121,9 +121,21 @@ fn tree(seed: &Seed) -> Files {
 /// Files that are read by the same code: names do not matter in these directories, numbers nowhere.
 fn kind_of(path: &Path) -> String {
     const MANY: [&str; 15] = [
-        "/etc/pam.d/", "/etc/systemd/system/", "/usr/lib/systemd/", "/usr/lib64/security/", "/usr/lib/x86_64-linux-gnu/",
-        "/proc/sys/net/", "/proc/sys/kernel/", "/proc/sys/vm/", "/proc/sys/fs/", "/run/udev/data/", "/dev/disk/",
-        "/usr/lib/sysctl.d/", "/usr/sbin/", "/usr/bin/", "/var/",
+        "/etc/pam.d/",
+        "/etc/systemd/system/",
+        "/usr/lib/systemd/",
+        "/usr/lib64/security/",
+        "/usr/lib/x86_64-linux-gnu/",
+        "/proc/sys/net/",
+        "/proc/sys/kernel/",
+        "/proc/sys/vm/",
+        "/proc/sys/fs/",
+        "/run/udev/data/",
+        "/dev/disk/",
+        "/usr/lib/sysctl.d/",
+        "/usr/sbin/",
+        "/usr/bin/",
+        "/var/",
     ];
     let text = path.to_string_lossy();
     if let Some(many) = MANY.iter().find(|many| text.starts_with(**many)) {
@@ -269,7 +281,8 @@ fn nothing_in_place_of_a_file_breaks_a_fact_or_a_rule() {
             change(&mut files);
             broken.extend(survive(&files, &rules, &name(what)));
         };
-        for kind in [FileKind::Fifo, FileKind::Socket, FileKind::Block, FileKind::Character, FileKind::Other] {
+        for kind in [FileKind::Fifo, FileKind::Socket, FileKind::Block, FileKind::Character, FileKind::Other]
+        {
             survive(&|files| _ = files.special(path, kind), kind.name());
         }
         survive(&|files| _ = files.directory(path), "a directory");
@@ -279,7 +292,10 @@ fn nothing_in_place_of_a_file_breaks_a_fact_or_a_rule() {
         survive(&|files| _ = files.link(path, "/nowhere"), "a dangling link");
         survive(&|files| _ = files.link(path, "/"), "a link to /");
         survive(&|files| _ = files.link(path, "../../../../../../../proc"), "a link to /proc");
-        survive(&|files| _ = files.link(path, "/dev/null").special("/dev/null", FileKind::Character), "masked");
+        survive(
+            &|files| _ = files.link(path, "/dev/null").special("/dev/null", FileKind::Character),
+            "masked",
+        );
         let parent = path.parent().unwrap();
         survive(&|files| _ = files.deny(parent), "its directory denied");
         survive(&|files| _ = files.link(parent, parent), "its directory a link to itself");
@@ -316,7 +332,8 @@ fn bombs_are_given_up_with_a_reason() {
         includes(files, &|i| format!("@include a{}\n@include a{i}\n@include a0\n", i + 1), 14);
     });
     add("stacks of many ways", "too many ways", &|files| {
-        let rules = "auth [success=1 default=ignore new_authtok_reqd=2 cred_err=3 perm_denied=reset] pam_a.so\n";
+        let rules =
+            "auth [success=1 default=ignore new_authtok_reqd=2 cred_err=3 perm_denied=reset] pam_a.so\n";
         files.file("/etc/pam.d/common", rules.repeat(400));
         (0..4).for_each(|i| _ = files.file(format!("/etc/pam.d/s{i}"), "@include common\n"));
     });
@@ -399,7 +416,11 @@ references = ["man:limits.conf(5)"]
     files.file("/etc/security/limits.conf", lines);
     let outcome = judge(&rules[0], &Facts::new(Host::new(files, Target::root("hostile"))));
     assert!(outcome.findings.is_empty());
-    assert!(outcome.unknown.iter().any(|open| open.reason.contains("gave up after")), "{:?}", outcome.unknown[0]);
+    assert!(
+        outcome.unknown.iter().any(|open| open.reason.contains("gave up after")),
+        "{:?}",
+        outcome.unknown[0]
+    );
 }
 
 /// Characters that would end a line, colour a terminal, or turn the direction of writing.
@@ -408,13 +429,24 @@ const EVIL: &str = "a\n\u{1b}[31mred\r\u{9b}2J\u{202e}txt\u{2028}\u{200b}\u{7}\u
 #[test]
 fn hostile_names_and_values_stay_on_their_line() {
     let mut files = Files::new();
-    files.file(format!("/etc/sysctl.d/{EVIL}.conf"), format!("vm.panic_on_oom = 1{EVIL}\nvm.panic_on_oom = 1\n{EVIL}\n"));
-    files.file(format!("/etc/security/limits.d/{EVIL}.conf"), format!("{EVIL} hard nofile 9999999999\n* hard nofile {EVIL}\n"));
+    files.file(
+        format!("/etc/sysctl.d/{EVIL}.conf"),
+        format!("vm.panic_on_oom = 1{EVIL}\nvm.panic_on_oom = 1\n{EVIL}\n"),
+    );
+    files.file(
+        format!("/etc/security/limits.d/{EVIL}.conf"),
+        format!("{EVIL} hard nofile 9999999999\n* hard nofile {EVIL}\n"),
+    );
     files.file(format!("/etc/systemd/system/{EVIL}.service"), format!("[Service]\nLimitNOFILE={EVIL}\n"));
     files.file(format!("/etc/pam.d/{EVIL}"), format!("auth required pam_{EVIL}.so\n@include {EVIL}\n"));
     files.file("/etc/fstab", format!("/dev/sd{EVIL} /mnt\\012rm\\040-rf ext4 {EVIL} 0 x\n"));
-    files.file("/etc/passwd", format!("{EVIL}:x:0:0::/:\n")).file("/etc/os-release", format!("PRETTY_NAME='{EVIL}'\n"));
-    files.file("/proc/7/stat", format!("7 ({EVIL}) S 1 7 7 0 -1 4194560 1 0 0 0 1 1 0 0 20 0 1 0 100 0 0 0\n"));
+    files
+        .file("/etc/passwd", format!("{EVIL}:x:0:0::/:\n"))
+        .file("/etc/os-release", format!("PRETTY_NAME='{EVIL}'\n"));
+    files.file(
+        "/proc/7/stat",
+        format!("7 ({EVIL}) S 1 7 7 0 -1 4194560 1 0 0 0 1 1 0 0 20 0 1 0 100 0 0 0\n"),
+    );
     files.deny(format!("/etc/sysctl.d/{EVIL}-denied.conf"));
     let host = Host::new(files.clone(), Target::root(format!("/images/{EVIL}")));
     let target = host.target.clone();
@@ -423,7 +455,8 @@ fn hostile_names_and_values_stay_on_their_line() {
     let report = Report::new(target, facts.system(), outcomes, Vec::new(), 0);
     assert!(report.findings.len() > 3 && !report.unknown.is_empty());
     let clean = |text: &str| {
-        let bad = |c: &char| (c.is_control() && *c != '\n') || "\u{202e}\u{2028}\u{200b}\u{e0041}".contains(*c);
+        let bad =
+            |c: &char| (c.is_control() && *c != '\n') || "\u{202e}\u{2028}\u{200b}\u{e0041}".contains(*c);
         assert_eq!(text.chars().find(bad), None, "{text}");
     };
     let mut out = Vec::new();
@@ -435,7 +468,10 @@ fn hostile_names_and_values_stay_on_their_line() {
         let mut out = Vec::new();
         human(&report, detail, &mut out).unwrap();
         // The report's own colours are all of this form.
-        let text = regex::Regex::new("\u{1b}\\[[0-9;]*m").unwrap().replace_all(std::str::from_utf8(&out).unwrap(), "").into_owned();
+        let text = regex::Regex::new("\u{1b}\\[[0-9;]*m")
+            .unwrap()
+            .replace_all(std::str::from_utf8(&out).unwrap(), "")
+            .into_owned();
         clean(&text);
         assert!(!text.lines().any(|line| line.trim_start().starts_with("rm -rf")), "{text}");
         if detail == Detail::Quiet {

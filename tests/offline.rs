@@ -23,7 +23,10 @@ fn image() -> tempfile::TempDir {
     add("etc/os-release", "ID=debian\nVERSION_ID=\"12\"\nPRETTY_NAME=\"Debian GNU/Linux 12 (bookworm)\"\n");
     add("etc/fstab", "/dev/sda1 / ext4 defaults 0 1\nUUID=1234 /data xfs defaults 0 2\n");
     add("etc/security/limits.conf", "* hard nofile 2000000\nroot soft nofile unlimited\n");
-    add("etc/sysctl.d/60-a.conf", "vm.panic_on_oom = 1\nvm.min_free_kbytes = 4000000\nnet.core.somaxconn = x\n");
+    add(
+        "etc/sysctl.d/60-a.conf",
+        "vm.panic_on_oom = 1\nvm.min_free_kbytes = 4000000\nnet.core.somaxconn = x\n",
+    );
     add("etc/pam.d/login", "auth required pam_missing.so\n@include common-auth\n");
     add("etc/passwd", "root:x:0:0:root:/root:/bin/bash\nuser:x:1000:1000::/home/user:/bin/sh\n");
     add("etc/group", "root:x:0:\nuser:x:1000:\n");
@@ -41,7 +44,9 @@ fn image() -> tempfile::TempDir {
 fn roots() -> Vec<PathBuf> {
     let mut roots: Vec<PathBuf> = ["incidents", "hosts"]
         .iter()
-        .filter_map(|group| fs::read_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures").join(group)).ok())
+        .filter_map(|group| {
+            fs::read_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures").join(group)).ok()
+        })
         .flatten()
         .map(|case| case.unwrap().path())
         .map(|case| if case.join("root").is_dir() { case.join("root") } else { case })
@@ -118,13 +123,24 @@ fn paths(line: &str) -> impl Iterator<Item = &str> {
 fn nothing_outside_of_the_root_is_opened() {
     // What the program itself needs: its libraries, how many threads it may have, its own configuration.
     const OWN: [&str; 9] = [
-        "/lib", "/usr/lib", "/etc/ld.so", "/etc/ld-musl", "/etc/hostvet", "/proc/self/", "/sys/fs/cgroup/",
-        "/sys/devices/system/cpu/online", "/dev/null",
+        "/lib",
+        "/usr/lib",
+        "/etc/ld.so",
+        "/etc/ld-musl",
+        "/etc/hostvet",
+        "/proc/self/",
+        "/sys/fs/cgroup/",
+        "/sys/devices/system/cpu/online",
+        "/dev/null",
     ];
     let image = image();
     let log = image.path().with_extension("strace");
     let mut strace = Command::new("strace");
-    strace.env_remove("LD_LIBRARY_PATH").args(["-f", "-s", "4096", "-e", "trace=file", "-o"]).arg(&log).args(hostvet(image.path()));
+    strace
+        .env_remove("LD_LIBRARY_PATH")
+        .args(["-f", "-s", "4096", "-e", "trace=file", "-o"])
+        .arg(&log)
+        .args(hostvet(image.path()));
     let Some(_) = try_run(&mut strace) else { return };
     let text = String::from_utf8_lossy(&fs::read(&log).unwrap()).into_owned();
     fs::remove_file(&log).unwrap();

@@ -77,8 +77,7 @@ impl Config {
             }
         }
         if let Some(path) = explicit {
-            let text = read(path, true)
-                .map_err(|error| BadConfig::Io { path: path.to_path_buf(), error })?;
+            let text = read(path, true).map_err(|error| BadConfig::Io { path: path.to_path_buf(), error })?;
             config.add(path, text, library)?;
         }
         Ok(config)

@@ -21,6 +21,6 @@ pub(super) fn run(args: &Args, terminal: &mut Terminal) -> Result<Status, Failur
             near.map_or("`hostvet rules list` shows them all".into(), |n| format!("did you mean `{n}`?"));
         return Err(Failure::Usage(format!("there is no rule `{}`; {hint}", args.rule)));
     };
-    report::explain(&rule.about, &rule.facts(), &mut terminal.out)?;
+    report::explain(rule, &mut terminal.out)?;
     Ok(if broken > 0 { Status::Unable } else { Status::Clean })
 }

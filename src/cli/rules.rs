@@ -172,7 +172,7 @@ fn docs(which: &Which, terminal: &mut Terminal) -> Result<Status, Failure> {
     let (library, config) = config::load(&which.rules)?;
     let (rules, broken) = config::compile(&library, &config, terminal);
     let selection = Selection::new(&which.patterns, &[])?;
-    let chosen = rules.iter().map(|r| &*r.about).filter(|about| selection.has(about));
+    let chosen = rules.iter().filter(|rule| selection.has(&rule.about));
     write!(terminal.out, "{}", rules_markdown(chosen))?;
     Ok(if broken > 0 { Status::Unable } else { Status::Clean })
 }

@@ -36,13 +36,22 @@ pub struct Evidence {
     pub at: Option<At>,
 }
 
+/// The value of a name of `[let]`, and what was read for it.
+type Named<'a> = OnceCell<(Evaluated<'a>, Vec<Evidence>)>;
+
+/// The names of `[let]`, with the values of those that are the same for every item.
+pub(super) struct SharedNames<'a> {
+    lets: &'a [Program],
+    shared: Vec<Named<'a>>,
+}
+
 /// One judgement: the facts, the rule's item and names, and what was seen on the way.
 pub(super) struct Judgement<'a> {
     facts: &'a Facts,
-    lets: &'a [Program],
+    names: &'a SharedNames<'a>,
     item: Option<(Value<'a>, Option<&'a At>)>,
-    /// The names of `[let]` that were asked for, and what was read for each.
-    memo: Vec<OnceCell<(Evaluated<'a>, Vec<Evidence>)>>,
+    /// The names that depend on the item.
+    memo: Vec<Named<'a>>,
     steps: &'a Cell<u64>,
     evidence: Option<RefCell<Vec<Evidence>>>,
 }
@@ -57,11 +66,18 @@ struct Scope<'s, 'a> {
     up: Option<&'s Scope<'s, 'a>>,
 }
 
+impl<'a> SharedNames<'a> {
+    /// Names of which the first `shared` do not depend on the item.
+    pub(super) fn new(lets: &'a [Program], shared: usize) -> Self {
+        Self { lets, shared: (0..shared).map(|_| OnceCell::new()).collect() }
+    }
+}
+
 impl<'a> Judgement<'a> {
     /// A judgement of this item, if the rule has items; with evidence if `recording`.
     pub(super) fn new(
         facts: &'a Facts,
-        lets: &'a [Program],
+        names: &'a SharedNames<'a>,
         item: Option<Value<'a>>,
         steps: &'a Cell<u64>,
         recording: bool,
@@ -70,8 +86,8 @@ impl<'a> Judgement<'a> {
             let at = value.at();
             (value, at)
         });
-        let memo = lets.iter().map(|_| OnceCell::new()).collect();
-        Self { facts, lets, item, memo, steps, evidence: recording.then(RefCell::default) }
+        let memo = (names.shared.len()..names.lets.len()).map(|_| OnceCell::new()).collect();
+        Self { facts, names, item, memo, steps, evidence: recording.then(RefCell::default) }
     }
 
     /// What was read so far, in order, each once.
@@ -98,16 +114,11 @@ impl<'a> Judgement<'a> {
         self.eval(program).and_then(truth)
     }
 
-    fn record(&self, expr: &str, value: &Value<'_>, at: Option<&At>) {
+    fn record(&self, expr: String, value: &Value<'_>, at: Option<&At>) {
         let Some(evidence) = &self.evidence else { return };
         let mut evidence = evidence.borrow_mut();
         // What was seen before is noted again: which of the two places decides is not known yet.
         if evidence.len() < MAX_SEEN {
-            // That a value might have been absent is no part of what was found.
-            let expr = match expr.contains("orValue") {
-                true => expr.to_owned(),
-                false => expr.replace(".?", ".").replace("[?", "["),
-            };
             let value = match value.json() {
                 serde_json::Value::String(text) => cut(text).into(),
                 value => value,
@@ -116,13 +127,21 @@ impl<'a> Judgement<'a> {
         }
     }
 
-    /// The value of a name of `[let]`, computed once. What was read for it counts wherever it is used.
+    /// The value of a name of `[let]`, computed once: for all items if it is the same for all. What was read for it counts
+    /// wherever it is used.
     fn named(&self, position: usize) -> Evaluated<'a> {
-        let (value, seen) = self.memo[position].get_or_init(|| {
-            let mark = self.mark();
-            let value = self.eval(&self.lets[position]);
-            (value, self.taken_since(mark))
-        });
+        let (value, seen) = match self.names.shared.get(position) {
+            Some(shared) => shared.get_or_init(|| {
+                let apart = Self::new(self.facts, self.names, None, self.steps, true);
+                let value = apart.eval(&self.names.lets[position]);
+                (value, apart.into_evidence())
+            }),
+            None => self.memo[position - self.names.shared.len()].get_or_init(|| {
+                let mark = self.mark();
+                let value = self.eval(&self.names.lets[position]);
+                (value, self.taken_since(mark))
+            }),
+        };
         if let Some(evidence) = &self.evidence {
             let mut evidence = evidence.borrow_mut();
             let room = MAX_SEEN.saturating_sub(evidence.len());
@@ -278,7 +297,15 @@ impl<'a> Run<'_, 'a> {
     /// Notes a value of the facts that can be shown.
     fn seen(&self, node: &Node, value: &Value<'a>, at: Option<&'a At>) {
         if self.judgement.evidence.is_some() && node.ty.is_scalar() {
-            self.judgement.record(&self.source(node), value, at);
+            let expr = match &node.kind {
+                // That a value might have been absent is no part of what was found.
+                NodeKind::Field { .. } | NodeKind::Index { .. } => {
+                    self.source(node).replace(".?", ".").replace("[?", "[")
+                }
+                // In `a.?b.orValue(0)` it is, and a pattern may hold these signs too.
+                _ => self.source(node),
+            };
+            self.judgement.record(expr, value, at);
         }
     }
 

@@ -167,7 +167,8 @@ fn read(directory: &Path, path: &Path) -> Result<RuleFile, String> {
     let below = path.strip_prefix(directory).unwrap_or(path).with_extension("");
     let id = below.to_string_lossy().into_owned();
     if !is_id(&id) {
-        let what = "rules lie in <area>/<name>.toml below the rules directory, both in lower case with dashes";
+        let what =
+            "rules lie in <area>/<name>.toml below the rules directory, both in lower case with dashes";
         return Err(what.into());
     }
     let found = fs::metadata(path).map_err(|error| error.to_string())?;

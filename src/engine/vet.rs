@@ -1,6 +1,6 @@
 //! Rules × facts → outcomes.
 
-use super::eval::{Evidence, Judgement};
+use super::eval::{Evidence, Judgement, SharedNames};
 use super::rule::{About, Rule, SeverityOf};
 use super::severity::Severity;
 use super::value::{Gap, Items, Value, cut};
@@ -73,27 +73,30 @@ enum Verdict {
 
 /// Judges a host by a rule. A panic is a bug of hostvet; it leaves this rule open, not the run.
 pub fn judge(rule: &Rule, facts: &Facts) -> Outcome {
-    catch_unwind(AssertUnwindSafe(|| Vetting { rule, facts, steps: Cell::new(0) }.run())).unwrap_or_else(
-        |_| {
-            let reason = "hostvet failed on this rule; please report it".to_owned();
-            Outcome {
-                rule: rule.about.clone(),
-                findings: Vec::new(),
-                unknown: vec![Open { item: None, reason }],
-                rest: None,
-            }
-        },
-    )
+    catch_unwind(AssertUnwindSafe(|| {
+        let names = SharedNames::new(&rule.lets, rule.shared);
+        Vetting { rule, facts, names: &names, steps: &Cell::new(0) }.run()
+    }))
+    .unwrap_or_else(|_| {
+        let reason = "hostvet failed on this rule; please report it".to_owned();
+        Outcome {
+            rule: rule.about.clone(),
+            findings: Vec::new(),
+            unknown: vec![Open { item: None, reason }],
+            rest: None,
+        }
+    })
 }
 
 struct Vetting<'a> {
     rule: &'a Rule,
     facts: &'a Facts,
-    steps: Cell<u64>,
+    names: &'a SharedNames<'a>,
+    steps: &'a Cell<u64>,
 }
 
 impl<'a> Vetting<'a> {
-    fn run(&'a self) -> Outcome {
+    fn run(&self) -> Outcome {
         let mut outcome =
             Outcome { rule: self.rule.about.clone(), findings: Vec::new(), unknown: Vec::new(), rest: None };
         if let Some(verdict) = self.gate(&self.rule.when_once, None) {
@@ -127,7 +130,7 @@ impl<'a> Vetting<'a> {
         outcome
     }
 
-    fn run_items(&'a self, items: &Items<'a>, list: &str, outcome: &mut Outcome) {
+    fn run_items(&self, items: &Items<'a>, list: &str, outcome: &mut Outcome) {
         let mut passed = 0;
         let mut why_not = None;
         for (position, item) in items.iter().enumerate() {
@@ -169,12 +172,12 @@ impl<'a> Vetting<'a> {
         });
     }
 
-    fn judgement(&'a self, item: Option<&Value<'a>>, recording: bool) -> Judgement<'a> {
-        Judgement::new(self.facts, &self.rule.lets, item.cloned(), &self.steps, recording)
+    fn judgement(&self, item: Option<&Value<'a>>, recording: bool) -> Judgement<'a> {
+        Judgement::new(self.facts, self.names, item.cloned(), self.steps, recording)
     }
 
     /// The verdict if `when` does not let the rule apply, or cannot say whether it does.
-    fn gate(&'a self, when: &'a [super::node::Program], item: Option<&Value<'a>>) -> Option<Verdict> {
+    fn gate(&self, when: &'a [super::node::Program], item: Option<&Value<'a>>) -> Option<Verdict> {
         let mut gap: Option<Gap> = None;
         for condition in when {
             let judgement = self.judgement(item, false);
@@ -198,7 +201,7 @@ impl<'a> Vetting<'a> {
         gap.map(verdict_of)
     }
 
-    fn verdict(&'a self, item: Option<&Value<'a>>) -> Verdict {
+    fn verdict(&self, item: Option<&Value<'a>>) -> Verdict {
         match self.judgement(item, false).truth(&self.rule.problem) {
             Ok(false) => Verdict::Passed,
             Ok(true) => Verdict::Finding(Box::new(self.finding(item))),
@@ -207,7 +210,7 @@ impl<'a> Vetting<'a> {
     }
 
     /// The finding: everything evaluated once more, and what is read written down.
-    fn finding(&'a self, item: Option<&Value<'a>>) -> Finding {
+    fn finding(&self, item: Option<&Value<'a>>) -> Finding {
         let judgement = self.judgement(item, true);
         let _ = judgement.truth(&self.rule.problem);
         let severity = match &self.rule.severity {
@@ -226,7 +229,7 @@ impl<'a> Vetting<'a> {
         Finding { severity, item: name, message, remedy, evidence: judgement.into_evidence(), fingerprint }
     }
 
-    fn item_name(&'a self, item: &Value<'a>) -> Option<String> {
+    fn item_name(&self, item: &Value<'a>) -> Option<String> {
         let template = self.rule.item.as_ref()?;
         Some(template.fill(&self.judgement(Some(item), false)))
     }
@@ -235,9 +238,8 @@ impl<'a> Vetting<'a> {
 impl Outcome {
     /// Leaves open what may hold more items, but could not be read.
     fn leave_open(&mut self, unread: &[Unreadable]) {
-        self.unknown.extend(
-            unread.iter().take(MAX_TOLD).map(|why| Open { item: None, reason: why.to_string() }),
-        );
+        self.unknown
+            .extend(unread.iter().take(MAX_TOLD).map(|why| Open { item: None, reason: why.to_string() }));
         if let more @ 1.. = unread.len().saturating_sub(MAX_TOLD) {
             let reason = format!("{more} more could not be read");
             self.unknown.push(Open { item: None, reason });

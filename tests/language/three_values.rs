@@ -307,6 +307,7 @@ fn absence_and_a_default_taken_for_it_are_evidence() {
     let facts = partly_read();
     assert_eq!(evidence("!has(kernel.major)", &facts), ["has(kernel.major) = false"]);
     assert_eq!(evidence("kernel.?major.orValue(0) < 5", &facts), ["kernel.?major.orValue(0) = 0"]);
+    assert_eq!(evidence("files.?max.orValue(0) > 5", &facts), ["files.max = 1000 (/proc/sys/fs/file-nr:1)"]);
     assert_eq!(evidence("has(files.max)", &facts), ["files.max = 1000 (/proc/sys/fs/file-nr:1)"]);
 }
 
