@@ -114,7 +114,7 @@ impl Terminal {
             Cow::Owned(_) => "?".repeat(c.len_utf8()),
         };
         let mistake = Diagnostic {
-            path: safe(&mistake.path),
+            path: safe(&mistake.path).replace('\n', "\\n"),
             source: mistake.source.chars().map(same_length).collect::<String>().into(),
             span: mistake.span.clone(),
             message: safe(&mistake.message),
