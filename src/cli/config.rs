@@ -123,7 +123,7 @@ const MAX_FILE: u64 = 1 << 20;
 /// The text of a file. Only what is named on the command line may be a pipe: nobody else may be there to fill it.
 fn read(path: &Path, named: bool) -> io::Result<String> {
     let kind = std::fs::metadata(path)?.file_type();
-    if !kind.is_file() && !(named && kind.is_fifo()) {
+    if !(kind.is_file() || named && kind.is_fifo()) {
         return Err(io::Error::other("is not a regular file"));
     }
     let mut text = String::new();
