@@ -127,8 +127,8 @@ pub fn parse_size(text: &str) -> Result<u64, BadSize> {
     number.checked_mul(factor).ok_or_else(bad)
 }
 
-/// No Linux of this century boots in less.
-const LEAST_MEMORY: u64 = 1 << 20;
+/// Less is a number without its unit.
+const LEAST_MEMORY: u64 = 64 << 10;
 
 /// A part of `--assume` that is not understood.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
@@ -143,7 +143,7 @@ pub enum BadAssumption {
     #[error("memory: {0}")]
     Memory(#[from] BadSize),
     /// Less memory than any kernel boots in: most likely without its unit.
-    #[error("memory: {0} bytes? write {0}GiB or {0}MiB")]
+    #[error("memory: `{0}` is too little; write the unit with it: 8GiB, 512MiB")]
     LittleMemory(String),
     /// Bad count.
     #[error("cpus: `{0}` is not a whole number above 0")]
