@@ -37,6 +37,8 @@ record! {
         pub udp: UdpSockets,
         /// UDP-Lite sockets of IPv4. Absent in kernels without it.
         pub udplite_inuse: Reading<u64>,
+        /// The same of IPv6.
+        pub udplite6_inuse: Reading<u64>,
         /// Raw sockets of IPv4.
         pub raw_inuse: Reading<u64>,
         /// Raw sockets of IPv6. Absent without IPv6.
@@ -45,6 +47,10 @@ record! {
         pub frag_inuse: Reading<u64>,
         /// Memory of these, in bytes.
         pub frag_memory_bytes: Reading<u64>,
+        /// Queues of fragments of IPv6 that wait for the others.
+        pub frag6_inuse: Reading<u64>,
+        /// Memory of these, in bytes.
+        pub frag6_memory_bytes: Reading<u64>,
         /// Lines that are no such counts, as they stand.
         pub malformed: Vec<String>,
         /// Where it was read.
@@ -112,15 +118,15 @@ impl Fact for Sockets {
             return Err(Missing::garbled(SOCKSTAT, "holds no count"));
         }
         let v6 = host.read_text(SOCKSTAT6).map(|text| Stat::parse(SOCKSTAT6, &text));
-        let inuse6 = |group| match &v6 {
-            Ok(stat) => stat.count(group, "inuse"),
+        let count6 = |group, name| match &v6 {
+            Ok(stat) => stat.count(group, name),
             // The kernel has the file if it has IPv6; a copy of /proc may just not have been complete.
             Err(Missing::Absent) if stat::of_kernel(host) => Ok(0),
             Err(missing) => Err(missing.clone()),
         };
         let count = |group, name| v4.count(group, name);
         let (used, alloc) = (count("sockets", "used"), count("TCP", "alloc"));
-        let (inuse, tcp6) = (count("TCP", "inuse"), inuse6("TCP6"));
+        let (inuse, tcp6) = (count("TCP", "inuse"), count6("TCP6", "inuse"));
         let tcp = TcpSockets {
             closed: closed::closed(host, &used, &alloc, [&inuse, &tcp6]),
             bind_buckets: slab::bind_buckets(host),
@@ -134,7 +140,7 @@ impl Fact for Sockets {
         };
         let udp = UdpSockets {
             inuse: count("UDP", "inuse"),
-            inuse6: inuse6("UDP6"),
+            inuse6: count6("UDP6", "inuse"),
             mem_pages: count("UDP", "mem"),
             at: v4.at("UDP"),
         };
@@ -144,9 +150,12 @@ impl Fact for Sockets {
             udp,
             udplite_inuse: count("UDPLITE", "inuse"),
             raw_inuse: count("RAW", "inuse"),
-            raw6_inuse: inuse6("RAW6"),
+            raw6_inuse: count6("RAW6", "inuse"),
             frag_inuse: count("FRAG", "inuse"),
             frag_memory_bytes: count("FRAG", "memory"),
+            udplite6_inuse: count6("UDPLITE6", "inuse"),
+            frag6_inuse: count6("FRAG6", "inuse"),
+            frag6_memory_bytes: count6("FRAG6", "memory"),
             malformed: v4.malformed.into_iter().chain(v6.map(|v6| v6.malformed).unwrap_or_default()).collect(),
             at: At::file(SOCKSTAT),
         })
