@@ -2,7 +2,7 @@
 //!
 //! No root is needed. Where /proc does not tell of sockets, or the kernel is older than the counts that are used, a test
 //! says so and ends. The thresholds are set low, in a configuration, as a user would.
-#![allow(clippy::unwrap_used, clippy::expect_used)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::print_stderr)]
 
 use serde_json::Value;
 use std::fs;

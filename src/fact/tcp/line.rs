@@ -1,6 +1,6 @@
 //! A line of /proc/net/tcp and tcp6.
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 /// The states by their numbers less one, as include/net/tcp_states.h names them. 12, a connection that is not made yet
 /// (NEW_SYN_RECV), is printed as 3.

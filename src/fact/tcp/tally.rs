@@ -4,7 +4,7 @@ use super::line::{self, Line, STATES};
 use super::{CloseWait, Tcp, TcpDestination, TcpListener};
 use crate::source::{At, Missing, Reading};
 use std::collections::{BTreeMap, HashMap, HashSet};
-use std::net::IpAddr;
+use core::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
 /// What is kept of any long list.
@@ -106,7 +106,7 @@ impl Tally {
         for line in self.connections.iter().filter(|line| line.state == "CLOSE_WAIT") {
             let end = match served.contains(&line.local.1) {
                 true => format!("clients of port {}", line.local.1),
-                false => std::net::SocketAddr::from(line.remote).to_string(),
+                false => SocketAddr::from(line.remote).to_string(),
             };
             *found.entry((end, line.uid)).or_default() += 1;
         }
