@@ -2,7 +2,7 @@
 
 use super::{Failure, RuleDirs, Status, Terminal, config};
 use crate::engine::{Library, RuleFile, Selection, is_id};
-use crate::report::rules_markdown;
+use crate::report::{printable, rules_markdown};
 use owo_colors::OwoColorize;
 use std::io::{ErrorKind, Write};
 use std::path::PathBuf;
@@ -92,7 +92,7 @@ fn list(which: &Which, terminal: &mut Terminal) -> Result<Status, Failure> {
     let chosen: Vec<_> = rules.iter().map(|r| &r.about).filter(|about| selection.has(about)).collect();
     let width = chosen.iter().map(|about| about.id.len()).max().unwrap_or(0);
     for about in chosen {
-        writeln!(terminal.out, "{:8}  {:width$}  {}", about.worst, about.id, about.title)?;
+        writeln!(terminal.out, "{:8}  {:width$}  {}", about.worst, about.id, printable(&about.title))?;
     }
     Ok(if broken > 0 { Status::Unable } else { Status::Clean })
 }

@@ -30,6 +30,8 @@ pub trait Source: Debug + Send + Sync {
     fn read(&self, path: &Path, cap: u64) -> Reading<Vec<u8>>;
 
     /// The entries of the directory at `path` (links followed), sorted by name, without `.` and `..`.
+    ///
+    /// A directory of more than [`LIST_CAP`] entries is unreadable.
     fn list(&self, path: &Path) -> Reading<Vec<Entry>>;
 
     /// What is at `path`, links followed inside the root.
@@ -134,6 +136,11 @@ pub struct Host {
 /// The largest honest ones (a generated sshd_config, a big fstab, /proc/cpuinfo of 1 000 CPUs) are far below.
 pub const TEXT_CAP: u64 = 4 << 20;
 
+/// The most entries of a directory that are listed.
+///
+/// The largest honest ones are /proc of very many processes and /proc/PID/fd of a process that has leaked descriptors.
+pub const LIST_CAP: usize = 1_000_000;
+
 impl Host {
     /// A host of these bytes.
     pub fn new(source: impl Source + 'static, target: Target) -> Self {
@@ -160,6 +167,13 @@ impl Host {
             Err(Missing::Absent) => Ok(false),
             Err(Missing::Unreadable(why)) => Err(why),
         }
+    }
+
+    /// Whether this can be a root tree at all: it has a directory that every one has, or may not be looked into.
+    ///
+    /// Nearly every rule passes or does not apply to an empty directory, which would say nothing about a host.
+    pub fn is_root_tree(&self) -> bool {
+        ["/etc", "/usr", "/proc"].iter().any(|path| self.exists(path) != Ok(false))
     }
 
     /// Whether a running kernel's state (/proc) is to be seen: always on a live host, and in
