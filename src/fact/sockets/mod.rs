@@ -7,7 +7,7 @@ mod stat;
 mod tests;
 
 use super::Fact;
-use crate::model::Lazy;
+use crate::model::{Lazy, Located};
 use crate::record;
 use crate::source::{At, Host, Missing, Reading};
 use stat::Stat;
@@ -81,7 +81,7 @@ record! {
         /// Local ports that are taken, by bound sockets, connections and TIME_WAIT, of the whole host: the active objects of
         /// the slab `tcp_bind_bucket`, an upper estimate. Absent where the kernel merged that slab with others of its size; for
         /// root only; not read where slabs take more than 8 GiB, since that may stop the host for a while.
-        pub bind_buckets: Lazy<u64>,
+        pub bind_buckets: Lazy<Located<u64>>,
         /// Where it was read.
         pub at: At,
     }
