@@ -257,7 +257,7 @@ fn no_damage_to_a_file_breaks_a_fact_or_a_rule() {
         };
         // Neighbours are of the same fact: between them they meet every damage.
         let ways = damaged(&bytes, &mut random).into_iter().enumerate();
-        for (_, (what, bytes)) in ways.filter(|(way, _)| all() || way % 10 == number % 10) {
+        for (_, (what, bytes)) in ways.filter(|(way, _)| all() || way % 18 == number % 18) {
             files.file(path, bytes);
             broken.extend(survive(&files, &rules, &format!("{}: {what}", path.display())));
         }
@@ -274,7 +274,7 @@ fn nothing_in_place_of_a_file_breaks_a_fact_or_a_rule() {
         let name = |what: &str| format!("{}: {what}", path.display());
         let mut survive = |change: &dyn Fn(&mut Files), what: &str| {
             way += 1;
-            if !all() && way % 6 != 0 {
+            if !all() && way % 8 != 0 {
                 return;
             }
             let mut files = clean.clone();
@@ -464,18 +464,64 @@ fn hostile_names_and_values_stay_on_their_line() {
     clean(std::str::from_utf8(&out).unwrap());
     let parsed: serde_json::Value = serde_json::from_slice(&out).unwrap();
     assert_eq!(parsed["target"]["name"], format!("/images/{EVIL}"), "JSON escapes, and changes nothing");
+    // The report's own colours are all of this form.
+    let colours = regex::Regex::new("\u{1b}\\[[0-9;]*m").unwrap();
     for detail in [Detail::Quiet, Detail::Normal, Detail::Verbose] {
         let mut out = Vec::new();
         human(&report, detail, &mut out).unwrap();
-        // The report's own colours are all of this form.
-        let text = regex::Regex::new("\u{1b}\\[[0-9;]*m")
-            .unwrap()
-            .replace_all(std::str::from_utf8(&out).unwrap(), "")
-            .into_owned();
+        let text = colours.replace_all(std::str::from_utf8(&out).unwrap(), "").into_owned();
         clean(&text);
         assert!(!text.lines().any(|line| line.trim_start().starts_with("rm -rf")), "{text}");
         if detail == Detail::Quiet {
             assert_eq!(text.lines().count(), report.findings.len(), "{text}");
         }
+    }
+}
+
+#[test]
+fn rule_files_that_are_none_are_told_and_the_others_run() {
+    let dir = tempfile::tempdir().unwrap();
+    let (root, area) = (dir.path().join("root"), dir.path().join("rules/area"));
+    fs::create_dir_all(root.join("etc/sysctl.d")).unwrap();
+    fs::create_dir_all(root.join("usr")).unwrap();
+    fs::write(root.join("etc/sysctl.d/a.conf"), "vm.panic_on_oom = 1\n").unwrap();
+    fs::create_dir_all(area.join("directory.toml")).unwrap();
+    nix::unistd::mkfifo(&area.join("fifo.toml"), nix::sys::stat::Mode::S_IRWXU).unwrap();
+    std::os::unix::fs::symlink("loop.toml", area.join("loop.toml")).unwrap();
+    fs::write(area.join("bytes.toml"), b"title = '\xff'").unwrap();
+    fs::write(area.join("large.toml"), " ".repeat(300_000)).unwrap();
+    fs::write(area.join("nested.toml"), format!("title = {}", "[".repeat(100_000))).unwrap();
+    fs::write(area.join("evil\n\u{1b}[2J.toml"), "").unwrap();
+    let check = |config: &[&str]| {
+        let mut hostvet = std::process::Command::new(env!("CARGO_BIN_EXE_hostvet"));
+        hostvet.arg("check").arg(&root).args(config).args(["--fail-on", "never"]);
+        let output = hostvet.output().unwrap();
+        let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).unwrap();
+        (output.status.code(), text(&output.stdout), text(&output.stderr))
+    };
+    let (code, out, err) = check(&["--rules", area.parent().unwrap().to_str().unwrap()]);
+    assert_eq!(code, Some(2), "{err}");
+    assert!(out.contains("memory/panic-on-oom"), "the other rules did not run: {out}");
+    for told in [
+        "directory.toml: is not a regular file",
+        "fifo.toml: is not a regular file",
+        "loop.toml: Too many levels of symbolic links",
+        "bytes.toml: is not UTF-8 text",
+        "large.toml: is larger than 256 KiB",
+        "nested.toml:1:",
+        "evil\\n\\x1b[2J.toml: rules lie in",
+    ] {
+        assert!(err.contains(told), "{told} is not told: {err}");
+    }
+    let config = dir.path().join("config.toml");
+    for (text, told) in [
+        ("#\n".repeat(600_000), "config.toml: is larger than 1024 KiB"),
+        (format!("select = {}", "[".repeat(100_000)), "config.toml:1:"),
+        (format!("a{} = 1", ".a".repeat(100_000)), "config.toml:1:"),
+    ] {
+        fs::write(&config, text).unwrap();
+        let (code, _, err) = check(&["--config", config.to_str().unwrap()]);
+        assert_eq!(code, Some(2), "{err}");
+        assert!(err.contains(told), "{told} is not told: {err}");
     }
 }
