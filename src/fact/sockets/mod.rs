@@ -67,7 +67,7 @@ record! {
         pub inuse6: Reading<u64>,
         /// Connections that no program holds any more, but that are still to be ended; of the whole host, and part of `inuse`.
         pub orphan: Reading<u64>,
-        /// Connections in TIME_WAIT, IPv6's too; of this network namespace since Linux 4.10.
+        /// Connections in TIME_WAIT, IPv6's too; of this network namespace since Linux 4.11.
         pub tw: Reading<u64>,
         /// Sockets that exist, of the whole host: those in use, and those that are not connected, or no longer.
         pub alloc: Reading<u64>,
