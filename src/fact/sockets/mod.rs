@@ -7,7 +7,7 @@ mod stat;
 mod tests;
 
 use super::Fact;
-use crate::model::Lazy;
+use crate::model::{Lazy, Located};
 use crate::record;
 use crate::source::{At, Host, Missing, Reading};
 use stat::Stat;
@@ -67,7 +67,7 @@ record! {
         pub inuse6: Reading<u64>,
         /// Connections that no program holds any more, but that are still to be ended; of the whole host, and part of `inuse`.
         pub orphan: Reading<u64>,
-        /// Connections in TIME_WAIT, IPv6's too; of this network namespace since Linux 4.10.
+        /// Connections in TIME_WAIT, IPv6's too; of this network namespace since Linux 4.11.
         pub tw: Reading<u64>,
         /// Sockets that exist, of the whole host: those in use, and those that are not connected, or no longer.
         pub alloc: Reading<u64>,
@@ -81,7 +81,7 @@ record! {
         /// Local ports that are taken, by bound sockets, connections and TIME_WAIT, of the whole host: the active objects of
         /// the slab `tcp_bind_bucket`, an upper estimate. Absent where the kernel merged that slab with others of its size; for
         /// root only; not read where slabs take more than 8 GiB, since that may stop the host for a while.
-        pub bind_buckets: Lazy<u64>,
+        pub bind_buckets: Lazy<Located<u64>>,
         /// Where it was read.
         pub at: At,
     }

@@ -2,8 +2,8 @@
 
 use super::stat::of_kernel;
 use crate::format::key_value::KeyValues;
-use crate::model::Lazy;
-use crate::source::{Host, Missing, Reading, Reason};
+use crate::model::{Lazy, Located};
+use crate::source::{At, Host, Missing, Reading, Reason};
 
 pub(super) const SLABINFO: &str = "/proc/slabinfo";
 pub(super) const MEMINFO: &str = "/proc/meminfo";
@@ -12,7 +12,7 @@ pub(super) const MEMINFO: &str = "/proc/meminfo";
 /// interrupts off.
 const MOST_SLAB_KIB: u64 = 8 << 20;
 
-pub(super) fn bind_buckets(host: &Host) -> Lazy<u64> {
+pub(super) fn bind_buckets(host: &Host) -> Lazy<Located<u64>> {
     let host = host.clone();
     Lazy::new(move || {
         if of_kernel(&host) {
@@ -28,8 +28,12 @@ pub(super) fn bind_buckets(host: &Host) -> Lazy<u64> {
 }
 
 /// The active objects of this cache: `name <active_objs> <num_objs> <objsize> …`.
-pub(super) fn active(text: &str, cache: &str) -> Reading<u64> {
-    let line = text.lines().find(|line| line.split_ascii_whitespace().next() == Some(cache));
-    let number = line.ok_or(Missing::Absent)?.split_ascii_whitespace().nth(1).and_then(|n| n.parse().ok());
-    number.ok_or_else(|| Missing::garbled(SLABINFO, format!("holds no number of objects for {cache}")))
+pub(super) fn active(text: &str, cache: &str) -> Reading<Located<u64>> {
+    let mut lines = (1..).zip(text.lines());
+    let found = lines.find(|(_, line)| line.split_ascii_whitespace().next() == Some(cache));
+    let (number, line) = found.ok_or(Missing::Absent)?;
+    let value = line.split_ascii_whitespace().nth(1).and_then(|n| n.parse().ok());
+    let value =
+        value.ok_or_else(|| Missing::garbled(SLABINFO, format!("holds no number of objects for {cache}")))?;
+    Ok(Located { value, at: At::line(SLABINFO, number) })
 }

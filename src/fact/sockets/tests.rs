@@ -91,7 +91,9 @@ fn bound_ports_are_the_active_objects_of_their_slab() {
     let mut files = files("3.10.0\n");
     files.file("/proc/meminfo", "MemTotal: 8000000 kB\nSlab: 90000 kB\n");
     files.file("/proc/slabinfo", "slabinfo - version: 2.1\n# name <active_objs>\ntcp_bind_bucket 12036 12096 64 64 1\n");
-    assert_eq!(live(&files).unwrap().tcp.bind_buckets.get(), Ok(&12_036));
+    let sockets = live(&files).unwrap();
+    let buckets = sockets.tcp.bind_buckets.get().unwrap();
+    assert_eq!((buckets.value, buckets.at.to_string()), (12_036, "/proc/slabinfo:3".to_owned()));
     files.file("/proc/slabinfo", "slabinfo - version: 2.1\n");
     assert!(matches!(live(&files).unwrap().tcp.bind_buckets.get(), Err(Missing::Absent)));
     files.file("/proc/slabinfo", "tcp_bind_bucket many\n");
