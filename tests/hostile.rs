@@ -464,14 +464,12 @@ fn hostile_names_and_values_stay_on_their_line() {
     clean(std::str::from_utf8(&out).unwrap());
     let parsed: serde_json::Value = serde_json::from_slice(&out).unwrap();
     assert_eq!(parsed["target"]["name"], format!("/images/{EVIL}"), "JSON escapes, and changes nothing");
+    // The report's own colours are all of this form.
+    let colours = regex::Regex::new("\u{1b}\\[[0-9;]*m").unwrap();
     for detail in [Detail::Quiet, Detail::Normal, Detail::Verbose] {
         let mut out = Vec::new();
         human(&report, detail, &mut out).unwrap();
-        // The report's own colours are all of this form.
-        let text = regex::Regex::new("\u{1b}\\[[0-9;]*m")
-            .unwrap()
-            .replace_all(std::str::from_utf8(&out).unwrap(), "")
-            .into_owned();
+        let text = colours.replace_all(std::str::from_utf8(&out).unwrap(), "").into_owned();
         clean(&text);
         assert!(!text.lines().any(|line| line.trim_start().starts_with("rm -rf")), "{text}");
         if detail == Detail::Quiet {
