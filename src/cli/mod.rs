@@ -143,6 +143,10 @@ pub fn main() -> ExitCode {
         Ok(status) => status.into(),
         // Whoever read the output wants no more of it: that is no failure.
         Err(Failure::Output(error)) if error.kind() == io::ErrorKind::BrokenPipe => Status::Clean.into(),
+        Err(Failure::Config(config::BadConfig::Toml(mistake))) => {
+            terminal.mistake(&mistake);
+            Status::Unable.into()
+        }
         Err(failure) => {
             terminal.say(format!("hostvet: {failure}"));
             Status::Unable.into()

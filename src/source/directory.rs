@@ -16,7 +16,7 @@ use std::path::{Path, PathBuf};
 /// A directory given by the user, seen as `/`.
 ///
 /// The kernel itself confines every look-up (openat2(2), `RESOLVE_IN_ROOT`). Where it cannot
-/// (Linux before 5.6, or a sandbox that forbids the call) links are followed by [`resolve`],
+/// (Linux before 5.6, or a sandbox that forbids the call) links are followed by [`resolve()`],
 /// and every look-up starts at the directory's descriptor and follows no link by itself.
 #[derive(Debug)]
 pub struct Directory {

@@ -24,7 +24,7 @@ const DIRS: [&str; 4] = ["/etc/systemd", "/run/systemd", "/usr/local/lib/systemd
 /// An assignment and where it stands.
 pub(super) type Assignment = (unit_file::Setting, At);
 
-/// The assignments of the [Manager] section, in the order in which systemd reads them.
+/// The assignments of the `[Manager]` section, in the order in which systemd reads them.
 pub(super) fn settings(host: &Host) -> Reading<Vec<Assignment>> {
     let mut paths = Vec::new();
     for dir in DIRS {
