@@ -35,7 +35,12 @@ impl HostArgs {
                 }
                 let directory = Directory::open(path).map_err(error)?;
                 let name = path.display().to_string();
-                Ok(Host::new(directory, Target { kind: TargetKind::Root, assume, name }))
+                let host = Host::new(directory, Target { kind: TargetKind::Root, assume, name });
+                if !host.is_root_tree() {
+                    let what = "holds no root tree: neither etc, usr nor proc is in it";
+                    return Err(error(io::Error::other(what)));
+                }
+                Ok(host)
             }
         }
     }

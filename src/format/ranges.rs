@@ -3,7 +3,8 @@
 /// How many numbers a list such as `0-3,8` names; `None` if it is no such list. An empty list names none.
 pub fn count(list: &str) -> Option<u32> {
     let mut count: u32 = 0;
-    for part in list.trim().split(',').filter(|_| !list.trim().is_empty()) {
+    let list = list.trim();
+    for part in list.split(',').filter(|_| !list.is_empty()) {
         let (first, last) = part.split_once('-').unwrap_or((part, part));
         let (first, last): (u32, u32) = (first.parse().ok()?, last.parse().ok()?);
         count = count.checked_add(last.checked_sub(first)?.checked_add(1)?)?;

@@ -144,7 +144,8 @@ impl Source for Files {
             let mut parts = below.components();
             let Some(first) = parts.next() else { continue };
             let name = first.as_os_str().to_owned();
-            if entries.iter().any(|e| e.name == name) {
+            // Paths are in order part by part, so what is below one name stands together.
+            if entries.last().is_some_and(|e| e.name == name) {
                 continue;
             }
             let kind = if parts.next().is_some() { FileKind::Directory } else { kind(&node.what) };

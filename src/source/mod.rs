@@ -170,6 +170,13 @@ impl Host {
         }
     }
 
+    /// Whether this can be a root tree at all: it has a directory that every one has, or may not be looked into.
+    ///
+    /// Nearly every rule passes or does not apply to an empty directory, which would say nothing about a host.
+    pub fn is_root_tree(&self) -> bool {
+        ["/etc", "/usr", "/proc"].iter().any(|path| self.exists(path) != Ok(false))
+    }
+
     /// Whether a running kernel's state (/proc) is to be seen: always on a live host, and in
     /// trees that carry a copy of it, such as sosreports; never in an image.
     pub fn is_running(&self) -> bool {

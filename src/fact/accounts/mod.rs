@@ -11,7 +11,7 @@ use crate::model::Partial;
 use crate::source::{At, Host, Reading};
 use crate::{record, word};
 use lines::{Fields, Table};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 
 word! {
     /// What a password field lets in.
@@ -68,7 +68,8 @@ record! {
         pub gid: u32,
         /// The name of that group. Absent where /etc/group has none of this ID, or is unreadable.
         pub group: Reading<String>,
-        /// The groups that list it as a member.
+        /// The groups that list it as a member. Absent for a later line of a name that was there before: who looks the name
+        /// up gets the first.
         pub groups: Reading<Vec<String>>,
         /// Home directory.
         pub home: String,
@@ -175,7 +176,7 @@ impl Fact for Accounts {
     }
 }
 
-fn users(lines: &[Fields], groups: &Reading<Vec<Group>>) -> Vec<User> {
+fn users<'a>(lines: &'a [Fields], groups: &Reading<Vec<Group>>) -> Vec<User> {
     let mut names: BTreeMap<u32, &str> = BTreeMap::new();
     let mut memberships: BTreeMap<&str, Vec<String>> = BTreeMap::new();
     for group in groups.iter().flatten() {
@@ -184,7 +185,8 @@ fn users(lines: &[Fields], groups: &Reading<Vec<Group>>) -> Vec<User> {
             memberships.entry(member).or_default().push(group.name.clone());
         }
     }
-    let user = |fields: &Fields| {
+    let mut seen = HashSet::new();
+    let user = |fields: &'a Fields| {
         let (name, gid) = (fields.text(0), fields.id(3));
         let known = groups.as_ref().map_err(Clone::clone);
         User {
@@ -192,7 +194,11 @@ fn users(lines: &[Fields], groups: &Reading<Vec<Group>>) -> Vec<User> {
             uid: fields.id(2),
             gid,
             group: known.and_then(|_| names.get(&gid).copied().ok_or(crate::source::Missing::Absent)).map(Into::into),
-            groups: groups.as_ref().map_err(Clone::clone).map(|_| memberships.get(name).cloned().unwrap_or_default()),
+            groups: groups.as_ref().map_err(Clone::clone).and_then(|_| match seen.insert(name) {
+                // Copied for every line of a name, few bytes would grow to any size.
+                true => Ok(memberships.remove(name).unwrap_or_default()),
+                false => Err(crate::source::Missing::Absent),
+            }),
             home: fields.text(5).to_owned(),
             shell: fields.text(6).to_owned(),
             name: name.to_owned(),

@@ -9,7 +9,7 @@ mod tests;
 use super::Fact;
 use crate::source::{At, Host, Missing, Reading, Reason, TargetKind};
 use crate::{record, word};
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 
 record! {
     /// The block devices that are there, as sysfs shows them and as udev names them. No device is opened.
@@ -162,7 +162,7 @@ fn mark_members(host: &Host, devices: &mut [BlockDevice]) {
         });
         device.member = by_type || sysfs::is_held(host, device);
     }
-    let held: Vec<String> = devices.iter().filter(|d| d.member).map(|d| d.name.clone()).collect();
+    let held: HashSet<String> = devices.iter().filter(|d| d.member).map(|d| d.name.clone()).collect();
     for device in devices.iter_mut() {
         device.member |= device.parent.as_ref().is_some_and(|parent| held.contains(parent));
     }

@@ -2,6 +2,7 @@
 
 use super::{BlockDevice, BlockKind, udev};
 use crate::source::{At, Host, Missing, Reading};
+use std::collections::HashSet;
 use std::path::Path;
 
 pub(super) const CLASS: &str = "/sys/class/block";
@@ -17,7 +18,7 @@ pub(super) fn devices(host: &Host, database: &Reading<()>) -> Reading<Vec<BlockD
     }
     let Some(text) = optional(host.read_text(PARTITIONS))? else { return Ok(Vec::new()) };
     let lines: Vec<Listed> = text.lines().filter_map(listed).collect();
-    let names: Vec<String> = lines.iter().map(|l| l.name.to_owned()).collect();
+    let names: HashSet<&str> = lines.iter().map(|l| l.name).collect();
     Ok(lines.iter().map(|l| l.device(host, &names, database)).collect())
 }
 
@@ -32,10 +33,11 @@ struct Folder {
 /// Every device's folder. A copy of sysfs may hold /sys/block alone, where partitions are inside their disks.
 fn folders(host: &Host) -> Reading<Vec<Folder>> {
     let names = optional(host.names(CLASS))?.unwrap_or_default();
+    let known: HashSet<&str> = names.iter().map(String::as_str).collect();
     let mut found = Vec::new();
     for name in &names {
         let path = format!("{CLASS}/{name}");
-        let parent = if is_partition(host, &path)? { parent(host, &path, name, &names) } else { None };
+        let parent = if is_partition(host, &path)? { parent(host, &path, name, &known) } else { None };
         found.push(Folder { name: name.clone(), path, parent });
     }
     if found.is_empty() {
@@ -74,7 +76,7 @@ fn listed(line: &str) -> Option<Listed<'_>> {
 
 impl Listed<'_> {
     /// The device; that it is a partition can only be told from its name.
-    fn device(&self, host: &Host, names: &[String], database: &Reading<()>) -> BlockDevice {
+    fn device(&self, host: &Host, names: &HashSet<&str>, database: &Reading<()>) -> BlockDevice {
         let parent = by_name(self.name, names).filter(|parent| parent != self.name);
         let kind = if parent.is_some() { BlockKind::Partition } else { kind(self.name) };
         let known = udev::record(host, Some(&self.number), database);
@@ -141,19 +143,19 @@ pub(super) fn kind(name: &str) -> BlockKind {
 }
 
 /// The disk of a partition: in sysfs its folder is inside the disk's; else by name.
-fn parent(host: &Host, folder: &str, name: &str, names: &[String]) -> Option<String> {
+fn parent(host: &Host, folder: &str, name: &str, names: &HashSet<&str>) -> Option<String> {
     let link = host.source.read_link(Path::new(folder)).ok();
     let above = link.as_deref().and_then(Path::parent).and_then(Path::file_name);
-    let above = above.map(|n| n.to_string_lossy().into_owned()).filter(|n| names.contains(n));
+    let above = above.map(|n| n.to_string_lossy().into_owned()).filter(|n| names.contains(n.as_str()));
     above.or_else(|| by_name(name, names))
 }
 
 /// The disk that a partition of this name is on.
-fn by_name(name: &str, names: &[String]) -> Option<String> {
+fn by_name(name: &str, names: &HashSet<&str>) -> Option<String> {
     let disk = name.trim_end_matches(|c: char| c.is_ascii_digit());
     // nvme0n1p2, mmcblk0p1: a name that ends in a digit puts a `p` before the partition's number.
     let plain = disk.strip_suffix('p').filter(|d| d.ends_with(|c: char| c.is_ascii_digit()));
-    plain.into_iter().chain([disk]).find(|d| names.iter().any(|n| n == d)).map(str::to_owned)
+    plain.into_iter().chain([disk]).find(|d| names.contains(d)).map(str::to_owned)
 }
 
 /// Whether another device is built on it.

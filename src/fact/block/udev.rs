@@ -2,6 +2,7 @@
 
 use super::{BlockDevice, BlockKind, DISK, sysfs};
 use crate::source::{At, Host, Missing, Reading, Reason};
+use std::collections::HashMap;
 use std::path::Path;
 
 const DATA: &str = "/run/udev/data";
@@ -127,22 +128,22 @@ pub(super) fn device(name: &str, path: String, kind: BlockKind, known: Reading<K
 /// Adds what only the links in /dev/disk tell: UUIDs and labels where the database is not there, and devices that
 /// sysfs does not show.
 pub(super) fn add_linked(devices: &mut Vec<BlockDevice>, links: &[Link]) {
+    let mut positions: HashMap<String, usize> = HashMap::new();
+    for (position, device) in devices.iter().enumerate() {
+        positions.entry(device.name.clone()).or_insert(position);
+    }
     for link in links {
         let Some((folder, value)) = link.path.strip_prefix(DISK).and_then(|p| p.strip_prefix('/')?.split_once('/')) else {
             continue;
         };
-        let position = devices.iter().position(|d| d.name == link.name);
-        let device = match position.and_then(|i| devices.get_mut(i)) {
-            Some(device) => device,
-            None => {
-                let (path, kind) = (format!("/dev/{}", link.name), sysfs::kind(&link.name));
-                let why = "only links in /dev/disk name this device".to_owned();
-                let unknown = Err(Missing::unreadable(link.path.as_str(), Reason::NotRead(why)));
-                devices.push(device(&link.name, path, kind, unknown, At::file(link.path.as_str())));
-                let Some(device) = devices.last_mut() else { continue };
-                device
-            }
-        };
+        let position = *positions.entry(link.name.clone()).or_insert_with(|| {
+            let (path, kind) = (format!("/dev/{}", link.name), sysfs::kind(&link.name));
+            let why = "only links in /dev/disk name this device".to_owned();
+            let unknown = Err(Missing::unreadable(link.path.as_str(), Reason::NotRead(why)));
+            devices.push(device(&link.name, path, kind, unknown, At::file(link.path.as_str())));
+            devices.len() - 1
+        });
+        let Some(device) = devices.get_mut(position) else { continue };
         let field = match folder {
             "by-uuid" => &mut device.uuid,
             "by-label" => &mut device.label,

@@ -1,12 +1,17 @@
 //! Gathering [`Fstab`].
 
+use super::parse::entry_of;
 use super::{Fstab, FstabEntry, FstabPart, parse};
 use crate::fact::Fact;
 use crate::model::Lazy;
-use crate::source::{At, FileKind, Host, Missing, Reading, Reason, TargetKind, resolve};
+use crate::source::{At, FileKind, Host, Missing, Reading, Reason, TargetKind, resolve, text};
 use std::path::Path;
+use std::sync::Arc;
 
 const PATH: &str = "/etc/fstab";
+
+/// An entry takes some hundred times its line in memory; a table of a thousand mounts has some 150 KiB.
+const CAP: u64 = 512 << 10;
 
 /// Where systemd-fstab-generator(8) is, with and without a merged /usr.
 const GENERATOR: [&str; 2] = [
@@ -22,16 +27,16 @@ impl Fact for Fstab {
     const READS: &'static [&'static str] = &[PATH, "/proc/partitions"];
 
     fn collect(host: &Host) -> Reading<Self> {
-        let (mut entries, mut lines) = parse(PATH, &host.read_text(PATH)?);
+        let (mut entries, mut lines) = parse(PATH, &host.source.read(Path::new(PATH), CAP).map(text)?);
+        let host = Arc::new(host.clone());
         for entry in &mut entries {
-            look(host, entry);
+            look(&host, entry);
         }
         // A helper that serves the type makes it a type of its own, however it is spelt.
         for line in &mut lines {
-            let fs_type = entries.iter().find(|e| e.line == line.line).map(|e| e.r#type.as_str()).unwrap_or_default();
-            line.faults.retain(|fault| fault.part != FstabPart::Type || !has_helper(host, fs_type));
+            let Some(entry) = entry_of(&entries, line.line).and_then(|at| entries.get(at)) else { continue };
+            line.faults.retain(|fault| fault.part != FstabPart::Type || !has_helper(&host, &entry.r#type));
         }
-        let host = host.clone();
         let by_systemd = Lazy::new(move || by_systemd(&host));
         Ok(Self { entries, lines, by_systemd, at: At::file(PATH) })
     }
@@ -64,7 +69,7 @@ fn has_helper(host: &Host, fs_type: &str) -> bool {
 }
 
 /// Gives an entry the means to look at its device and mount point when asked.
-fn look(host: &Host, entry: &mut FstabEntry) {
+fn look(host: &Arc<Host>, entry: &mut FstabEntry) {
     if let Some(path) = entry.spec_path.clone() {
         let host = host.clone();
         entry.spec_exists = Lazy::new(move || spec_exists(&host, &path));

@@ -30,6 +30,11 @@ pub fn parse(path: &str, text: &str) -> (Vec<FstabEntry>, Vec<FstabLine>) {
     (entries, lines)
 }
 
+/// The position of the entry of this line. Entries stand in the order of the file.
+pub(super) fn entry_of(entries: &[FstabEntry], line: u32) -> Option<usize> {
+    entries.binary_search_by_key(&line, |entry| entry.line).ok()
+}
+
 /// A fault of a line that does not stop the boot, as far as is known yet.
 fn fault(part: FstabPart, effect: FstabEffect, what: impl Into<String>) -> FstabFault {
     FstabFault { part, what: what.into(), effect, stops_boot: false }
@@ -238,7 +243,7 @@ fn line_ends(text: &str, entries: &mut [FstabEntry], lines: &mut [FstabLine]) {
         (1..).zip(text.split_inclusive('\n')).filter(|(_, line)| line.ends_with("\r\n")).map(|(n, _)| n).collect();
     let mut hurt = false;
     for line in lines.iter_mut().filter(|line| ends.contains(&line.line)) {
-        let Some(entry) = entries.iter_mut().find(|e| e.line == line.line) else { continue };
+        let Some(entry) = entry_of(entries, line.line).and_then(|at| entries.get_mut(at)) else { continue };
         let Some((last, seen)) = entry.options.split_last() else { continue };
         let is_last = line.text.trim_end().ends_with(last.as_str());
         if is_last && option::spare(&entry.options) && !option::spare(seen) {

@@ -6,6 +6,7 @@ use crate::format::key_value::KeyValues;
 use crate::model::Partial;
 use crate::record;
 use crate::source::{At, Host, Missing, Reading};
+use std::collections::HashSet;
 
 #[cfg(test)]
 mod tests;
@@ -131,6 +132,7 @@ fn default_pool(meminfo: &KeyValues<'_>, size_kib: u64) -> Pool {
 /// A number given a second time for the same size is ignored, as is one for a size that makes no sense.
 fn requests(command_line: &CommandLine, default_kib: Option<u64>) -> Vec<Request> {
     let mut found: Vec<Request> = Vec::new();
+    let mut sizes = HashSet::new();
     let mut size_kib = Some(default_kib);
     for (name, value) in &command_line.parameters {
         let value = value.as_deref().unwrap_or_default();
@@ -141,7 +143,7 @@ fn requests(command_line: &CommandLine, default_kib: Option<u64>) -> Vec<Request
             }
             "hugepages" => {
                 let (Some(size_kib), Some(pages)) = (size_kib, pages(value)) else { continue };
-                if !found.iter().any(|request| request.size_kib == size_kib) {
+                if sizes.insert(size_kib) {
                     found.push(Request { size_kib, pages, at: At::file(CMDLINE) });
                 }
             }

@@ -63,7 +63,7 @@ pub(super) fn look(place: &Place) -> Reading<Fds> {
     // A descriptor gets the lowest free number, so that of very many nearly all numbers below their count are taken;
     // to list a million names only to choose some of them would cost more than all else.
     if fds.total > BUDGET {
-        let step = usize::try_from(fds.total.div_ceil(BUDGET)).unwrap_or(usize::MAX);
+        let step = usize::try_from(step(fds.total)).unwrap_or(usize::MAX);
         for number in (0..fds.total).step_by(step) {
             fds.add(place.link(&format!("fd/{number}")))?;
         }
@@ -74,6 +74,16 @@ pub(super) fn look(place: &Place) -> Reading<Fds> {
     }
     fds.sampled = fds.looked_at < fds.total;
     Ok(fds)
+}
+
+/// How far apart the descriptors of a sample are. What is opened together (a selector of Java is an event queue and the two ends
+/// of a pipe) repeats every few numbers; a distance that shares a factor with that would meet the same kind each time.
+fn step(total: u64) -> u64 {
+    let mut step = total.div_ceil(BUDGET);
+    while [2, 3, 5, 7].into_iter().any(|factor| step.is_multiple_of(factor)) {
+        step += 1;
+    }
+    step
 }
 
 impl Fds {

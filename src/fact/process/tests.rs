@@ -78,12 +78,27 @@ fn every_kind_of_descriptor_is_told_apart() {
 }
 
 #[test]
+fn a_sample_meets_all_kinds_of_what_is_opened_together() {
+    let mut files = Files::new();
+    files.file("/proc/7/stat", STAT);
+    for fd in 0..6_144 {
+        let kinds = ["anon_inode:[eventpoll]", "pipe:[1]", "pipe:[1]"];
+        files.link(format!("/proc/7/fd/{fd}"), kinds[fd % 3]);
+    }
+    files.directory("/proc/7/fd").size("/proc/7/fd", 6_144);
+    let process = only(&files);
+    let fds = process.fds.get().unwrap();
+    assert!(fds.sampled && fds.looked_at > 500, "{fds:?}");
+    assert!(fds.pipes.abs_diff(2 * fds.anon) <= 2, "{fds:?}");
+}
+
+#[test]
 fn of_very_many_descriptors_a_sample_is_looked_at() {
     let mut files = Files::new();
     files.file("/proc/22347/stat", STAT).directory("/proc/22347/fd").size("/proc/22347/fd", 1_406_243);
-    // One in 687, so that there are at most 2 048.
+    // One in 689, the first number from 687 on with which there are at most 2 048 and no kind is met too often.
     files.link("/proc/22347/fd/0", "/dev/null").link("/proc/22347/fd/1", "/never/looked/at");
-    files.link("/proc/22347/fd/687", "socket:[1]").link("/proc/22347/fd/1374", "socket:[2]");
+    files.link("/proc/22347/fd/689", "socket:[1]").link("/proc/22347/fd/1378", "socket:[2]");
     let process = only(&files);
     assert_eq!(process.fd_count.get(), Ok(&1_406_243));
     let fds = process.fds.get().unwrap();
