@@ -17,6 +17,7 @@ facts! {
     cpu::Cpu,
     edac::Edac,
     files::Files,
+    filesystems::Filesystems,
     fstab::Fstab,
     hugepages::Hugepages,
     kernel::Kernel,
