@@ -111,57 +111,53 @@ fn rank(mount: &Mounted) -> (bool, bool, usize) {
 /// The ways that paths take through the mounts.
 struct Paths<'a> {
     mounts: &'a [Mounted],
-    on: HashMap<u64, Vec<usize>>,
-    root: Option<usize>,
+    /// What is mounted on each mount, by its ID. What is on none that can be seen (the root, and in a chroot all that is on
+    /// the file system of its own directory) is at `None`. Empty for a mounts file, which has no IDs.
+    on: HashMap<Option<u64>, Vec<usize>>,
 }
 
 impl<'a> Paths<'a> {
     fn new(mounts: &'a [Mounted]) -> Self {
-        let mut on: HashMap<u64, Vec<usize>> = HashMap::new();
+        let mut on: HashMap<Option<u64>, Vec<usize>> = HashMap::new();
         let ids: HashSet<u64> = mounts.iter().filter_map(|m| Some(m.detail.as_ref()?.id)).collect();
-        let mut root = None;
         for (at, detail) in mounts.iter().enumerate().filter_map(|(at, m)| Some((at, m.detail.as_ref()?))) {
-            // The parent of the root is outside of what can be seen, or itself.
-            match detail.parent == detail.id || !ids.contains(&detail.parent) {
-                true => root = root.or(Some(at)),
-                false => on.entry(detail.parent).or_default().push(at),
-            }
+            let parent = Some(detail.parent).filter(|parent| *parent != detail.id && ids.contains(parent));
+            on.entry(parent).or_default().push(at);
         }
-        Self { mounts, on, root }
+        Self { mounts, on }
     }
 
     /// The mounts that the way to a mount's own path goes through, the last of which is what is found there.
     fn way(&self, at: usize) -> Vec<usize> {
         let Some(path) = self.mounts.get(at).map(|m| m.mount_point.as_str()) else { return Vec::new() };
-        let mut way: Vec<usize> = self.root.into_iter().collect();
-        while let Some(next) = way.last().and_then(|last| self.next(*last, path)) {
+        let mut way = Vec::new();
+        let mut id = None;
+        while let Some(next) = self.next(id, path) {
             // Every mount is on an older one; only a garbled table goes in a circle.
             if way.contains(&next) {
                 break;
             }
             way.push(next);
+            id = self.mounts.get(next).and_then(|m| m.detail.as_ref()).map(|d| d.id);
         }
         way
     }
 
     /// The first mount that a path meets on another.
-    fn next(&self, on: usize, path: &str) -> Option<usize> {
-        let id = self.mounts.get(on)?.detail.as_ref()?.id;
+    fn next(&self, on: Option<u64>, path: &str) -> Option<usize> {
         let point = |at: &usize| self.mounts.get(*at).map_or("", |m| m.mount_point.as_str());
         // Of several at the same place the last is the one on top.
-        self.on.get(&id)?.iter().rev().filter(|at| is_within(path, point(at))).copied().min_by_key(|at| point(at).len())
+        let found = self.on.get(&on)?.iter().rev().filter(|at| is_within(path, point(at)));
+        found.copied().min_by_key(|at| point(at).len())
     }
 
     /// Whether a mount's own path leads to it, or to one that hides it.
     fn lead_to(&self, at: usize) -> bool {
-        match self.root {
-            Some(_) => self.way(at).last() == Some(&at),
-            None => {
-                let point = |m: &Mounted| m.mount_point.clone();
-                let own = self.mounts.get(at).map(point);
-                !self.mounts.iter().skip(at + 1).any(|later| Some(point(later)) == own)
-            }
+        if !self.on.is_empty() {
+            return self.way(at).last() == Some(&at);
         }
+        let own = self.mounts.get(at).map(|m| &m.mount_point);
+        !self.mounts.iter().skip(at + 1).any(|later| Some(&later.mount_point) == own)
     }
 
     /// Whether a mount's own path goes through a file system that can hang.

@@ -179,6 +179,14 @@ fn denied_is_not_absent_and_garbage_is_nothing() {
     files.file("/proc/self/mountinfo", [0xff, 0, b' ', b'-', b' ', 0xfe]);
     assert!(Filesystems::collect(&Host::new(files.clone(), Target::live())).unwrap().list.is_empty());
     // A table in which each is on the other.
-    files.file("/proc/self/mountinfo", "1 2 8:1 / / rw - ext4 /dev/a rw\n2 1 8:2 / / rw - ext4 /dev/b rw\n3 3 8:3 / / rw - ext4 /dev/c rw\n4 3 8:4 / / rw - ext4 /dev/d rw\n");
-    assert!(Filesystems::collect(&Host::new(files, Target::live())).is_err(), "nothing was said of /");
+    files.file("/proc/self/mountinfo", "1 2 8:1 / /a rw - ext4 /dev/a rw\n2 1 8:2 / /b rw - ext4 /dev/b rw\n3 3 8:3 / / rw - ext4 /dev/c rw\n");
+    files.space("/", "size=2 free=1".parse().unwrap());
+    assert_eq!(points(&Host::new(files, Target::live())), ["/"]);
+}
+
+#[test]
+fn in_a_chroot_the_parents_are_out_of_sight() {
+    let space = "size=1GiB free=1MiB";
+    let mounts = "40 7 252:17 / /a rw - xfs /dev/vdb1 rw\n41 7 252:33 / /b rw - xfs /dev/vdc1 rw\n";
+    assert_eq!(points(&host(mounts, &[("/a", space), ("/b", space)])), ["/a", "/b"]);
 }

@@ -16,7 +16,7 @@ record! {
     ///
     /// Source: proc_swaps(5), swapon(8). Absent where no kernel runs, and where the kernel cannot swap.
     #[bare(areas)]
-    pub struct Swap {
+    pub struct Swaps {
         /// The areas, in the order of the file; the one with the highest priority is used first.
         pub areas: Vec<SwapArea>,
         /// Lines that are no areas, as they stand.
@@ -57,8 +57,8 @@ word! {
     }
 }
 
-impl Fact for Swap {
-    const NAME: &'static str = "swap";
+impl Fact for Swaps {
+    const NAME: &'static str = "swaps";
     const READS: &'static [&'static str] = &["/proc/swaps"];
 
     fn collect(host: &Host) -> Reading<Self> {
@@ -68,7 +68,7 @@ impl Fact for Swap {
 }
 
 /// The areas of a swaps file.
-pub fn parse(path: &str, text: &str) -> Swap {
+pub fn parse(path: &str, text: &str) -> Swaps {
     let (mut areas, mut malformed) = (Vec::new(), Vec::new());
     for (number, line) in (1..).zip(text.lines()) {
         if line.trim().is_empty() || line.starts_with("Filename") {
@@ -79,7 +79,7 @@ pub fn parse(path: &str, text: &str) -> Swap {
             None => malformed.push(format!("{number}: {line}")),
         }
     }
-    Swap { areas, malformed, at: At::file(path) }
+    Swaps { areas, malformed, at: At::file(path) }
 }
 
 fn area(line: &str, at: At) -> Option<SwapArea> {
@@ -126,9 +126,9 @@ mod tests {
 
     #[test]
     fn no_kernel_no_swap() {
-        assert!(matches!(Swap::collect(&Host::new(Files::new(), Target::root("x"))), Err(Missing::Absent)));
+        assert!(matches!(Swaps::collect(&Host::new(Files::new(), Target::root("x"))), Err(Missing::Absent)));
         let mut files = Files::new();
         files.deny("/proc/swaps");
-        assert!(matches!(Swap::collect(&Host::new(files, Target::live())), Err(Missing::Unreadable(_))));
+        assert!(matches!(Swaps::collect(&Host::new(files, Target::live())), Err(Missing::Unreadable(_))));
     }
 }
