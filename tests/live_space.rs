@@ -17,7 +17,8 @@ fn in_own_name_space(script: &str, mount_point: &Path) -> std::io::Result<Output
 
 /// Whether this host lets an ordinary user mount a tmpfs.
 fn may_mount(mount_point: &Path) -> bool {
-    in_own_name_space(r#"mount -t tmpfs -o size=1m none "$1""#, mount_point).is_ok_and(|output| output.status.success())
+    in_own_name_space(r#"mount -t tmpfs -o size=1m none "$1""#, mount_point)
+        .is_ok_and(|output| output.status.success())
 }
 
 /// What storage/space says of a tmpfs of 1 MiB with so many KiB in it.
