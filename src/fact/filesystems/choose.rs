@@ -51,15 +51,12 @@ pub(super) fn choose(mounts: Vec<Mounted>) -> Vec<Chosen> {
 /// into it from the same disk; data sets that share a pool.
 pub(super) fn once(mut asked: Vec<(Chosen, Reading<Space>)>) -> Vec<(Chosen, Reading<Space>)> {
     let overlay = asked.iter().find(|(c, _)| c.is_overlay()).and_then(|(_, space)| space.as_ref().ok().copied());
-    let mut pools: Vec<(String, u64)> = Vec::new();
+    let mut pools: HashSet<(String, u64)> = HashSet::new();
     asked.retain(|(chosen, space)| {
         let Ok(space) = space else { return true };
         if chosen.mount.fs_type == "zfs" {
             let pool = chosen.mount.source.split('/').next().unwrap_or_default();
-            let share = (pool.to_owned(), space.available);
-            let new = !pools.contains(&share);
-            pools.push(share);
-            return new;
+            return pools.insert((pool.to_owned(), space.available));
         }
         let same = |root: Space| root.size == space.size && root.files == space.files;
         chosen.is_overlay() || !overlay.is_some_and(same)
@@ -111,31 +108,43 @@ fn rank(mount: &Mounted) -> (bool, bool, usize) {
 /// The ways that paths take through the mounts.
 struct Paths<'a> {
     mounts: &'a [Mounted],
-    /// What is mounted on each mount, by its ID. What is on none that can be seen (the root, and in a chroot all that is on
-    /// the file system of its own directory) is at `None`. Empty for a mounts file, which has no IDs.
-    on: HashMap<Option<u64>, Vec<usize>>,
+    /// What is mounted on each mount, by its ID and the path; of several at the same place the last, which is on top. What
+    /// is on none that can be seen (the root, and in a chroot all that is on the file system of its own directory) is
+    /// at `None`. Empty for a mounts file, which has no IDs.
+    on: HashMap<(Option<u64>, &'a str), usize>,
+    /// The last mount at each path.
+    last: HashMap<&'a str, usize>,
 }
+
+/// Mounts that a path goes through at most: one for each of its parts and some more. A longer way is none: the table is
+/// garbled, and goes in a circle.
+const LONGEST_WAY: usize = 64;
+
+/// PATH_MAX.
+const LONGEST_PATH: usize = 4096;
 
 impl<'a> Paths<'a> {
     fn new(mounts: &'a [Mounted]) -> Self {
-        let mut on: HashMap<Option<u64>, Vec<usize>> = HashMap::new();
+        let (mut on, mut last) = (HashMap::new(), HashMap::new());
         let ids: HashSet<u64> = mounts.iter().filter_map(|m| Some(m.detail.as_ref()?.id)).collect();
-        for (at, detail) in mounts.iter().enumerate().filter_map(|(at, m)| Some((at, m.detail.as_ref()?))) {
-            let parent = Some(detail.parent).filter(|parent| *parent != detail.id && ids.contains(parent));
-            on.entry(parent).or_default().push(at);
+        for (at, mount) in mounts.iter().enumerate() {
+            last.insert(mount.mount_point.as_str(), at);
+            if let Some(detail) = &mount.detail {
+                let parent = Some(detail.parent).filter(|parent| *parent != detail.id && ids.contains(parent));
+                on.insert((parent, mount.mount_point.as_str()), at);
+            }
         }
-        Self { mounts, on }
+        Self { mounts, on, last }
     }
 
     /// The mounts that the way to a mount's own path goes through, the last of which is what is found there.
     fn way(&self, at: usize) -> Vec<usize> {
-        let Some(path) = self.mounts.get(at).map(|m| m.mount_point.as_str()) else { return Vec::new() };
+        let path = self.mounts.get(at).map(|m| m.mount_point.as_str()).filter(|path| path.len() <= LONGEST_PATH);
         let mut way = Vec::new();
         let mut id = None;
-        while let Some(next) = self.next(id, path) {
-            // Every mount is on an older one; only a garbled table goes in a circle.
-            if way.contains(&next) {
-                break;
+        while let Some(next) = path.and_then(|path| self.next(id, path)) {
+            if way.len() == LONGEST_WAY {
+                return Vec::new();
             }
             way.push(next);
             id = self.mounts.get(next).and_then(|m| m.detail.as_ref()).map(|d| d.id);
@@ -143,21 +152,18 @@ impl<'a> Paths<'a> {
         way
     }
 
-    /// The first mount that a path meets on another.
+    /// The first mount that a path meets on another: at the path's shortest part.
     fn next(&self, on: Option<u64>, path: &str) -> Option<usize> {
-        let point = |at: &usize| self.mounts.get(*at).map_or("", |m| m.mount_point.as_str());
-        // Of several at the same place the last is the one on top.
-        let found = self.on.get(&on)?.iter().rev().filter(|at| is_within(path, point(at)));
-        found.copied().min_by_key(|at| point(at).len())
+        let parts = path.match_indices('/').map(|(end, _)| if end == 0 { "/" } else { path.get(..end).unwrap_or(path) });
+        parts.chain([path]).find_map(|part| self.on.get(&(on, part))).copied()
     }
 
     /// Whether a mount's own path leads to it, or to one that hides it.
     fn lead_to(&self, at: usize) -> bool {
-        if !self.on.is_empty() {
-            return self.way(at).last() == Some(&at);
+        match self.on.is_empty() {
+            false => self.way(at).last() == Some(&at),
+            true => self.mounts.get(at).and_then(|m| self.last.get(m.mount_point.as_str())) == Some(&at),
         }
-        let own = self.mounts.get(at).map(|m| &m.mount_point);
-        !self.mounts.iter().skip(at + 1).any(|later| Some(&later.mount_point) == own)
     }
 
     /// Whether a mount's own path goes through a file system that can hang.
@@ -166,8 +172,4 @@ impl<'a> Paths<'a> {
         let before = way.iter().filter(|on| **on != at).filter_map(|on| self.mounts.get(*on));
         before.filter_map(kind).any(|kind| matches!(kind, Kind::Network | Kind::User))
     }
-}
-
-fn is_within(path: &str, folder: &str) -> bool {
-    folder == "/" || path.strip_prefix(folder).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }

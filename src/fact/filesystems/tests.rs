@@ -190,3 +190,15 @@ fn in_a_chroot_the_parents_are_out_of_sight() {
     let mounts = "40 7 252:17 / /a rw - xfs /dev/vdb1 rw\n41 7 252:33 / /b rw - xfs /dev/vdc1 rw\n";
     assert_eq!(points(&host(mounts, &[("/a", space), ("/b", space)])), ["/a", "/b"]);
 }
+
+#[test]
+fn a_table_as_large_as_they_may_be_takes_no_time() {
+    let stacked: String =
+        (2..10_000).map(|id| format!("{id} {} 8:{id} / /a rw - ext4 /dev/a rw\n", id - 1)).collect();
+    let side_by_side: String = (2..10_000).map(|id| format!("{id} 1 8:{id} / /{id} rw - ext4 /dev/a rw\n")).collect();
+    for table in [stacked, side_by_side] {
+        let mounts = crate::format::mountinfo::mountinfo(&format!("1 0 8:1 / / rw - ext4 /dev/b rw\n{table}")).0;
+        // Those that are stacked higher than anybody would are left out.
+        assert!(matches!(choose::choose(mounts).len(), 1 | 9_999));
+    }
+}
