@@ -89,6 +89,10 @@ impl Case {
         for (path, size) in &raw.sizes {
             files.size(path, *size);
         }
+        for (path, text) in &raw.space {
+            let space = text.get_ref().parse();
+            files.space(path, space.map_err(|e| bad(file, text.span(), &format!("is wrong: {e}")))?);
+        }
         for path in &raw.denied {
             files.deny(path);
         }
