@@ -188,11 +188,7 @@ const BROKEN: &[(&str, &[Diagnosis])] = {
         ),
         (
             "13",
-            &[(
-                Warning,
-                "limits/nofile-above-nr-open",
-                &["unlimited", "older than 1.5.2", "cannot be told here"],
-            )],
+            &[(Warning, "limits/nofile-above-nr-open", &["unlimited", "before 1.5.2", "version unknown"])],
         ),
         (
             "14",

@@ -250,7 +250,8 @@ fn nothing_in_place_of_a_file_breaks_a_fact_or_a_rule() {
             change(&mut files);
             broken.extend(survive(&files, &rules, &name(what)));
         };
-        for kind in [FileKind::Fifo, FileKind::Socket, FileKind::Block, FileKind::Character, FileKind::Other] {
+        for kind in [FileKind::Fifo, FileKind::Socket, FileKind::Block, FileKind::Character, FileKind::Other]
+        {
             survive(&|files| _ = files.special(path, kind), kind.name());
         }
         survive(&|files| _ = files.directory(path), "a directory");
@@ -260,7 +261,10 @@ fn nothing_in_place_of_a_file_breaks_a_fact_or_a_rule() {
         survive(&|files| _ = files.link(path, "/nowhere"), "a dangling link");
         survive(&|files| _ = files.link(path, "/"), "a link to /");
         survive(&|files| _ = files.link(path, "../../../../../../../proc"), "a link to /proc");
-        survive(&|files| _ = files.link(path, "/dev/null").special("/dev/null", FileKind::Character), "masked");
+        survive(
+            &|files| _ = files.link(path, "/dev/null").special("/dev/null", FileKind::Character),
+            "masked",
+        );
         let parent = path.parent().unwrap();
         survive(&|files| _ = files.deny(parent), "its directory denied");
         survive(&|files| _ = files.link(parent, parent), "its directory a link to itself");

@@ -5,7 +5,8 @@ use super::{Failure, RuleDirs, Terminal};
 use crate::engine::{BadWaiver, Diagnostic, Library, Overrides, Rule, Severity, Waiver};
 use serde::Deserialize;
 use std::collections::BTreeMap;
-use std::io;
+use std::io::{self, Read};
+use std::os::unix::fs::FileTypeExt;
 use std::path::{Path, PathBuf};
 
 /// Where the system's configuration lies.
@@ -57,22 +58,26 @@ impl Config {
     pub(super) fn load(explicit: Option<&Path>, library: &Library) -> Result<Self, BadConfig> {
         let mut config = Self::default();
         let mut files = vec![PathBuf::from(SYSTEM).join("config.toml")];
-        if let Ok(entries) = std::fs::read_dir(Path::new(SYSTEM).join("config.d")) {
-            let mut found: Vec<_> = entries.flatten().map(|e| e.path()).collect();
-            found.retain(|p| p.extension().is_some_and(|e| e == "toml"));
-            found.sort();
-            files.extend(found);
+        let parts = PathBuf::from(SYSTEM).join("config.d");
+        match std::fs::read_dir(&parts) {
+            Ok(entries) => {
+                let mut found: Vec<_> = entries.flatten().map(|e| e.path()).collect();
+                found.retain(|p| p.extension().is_some_and(|e| e == "toml"));
+                found.sort();
+                files.extend(found);
+            }
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            Err(error) => return Err(BadConfig::Io { path: parts, error }),
         }
         for path in files {
-            match std::fs::read_to_string(&path) {
+            match read(&path, false) {
                 Ok(text) => config.add(&path, text, library)?,
                 Err(error) if error.kind() == io::ErrorKind::NotFound => {}
                 Err(error) => return Err(BadConfig::Io { path, error }),
             }
         }
         if let Some(path) = explicit {
-            let text = std::fs::read_to_string(path)
-                .map_err(|error| BadConfig::Io { path: path.to_path_buf(), error })?;
+            let text = read(path, true).map_err(|error| BadConfig::Io { path: path.to_path_buf(), error })?;
             config.add(path, text, library)?;
         }
         Ok(config)
@@ -109,6 +114,23 @@ impl Config {
             self.params.entry(id).or_default().extend(overrides);
         }
         Ok(())
+    }
+}
+
+/// More than any configuration holds.
+const MAX_FILE: u64 = 1 << 20;
+
+/// The text of a file. Only what is named on the command line may be a pipe: nobody else may be there to fill it.
+fn read(path: &Path, named: bool) -> io::Result<String> {
+    let kind = std::fs::metadata(path)?.file_type();
+    if !kind.is_file() && !(named && kind.is_fifo()) {
+        return Err(io::Error::other("is not a regular file"));
+    }
+    let mut text = String::new();
+    std::fs::File::open(path)?.take(MAX_FILE + 1).read_to_string(&mut text)?;
+    match text.len() as u64 > MAX_FILE {
+        true => Err(io::Error::other(format!("is larger than {} KiB", MAX_FILE >> 10))),
+        false => Ok(text),
     }
 }
 

@@ -2,9 +2,10 @@
 
 use super::{Failure, Status, Terminal, host};
 use crate::fact::{self, Facts, Kind};
-use crate::model::{Type, View, json, type_schema};
-use crate::report::{facts_markdown, printable};
+use crate::model::{Shown, Type, View, type_schema};
+use crate::report::{PrintableJson, facts_markdown};
 use crate::source::Missing;
+use serde::{Serialize, Serializer};
 use serde_json::{Map, Value};
 use std::io::Write;
 
@@ -33,10 +34,14 @@ pub(super) fn run(args: &Args, terminal: &mut Terminal) -> Result<Status, Failur
         write!(terminal.out, "{}", facts_markdown(&kinds))?;
         return Ok(Status::Clean);
     }
-    let document = if args.schema { schema(&kinds) } else { values(args, &kinds)? };
     // Values come from the vetted host, which may be hostile: JSON escapes the controls of ASCII, this the rest.
-    let text = serde_json::to_string_pretty(&document).map_err(std::io::Error::other)?;
-    writeln!(terminal.out, "{}", printable(&text))?;
+    let out = PrintableJson(&mut terminal.out);
+    let written = match args.schema {
+        true => serde_json::to_writer_pretty(out, &schema(&kinds)),
+        false => serde_json::to_writer_pretty(out, &values(args, kinds)?),
+    };
+    written.map_err(std::io::Error::from)?;
+    writeln!(terminal.out)?;
     Ok(Status::Clean)
 }
 
@@ -54,15 +59,26 @@ fn chosen(names: &[String]) -> Result<Vec<Kind>, Failure> {
     names.iter().map(find).collect()
 }
 
-fn values(args: &Args, kinds: &[Kind]) -> Result<Value, Failure> {
+fn values(args: &Args, mut kinds: Vec<Kind>) -> Result<Values, Failure> {
     let host = host::HostArgs { target: args.root.clone(), assume: args.assume.clone() };
-    let facts = Facts::new(host.host(None)?);
-    let mut document = Map::new();
-    for kind in kinds {
-        let found = fact::position(kind.name).map_or(Err(Missing::Absent), |i| facts.get(i));
-        document.insert(kind.name.into(), json(found.map(View::Record)));
+    kinds.sort_by_key(|kind| kind.name);
+    kinds.dedup_by_key(|kind| kind.name);
+    Ok(Values { facts: Facts::new(host.host(None)?), kinds })
+}
+
+/// The facts of a host, gathered while they are written.
+struct Values {
+    facts: Facts,
+    kinds: Vec<Kind>,
+}
+
+impl Serialize for Values {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        to.collect_map(self.kinds.iter().map(|kind| {
+            let found = fact::position(kind.name).map_or(Err(Missing::Absent), |i| self.facts.get(i));
+            (kind.name, Shown(found.map(View::Record)))
+        }))
     }
-    Ok(Value::Object(document))
 }
 
 fn schema(kinds: &[Kind]) -> Value {

@@ -12,8 +12,11 @@ mod status;
 
 pub use status::Status;
 
+use crate::engine::Diagnostic;
+use crate::report::printable;
 use anstream::{AutoStream, ColorChoice};
 use clap::{CommandFactory, Parser, Subcommand, ValueEnum};
+use std::borrow::Cow;
 use std::io::{self, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -98,13 +101,26 @@ impl Terminal {
 
     /// A message on standard error. If even that cannot be written there is nobody left to tell.
     fn say(&mut self, message: impl std::fmt::Display) {
-        let _ = writeln!(self.err, "{message}");
+        // File names and what files hold may be hostile.
+        let _ = writeln!(self.err, "{}", printable(&message.to_string()));
     }
 
     /// A mistake in a rule or configuration file, with its place.
-    fn mistake(&mut self, mistake: &crate::engine::Diagnostic) {
-        let text = mistake.render(self.colour_errors);
-        self.say(text);
+    fn mistake(&mut self, mistake: &Diagnostic) {
+        let safe = |text: &str| printable(text).into_owned();
+        // Places in the text must stay where they are.
+        let same_length = |c: char| match printable(c.encode_utf8(&mut [0; 4])) {
+            Cow::Borrowed(_) => c.to_string(),
+            Cow::Owned(_) => "?".repeat(c.len_utf8()),
+        };
+        let mistake = Diagnostic {
+            path: safe(&mistake.path),
+            source: mistake.source.chars().map(same_length).collect::<String>().into(),
+            span: mistake.span.clone(),
+            message: safe(&mistake.message),
+            help: mistake.help.as_deref().map(safe),
+        };
+        let _ = writeln!(self.err, "{}", mistake.render(self.colour_errors));
     }
 }
 

@@ -10,7 +10,7 @@ use std::sync::Arc;
 pub struct Diagnostic {
     /// The file, as the user knows it.
     pub path: String,
-    /// Its whole text.
+    /// Its whole text; empty where it could not be read.
     pub source: Arc<str>,
     /// The bytes at fault.
     pub span: Range<usize>,
@@ -32,6 +32,11 @@ impl Diagnostic {
     /// The mistake with the lines around it and a caret under the place.
     pub fn render(&self, colour: bool) -> String {
         let renderer = if colour { Renderer::styled() } else { Renderer::plain() };
+        if self.source.is_empty() {
+            const NOTHING: [Snippet<'_, annotate_snippets::Annotation<'_>>; 0] = [];
+            let title = format!("{}: {}", self.path, self.message);
+            return renderer.render(&[Level::ERROR.primary_title(title.as_str()).elements(NOTHING)]);
+        }
         let end = self.span.end.min(self.source.len());
         let span = self.span.start.min(end)..end;
         let snippet = Snippet::source(&*self.source)

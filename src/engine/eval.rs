@@ -4,7 +4,7 @@ use super::functions::{number, parse_number, short_enough};
 use super::node::{Each, Node, NodeKind, Pattern, Program};
 use super::syntax::BinaryOp;
 use super::ty::Ty;
-use super::value::{Evaluated, Gap, Items, Made, Value};
+use super::value::{Evaluated, Gap, Items, Made, Value, cut};
 use crate::fact::Facts;
 use crate::source::{At, Missing, Reason, Unreadable};
 use std::borrow::Cow;
@@ -36,13 +36,22 @@ pub struct Evidence {
     pub at: Option<At>,
 }
 
+/// The value of a name of `[let]`, and what was read for it.
+type Named<'a> = OnceCell<(Evaluated<'a>, Vec<Evidence>)>;
+
+/// The names of `[let]`, with the values of those that are the same for every item.
+pub(super) struct SharedNames<'a> {
+    lets: &'a [Program],
+    shared: Vec<Named<'a>>,
+}
+
 /// One judgement: the facts, the rule's item and names, and what was seen on the way.
 pub(super) struct Judgement<'a> {
     facts: &'a Facts,
-    lets: &'a [Program],
+    names: &'a SharedNames<'a>,
     item: Option<(Value<'a>, Option<&'a At>)>,
-    /// The names of `[let]` that were asked for, and what was read for each.
-    memo: Vec<OnceCell<(Evaluated<'a>, Vec<Evidence>)>>,
+    /// The names that depend on the item.
+    memo: Vec<Named<'a>>,
     steps: &'a Cell<u64>,
     evidence: Option<RefCell<Vec<Evidence>>>,
 }
@@ -57,11 +66,18 @@ struct Scope<'s, 'a> {
     up: Option<&'s Scope<'s, 'a>>,
 }
 
+impl<'a> SharedNames<'a> {
+    /// Names of which the first `shared` do not depend on the item.
+    pub(super) fn new(lets: &'a [Program], shared: usize) -> Self {
+        Self { lets, shared: (0..shared).map(|_| OnceCell::new()).collect() }
+    }
+}
+
 impl<'a> Judgement<'a> {
     /// A judgement of this item, if the rule has items; with evidence if `recording`.
     pub(super) fn new(
         facts: &'a Facts,
-        lets: &'a [Program],
+        names: &'a SharedNames<'a>,
         item: Option<Value<'a>>,
         steps: &'a Cell<u64>,
         recording: bool,
@@ -70,8 +86,8 @@ impl<'a> Judgement<'a> {
             let at = value.at();
             (value, at)
         });
-        let memo = lets.iter().map(|_| OnceCell::new()).collect();
-        Self { facts, lets, item, memo, steps, evidence: recording.then(RefCell::default) }
+        let memo = (names.shared.len()..names.lets.len()).map(|_| OnceCell::new()).collect();
+        Self { facts, names, item, memo, steps, evidence: recording.then(RefCell::default) }
     }
 
     /// What was read so far, in order, each once.
@@ -103,17 +119,29 @@ impl<'a> Judgement<'a> {
         let mut evidence = evidence.borrow_mut();
         // What was seen before is noted again: which of the two places decides is not known yet.
         if evidence.len() < MAX_SEEN {
-            evidence.push(Evidence { expr, value: value.json(), at: at.cloned() });
+            let value = match value.json() {
+                serde_json::Value::String(text) => cut(text).into(),
+                value => value,
+            };
+            evidence.push(Evidence { expr, value, at: at.cloned() });
         }
     }
 
-    /// The value of a name of `[let]`, computed once. What was read for it counts wherever it is used.
+    /// The value of a name of `[let]`, computed once: for all items if it is the same for all. What was read for it counts
+    /// wherever it is used.
     fn named(&self, position: usize) -> Evaluated<'a> {
-        let (value, seen) = self.memo[position].get_or_init(|| {
-            let mark = self.mark();
-            let value = self.eval(&self.lets[position]);
-            (value, self.taken_since(mark))
-        });
+        let (value, seen) = match self.names.shared.get(position) {
+            Some(shared) => shared.get_or_init(|| {
+                let apart = Self::new(self.facts, self.names, None, self.steps, true);
+                let value = apart.eval(&self.names.lets[position]);
+                (value, apart.into_evidence())
+            }),
+            None => self.memo[position - self.names.shared.len()].get_or_init(|| {
+                let mark = self.mark();
+                let value = self.eval(&self.names.lets[position]);
+                (value, self.taken_since(mark))
+            }),
+        };
         if let Some(evidence) = &self.evidence {
             let mut evidence = evidence.borrow_mut();
             let room = MAX_SEEN.saturating_sub(evidence.len());

@@ -1,7 +1,7 @@
 //! An expression by itself, outside of any rule: for libraries, and for the tests of the language.
 
 use super::check::{Names, Param, check};
-use super::eval::{Evidence, Judgement};
+use super::eval::{Evidence, Judgement, SharedNames};
 use super::node::Program;
 use super::rule::Overrides;
 use super::syntax::{ExprError, parse};
@@ -61,7 +61,8 @@ impl Expression {
     /// Its value on a host.
     pub fn evaluate(&self, facts: &Facts) -> Answer {
         let steps = Cell::new(0);
-        let judgement = Judgement::new(facts, &[], None, &steps, true);
+        let names = SharedNames::new(&[], 0);
+        let judgement = Judgement::new(facts, &names, None, &steps, true);
         let value = judgement.eval(&self.0).map(|value| value.json());
         Answer { value, evidence: judgement.into_evidence() }
     }

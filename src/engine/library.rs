@@ -16,23 +16,18 @@ const EMBEDDED: &[(&str, &str)] = include!(concat!(env!("OUT_DIR"), "/rules.rs")
 #[derive(Clone, Debug, Default)]
 pub struct Library {
     files: BTreeMap<String, RuleFile>,
+    /// Files that are no rules though they stand where rules do.
+    unusable: Vec<Diagnostic>,
 }
 
 /// A rules directory that cannot be used.
 #[derive(Debug, thiserror::Error)]
-#[allow(missing_docs)]
-pub enum LibraryError {
-    #[error("{}: {error}", path.display())]
-    Io { path: PathBuf, error: io::Error },
-    #[error(
-        "{}: rules lie in <area>/<name>.toml below the rules directory, both in lower case with dashes",
-        .0.display()
-    )]
-    BadName(PathBuf),
-    #[error("{}: is larger than {} KiB, which no rule is", .0.display(), MAX_FILE >> 10)]
-    TooLarge(PathBuf),
-    #[error("{}: is not UTF-8 text", .0.display())]
-    NotText(PathBuf),
+#[error("{}: {error}", path.display())]
+pub struct LibraryError {
+    /// The directory.
+    pub path: PathBuf,
+    /// Why.
+    pub error: io::Error,
 }
 
 impl Library {
@@ -54,15 +49,19 @@ impl Library {
         self.files.insert(file.id.clone(), file);
     }
 
-    /// Adds the rules of a directory: `<area>/<name>.toml`. Other files are left alone.
+    /// Adds the rules of a directory: `<area>/<name>.toml`. Other files are left alone. A file that cannot be read, or is no
+    /// rule, is told of by [`Library::compile`], and the others are used.
     pub fn add_directory(&mut self, directory: &Path) -> Result<(), LibraryError> {
-        for area in sorted(directory)? {
-            if !area.is_dir() {
-                continue;
-            }
-            for path in sorted(&area)? {
-                if path.extension().is_some_and(|e| e == "toml") {
-                    self.add(read(directory, &path)?);
+        let areas = sorted(directory).map_err(|error| LibraryError { path: directory.into(), error })?;
+        for area in areas.into_iter().filter(|area| area.is_dir()) {
+            let paths = sorted(&area).unwrap_or_else(|error| {
+                self.unusable.push(unusable(&area, error.to_string()));
+                Vec::new()
+            });
+            for path in paths.into_iter().filter(|path| path.extension().is_some_and(|e| e == "toml")) {
+                match read(directory, &path) {
+                    Ok(file) => self.add(file),
+                    Err(why) => self.unusable.push(unusable(&path, why)),
                 }
             }
         }
@@ -107,7 +106,7 @@ impl Library {
             results
         });
         let mut rules = Vec::with_capacity(results.len());
-        let mut mistakes = Vec::new();
+        let mut mistakes = self.unusable.clone();
         for result in results {
             match result {
                 Ok(rule) => rules.push(rule),
@@ -150,32 +149,37 @@ impl RuleFile {
     }
 }
 
-fn sorted(directory: &Path) -> Result<Vec<PathBuf>, LibraryError> {
-    let io = |error| LibraryError::Io { path: directory.into(), error };
+fn unusable(path: &Path, message: String) -> Diagnostic {
+    Diagnostic { path: path.display().to_string(), source: "".into(), span: 0..0, message, help: None }
+}
+
+fn sorted(directory: &Path) -> io::Result<Vec<PathBuf>> {
     let mut paths = Vec::new();
-    for entry in fs::read_dir(directory).map_err(io)? {
-        paths.push(entry.map_err(io)?.path());
+    for entry in fs::read_dir(directory)? {
+        paths.push(entry?.path());
     }
     paths.sort();
     Ok(paths)
 }
 
-fn read(directory: &Path, path: &Path) -> Result<RuleFile, LibraryError> {
+/// A rule file, or why it is none.
+fn read(directory: &Path, path: &Path) -> Result<RuleFile, String> {
     let below = path.strip_prefix(directory).unwrap_or(path).with_extension("");
     let id = below.to_string_lossy().into_owned();
     if !is_id(&id) {
-        return Err(LibraryError::BadName(path.into()));
+        let what =
+            "rules lie in <area>/<name>.toml below the rules directory, both in lower case with dashes";
+        return Err(what.into());
     }
-    let io = |error| LibraryError::Io { path: path.into(), error };
-    let found = fs::metadata(path).map_err(io)?;
+    let found = fs::metadata(path).map_err(|error| error.to_string())?;
     if !found.is_file() {
-        return Err(io(io::Error::other("is not a regular file")));
+        return Err("is not a regular file".into());
     }
     if found.len() > MAX_FILE {
-        return Err(LibraryError::TooLarge(path.into()));
+        return Err(format!("is larger than {} KiB, which no rule is", MAX_FILE >> 10));
     }
-    let text =
-        String::from_utf8(fs::read(path).map_err(io)?).map_err(|_| LibraryError::NotText(path.into()))?;
+    let bytes = fs::read(path).map_err(|error| error.to_string())?;
+    let text = String::from_utf8(bytes).map_err(|_| "is not UTF-8 text".to_owned())?;
     Ok(RuleFile { id, path: path.display().to_string(), text: text.into() })
 }
 

@@ -22,6 +22,8 @@ pub struct Rule {
     pub about: Arc<About>,
     pub(super) lets: Vec<Program>,
     let_names: Vec<String>,
+    /// How many of the names, the first ones, are the same for every item.
+    pub(super) shared: usize,
     pub(super) each: Option<Program>,
     /// The conjuncts of `when` that do not depend on the item, judged once.
     pub(super) when_once: Vec<Program>,
@@ -170,8 +172,10 @@ impl Draft {
     /// Checks the rule, with the user's values for its parameters.
     pub(super) fn compile(&self, overrides: &Overrides) -> Found<Rule> {
         let mut names = Names::new(self.params_with(overrides)?);
+        let (shared, asking_item) = self.ordered_lets();
+        let mut lets = self.lets(&shared, &mut names)?;
         let each = self.each(&mut names)?;
-        let lets = self.lets(&mut names)?;
+        lets.extend(self.lets(&asking_item, &mut names)?);
         let error = |spans: &Spans, e: ExprError| Box::new(diagnostic(&self.file, spans, e));
         let expr = |source: &Source| check(&source.expr, &names).map_err(|e| error(&source.spans, e));
         let is_bool = |ty: &Ty| matches!(ty, Ty::Bool);
@@ -181,17 +185,16 @@ impl Draft {
             Found::Ok(Program { text: source.text.clone(), root })
         };
         let fill = |s: &Sentence| s.draft.check(&names).map_err(|e| error(&s.spans, e));
-        let asking = lets_asking_item(&lets);
         let not_applicable = self.not_applicable.as_ref().map(fill).transpose()?;
         // What names the item cannot be said before there is one.
         let (not_applicable, not_applicable_item) = match not_applicable {
-            Some(said) if each.is_some() && said.programs().any(|p| asks_item(&p.root, &asking)) => {
+            Some(said) if each.is_some() && said.programs().any(|p| asks_item(&p.root, shared.len())) => {
                 (None, Some(said))
             }
             said => (said.clone(), said),
         };
         let when = self.when.as_ref().map(truth).transpose()?;
-        let (when_item, when_once) = split(when, &asking, each.is_some());
+        let (when_item, when_once) = split(when, shared.len(), each.is_some());
         let problem = truth(&self.problem)?;
         let (severity, worst) = match &self.severity {
             SeverityOf::Always(severity) => (SeverityOf::Always(*severity), *severity),
@@ -214,7 +217,8 @@ impl Draft {
             message: fill(&self.message)?,
             remedy: fill(&self.remedy)?,
             lets,
-            let_names: self.lets.iter().map(|(name, _)| name.clone()).collect(),
+            let_names: shared.iter().chain(&asking_item).map(|(name, _)| name.clone()).collect(),
+            shared: shared.len(),
         };
         Ok(rule)
     }
@@ -290,9 +294,23 @@ impl Draft {
         Ok(Some(Program { text: source.text.clone(), root }))
     }
 
-    fn lets(&self, names: &mut Names) -> Found<Vec<Program>> {
+    /// The names of `[let]`: first those that are the same for every item, then those that depend on it; in the order of
+    /// the file within each.
+    fn ordered_lets(&self) -> (Vec<&(String, Source)>, Vec<&(String, Source)>) {
+        let mut asking: Vec<&str> = self.raw.item_name.iter().map(|name| name.get_ref().as_str()).collect();
+        self.lets.iter().partition(|(name, source)| {
+            let asks = asking.iter().any(|asked| source.expr.mentions(asked));
+            if asks {
+                asking.push(name);
+            }
+            !asks
+        })
+    }
+
+    /// Checks names of `[let]`, and enters them.
+    fn lets(&self, lets: &[&(String, Source)], names: &mut Names) -> Found<Vec<Program>> {
         let mut programs = Vec::new();
-        for (name, source) in &self.lets {
+        for (name, source) in lets {
             let span = self.raw.lets.keys().find(|k| k.get_ref() == name).map_or(0..0, Spanned::span);
             refuse_taken(&self.file, names, name, span)?;
             let root =
@@ -400,29 +418,21 @@ fn refuse_taken(file: &RuleFile, names: &Names, name: &str, span: Range<usize>) 
 }
 
 /// The conjuncts of `when`: those that depend on the item, and those that do not.
-fn split(when: Option<Program>, lets: &[bool], has_item: bool) -> (Vec<Program>, Vec<Program>) {
+fn split(when: Option<Program>, shared: usize, has_item: bool) -> (Vec<Program>, Vec<Program>) {
     let Some(when) = when else { return Default::default() };
     let parts = match when.root.kind {
         NodeKind::And(parts) => parts,
         kind => vec![Node { kind, ..when.root }],
     };
     let programs = parts.into_iter().map(|root| Program { text: when.text.clone(), root });
-    programs.partition(|program| has_item && asks_item(&program.root, lets))
+    programs.partition(|program| has_item && asks_item(&program.root, shared))
 }
 
-/// Which names depend on the item. Each is asked once: names that use each other twice over would take for ever else.
-fn lets_asking_item(lets: &[Program]) -> Vec<bool> {
-    let mut asking = Vec::with_capacity(lets.len());
-    for program in lets {
-        asking.push(asks_item(&program.root, &asking));
-    }
-    asking
-}
-
-fn asks_item(node: &Node, lets: &[bool]) -> bool {
+/// Whether an expression depends on the item; all names of `[let]` but the first `shared` do.
+fn asks_item(node: &Node, shared: usize) -> bool {
     node.any(&mut |node| match node.kind {
         NodeKind::Slot(0) => true,
-        NodeKind::Let(position) => lets[position],
+        NodeKind::Let(position) => position >= shared,
         _ => false,
     })
 }

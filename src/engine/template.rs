@@ -4,7 +4,7 @@ use super::check::{Names, check};
 use super::eval::Judgement;
 use super::node::Program;
 use super::syntax::{Expr, ExprError, parse_braced};
-use super::value::Gap;
+use super::value::{Gap, cut};
 use std::sync::Arc;
 
 /// A template, its expressions parsed.
@@ -101,9 +101,9 @@ impl Template {
             match part {
                 Part::Text(plain) => text.push_str(plain),
                 Part::Value(program) => match judgement.eval(program) {
-                    Ok(value) => text.push_str(&value.to_string()),
+                    Ok(value) => text.push_str(&cut(value.to_string())),
                     Err(Gap::Absent(_)) => text.push_str("(none)"),
-                    Err(gap) => text.push_str(&format!("(unknown: {gap})")),
+                    Err(gap) => text.push_str(&cut(format!("(unknown: {gap})"))),
                 },
             }
         }

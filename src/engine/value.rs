@@ -75,6 +75,29 @@ impl fmt::Display for Gap {
     }
 }
 
+/// A fact's characters without line ends, which only names have that somebody gave to a file or a process, so that
+/// none can add lines to a remedy.
+fn on_one_line(text: Cow<'_, str>) -> Cow<'_, str> {
+    match text.contains('\n') {
+        true => Cow::Owned(text.replace('\n', "\\n")),
+        false => text,
+    }
+}
+
+/// What is shown of one value at most, in bytes: a hostile file may have a line of any length.
+const MAX_SHOWN: usize = 10_000;
+
+/// The beginning of a text that is too long to be read.
+pub(super) fn cut(mut text: String) -> String {
+    if text.len() > MAX_SHOWN {
+        let end = (0..=MAX_SHOWN).rev().find(|end| text.is_char_boundary(*end)).unwrap_or(0);
+        let left = text.len() - end;
+        text.truncate(end);
+        text.push_str(&format!("… (and {left} bytes more)"));
+    }
+    text
+}
+
 impl<'a> Value<'a> {
     /// A value of a fact; `at` is where what surrounds it was read.
     pub(super) fn of(view: View<'a>, at: Option<&'a At>) -> Self {
@@ -82,8 +105,8 @@ impl<'a> Value<'a> {
             View::Bool(b) => Self::Bool(b),
             View::Int(i) => Self::Int(i),
             View::Double(d) => Self::Double(d),
-            View::Str(s) => Self::Str(s),
-            View::Text(s) => Self::Text(s),
+            View::Str(s) => Self::Str(on_one_line(s)),
+            View::Text(s) => Self::Text(on_one_line(s)),
             View::List(list) => Self::List(Items::Fact(list, at)),
             View::Map(map) => Self::Map(map, at),
             View::Record(record) => Self::Record(record, record.at().or(at)),

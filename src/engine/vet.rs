@@ -1,15 +1,19 @@
 //! Rules × facts → outcomes.
 
-use super::eval::{Evidence, Judgement};
+use super::eval::{Evidence, Judgement, SharedNames};
 use super::rule::{About, Rule, SeverityOf};
 use super::severity::Severity;
-use super::value::{Gap, Items, Value};
+use super::value::{Gap, Items, Value, cut};
 use crate::fact::Facts;
-use crate::source::Missing;
+use crate::source::{Missing, Unreadable};
 use std::borrow::Cow;
 use std::cell::Cell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
+
+/// How many findings, or things left open, one rule tells. More have one cause, and nobody reads them; a hostile file of
+/// some MiB would make a report of gigabytes.
+const MAX_TOLD: usize = 1_000;
 
 /// What one rule said of one host.
 #[derive(Clone, Debug)]
@@ -69,27 +73,30 @@ enum Verdict {
 
 /// Judges a host by a rule. A panic is a bug of hostvet; it leaves this rule open, not the run.
 pub fn judge(rule: &Rule, facts: &Facts) -> Outcome {
-    catch_unwind(AssertUnwindSafe(|| Vetting { rule, facts, steps: Cell::new(0) }.run())).unwrap_or_else(
-        |_| {
-            let reason = "hostvet failed on this rule; please report it".to_owned();
-            Outcome {
-                rule: rule.about.clone(),
-                findings: Vec::new(),
-                unknown: vec![Open { item: None, reason }],
-                rest: None,
-            }
-        },
-    )
+    catch_unwind(AssertUnwindSafe(|| {
+        let names = SharedNames::new(&rule.lets, rule.shared);
+        Vetting { rule, facts, names: &names, steps: &Cell::new(0) }.run()
+    }))
+    .unwrap_or_else(|_| {
+        let reason = "hostvet failed on this rule; please report it".to_owned();
+        Outcome {
+            rule: rule.about.clone(),
+            findings: Vec::new(),
+            unknown: vec![Open { item: None, reason }],
+            rest: None,
+        }
+    })
 }
 
 struct Vetting<'a> {
     rule: &'a Rule,
     facts: &'a Facts,
-    steps: Cell<u64>,
+    names: &'a SharedNames<'a>,
+    steps: &'a Cell<u64>,
 }
 
 impl<'a> Vetting<'a> {
-    fn run(&'a self) -> Outcome {
+    fn run(&self) -> Outcome {
         let mut outcome =
             Outcome { rule: self.rule.about.clone(), findings: Vec::new(), unknown: Vec::new(), rest: None };
         if let Some(verdict) = self.gate(&self.rule.when_once, None) {
@@ -105,15 +112,16 @@ impl<'a> Vetting<'a> {
             Ok(Value::Map(map, _)) => {
                 let keys = map.keys().into_iter().map(|k| Value::Str(Cow::Owned(k.to_owned()))).collect();
                 self.run_items(&Items::made(keys), &each.text, &mut outcome);
-                outcome
-                    .unknown
-                    .extend(map.unread().iter().map(|why| Open { item: None, reason: why.to_string() }));
+                outcome.leave_open(map.unread());
             }
             Ok(_) => {}
             Err(Gap::Absent(what)) => {
                 outcome.rest = Some(Rest::NotApplicable(format!("{what} is absent")));
             }
             Err(gap) => outcome.unknown.push(Open { item: None, reason: gap.to_string() }),
+        }
+        for open in &mut outcome.unknown {
+            open.reason = cut(std::mem::take(&mut open.reason));
         }
         outcome.unknown.sort();
         if !outcome.unknown.is_empty() || !outcome.findings.is_empty() {
@@ -122,10 +130,15 @@ impl<'a> Vetting<'a> {
         outcome
     }
 
-    fn run_items(&'a self, items: &Items<'a>, list: &str, outcome: &mut Outcome) {
+    fn run_items(&self, items: &Items<'a>, list: &str, outcome: &mut Outcome) {
         let mut passed = 0;
         let mut why_not = None;
-        for item in items.iter() {
+        for (position, item) in items.iter().enumerate() {
+            if outcome.findings.len().max(outcome.unknown.len()) >= MAX_TOLD {
+                let reason = format!("{} more of {list} were not judged", items.len() - position);
+                outcome.unknown.push(Open { item: None, reason });
+                break;
+            }
             let value = match item {
                 Ok(value) => value,
                 Err(Missing::Absent) => continue,
@@ -147,8 +160,7 @@ impl<'a> Vetting<'a> {
                 }
             }
         }
-        let unread = items.unread().iter().map(|why| Open { item: None, reason: why.to_string() });
-        outcome.unknown.extend(unread);
+        outcome.leave_open(items.unread());
         outcome.rest = Some(match (passed, why_not) {
             (0, None) => Rest::NotApplicable(format!("{list} is empty")),
             (0, Some(reason)) if items.len() == 1 => Rest::NotApplicable(reason),
@@ -160,12 +172,12 @@ impl<'a> Vetting<'a> {
         });
     }
 
-    fn judgement(&'a self, item: Option<&Value<'a>>, recording: bool) -> Judgement<'a> {
-        Judgement::new(self.facts, &self.rule.lets, item.cloned(), &self.steps, recording)
+    fn judgement(&self, item: Option<&Value<'a>>, recording: bool) -> Judgement<'a> {
+        Judgement::new(self.facts, self.names, item.cloned(), self.steps, recording)
     }
 
     /// The verdict if `when` does not let the rule apply, or cannot say whether it does.
-    fn gate(&'a self, when: &'a [super::node::Program], item: Option<&Value<'a>>) -> Option<Verdict> {
+    fn gate(&self, when: &'a [super::node::Program], item: Option<&Value<'a>>) -> Option<Verdict> {
         let mut gap: Option<Gap> = None;
         for condition in when {
             let judgement = self.judgement(item, false);
@@ -189,7 +201,7 @@ impl<'a> Vetting<'a> {
         gap.map(verdict_of)
     }
 
-    fn verdict(&'a self, item: Option<&Value<'a>>) -> Verdict {
+    fn verdict(&self, item: Option<&Value<'a>>) -> Verdict {
         match self.judgement(item, false).truth(&self.rule.problem) {
             Ok(false) => Verdict::Passed,
             Ok(true) => Verdict::Finding(Box::new(self.finding(item))),
@@ -198,7 +210,7 @@ impl<'a> Vetting<'a> {
     }
 
     /// The finding: everything evaluated once more, and what is read written down.
-    fn finding(&'a self, item: Option<&Value<'a>>) -> Finding {
+    fn finding(&self, item: Option<&Value<'a>>) -> Finding {
         let judgement = self.judgement(item, true);
         let _ = judgement.truth(&self.rule.problem);
         let severity = match &self.rule.severity {
@@ -217,13 +229,23 @@ impl<'a> Vetting<'a> {
         Finding { severity, item: name, message, remedy, evidence: judgement.into_evidence(), fingerprint }
     }
 
-    fn item_name(&'a self, item: &Value<'a>) -> Option<String> {
+    fn item_name(&self, item: &Value<'a>) -> Option<String> {
         let template = self.rule.item.as_ref()?;
         Some(template.fill(&self.judgement(Some(item), false)))
     }
 }
 
 impl Outcome {
+    /// Leaves open what may hold more items, but could not be read.
+    fn leave_open(&mut self, unread: &[Unreadable]) {
+        self.unknown
+            .extend(unread.iter().take(MAX_TOLD).map(|why| Open { item: None, reason: why.to_string() }));
+        if let more @ 1.. = unread.len().saturating_sub(MAX_TOLD) {
+            let reason = format!("{more} more could not be read");
+            self.unknown.push(Open { item: None, reason });
+        }
+    }
+
     fn settle(&mut self, verdict: Verdict, item: Option<String>, passed: &str) {
         match verdict {
             Verdict::Finding(finding) => self.findings.push(*finding),

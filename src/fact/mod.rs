@@ -3,7 +3,10 @@
 //! A fact is a documented [`record!`](crate::record) struct, the paths it reads, a pure `parse`, and its tests. A fact opens nothing
 //! itself (it asks the [`Host`]'s source), reads no other fact, and does not decide what is good or bad.
 //!
-//! To add one: a file here, a line in the list below, and the bytes in its tests.
+//! To add one: a file here, a line in the list below (sorted by name; a file that is not listed is not compiled), and the bytes in
+//! its tests. `uptime.rs` is a short one to copy; [`record!`](crate::record) lists the types that fields may have, [`Host`] how to
+//! read, [`Missing`] what to return where that fails. The struct is named as the fact (`LoadAvg` for `loadavg`, any capitals).
+//! Afterwards `HOSTVET_WRITE_DOCS=1 cargo test --test rules` writes `docs/facts.md` anew.
 
 use crate::model::{Record, Shape, Shaped, View};
 use crate::source::{Host, Missing, Reading, Reason};

@@ -1,7 +1,8 @@
 //! A field that is read when a rule first asks for it, and once.
 
-use crate::source::{Missing, Reading};
+use crate::source::{Missing, Reading, Reason};
 use std::fmt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::OnceLock;
 
 /// A value that costs too much to read without being asked for: the limits of every process, say.
@@ -26,7 +27,14 @@ impl<T> Lazy<T> {
 
     /// The value, read now if it was not before.
     pub fn get(&self) -> Result<&T, Missing> {
-        self.value.get_or_init(&self.read).as_ref().map_err(Clone::clone)
+        // A panic here is a bug of hostvet; it makes this field unreadable, not the run.
+        let read = || {
+            catch_unwind(AssertUnwindSafe(&self.read)).unwrap_or_else(|_| {
+                let what = "hostvet failed to read this; please report it".to_owned();
+                Err(Missing::unreadable(std::any::type_name::<T>(), Reason::NotRead(what)))
+            })
+        };
+        self.value.get_or_init(read).as_ref().map_err(Clone::clone)
     }
 }
 

@@ -21,7 +21,7 @@ pub use located::Located;
 pub use number::{Limit, Text};
 pub use partial::Partial;
 pub use record::{List, Map, Record, Shaped, View};
-pub use render::{json, render_double, type_schema};
+pub use render::{Shown, json, render_double, type_schema};
 pub use shape::{FieldShape, Shape, Type};
 pub use word::Word;
 

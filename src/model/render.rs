@@ -2,6 +2,7 @@
 
 use super::{Shape, Type, View};
 use crate::source::{Missing, Reading};
+use serde::ser::{Serialize, SerializeMap, SerializeSeq, Serializer};
 use serde_json::{Map as Object, Value, json};
 
 /// A number as people read it: at most two decimals, none if it is whole, `unlimited` for infinity.
@@ -38,6 +39,45 @@ pub fn json(reading: Reading<View<'_>>) -> Value {
         }
         Err(Missing::Absent) => Value::Null,
         Err(Missing::Unreadable(why)) => json!({ "unreadable": why.to_string() }),
+    }
+}
+
+/// The same JSON while it is written, for facts that may be large.
+#[derive(Debug)]
+pub struct Shown<'a>(pub Reading<View<'a>>);
+
+impl Serialize for Shown<'_> {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        match &self.0 {
+            Ok(View::List(list)) => {
+                let mut items = to.serialize_seq(None)?;
+                for i in 0..list.len() {
+                    items.serialize_element(&Shown(list.get(i)))?;
+                }
+                for why in list.unread() {
+                    items.serialize_element(&Shown(Err(Missing::Unreadable(why.clone()))))?;
+                }
+                items.end()
+            }
+            Ok(View::Map(map)) => {
+                let mut entries = to.serialize_map(None)?;
+                for key in map.keys() {
+                    entries.serialize_entry(key, &Shown(map.get(key)))?;
+                }
+                entries.end()
+            }
+            Ok(View::Record(record)) => {
+                let mut fields: Vec<(usize, &str)> =
+                    record.shape().fields.iter().map(|f| f.name).enumerate().collect();
+                fields.sort_by_key(|(_, name)| *name);
+                let mut entries = to.serialize_map(Some(fields.len()))?;
+                for (i, name) in fields {
+                    entries.serialize_entry(name, &Shown(record.get(i)))?;
+                }
+                entries.end()
+            }
+            scalar => json(scalar.clone()).serialize(to),
+        }
     }
 }
 

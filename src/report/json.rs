@@ -1,6 +1,6 @@
 //! The report for machines: one JSON object, described in `docs/json.md`.
 
-use super::Report;
+use super::{PrintableJson, Report};
 use crate::engine::{About, Evidence, Finding, Severity};
 use serde::Serialize;
 use std::io::{self, Write};
@@ -141,7 +141,7 @@ pub fn json(report: &Report, out: &mut dyn Write) -> io::Result<()> {
             })
             .collect(),
     };
-    serde_json::to_writer_pretty(&mut *out, &wire)?;
+    serde_json::to_writer_pretty(PrintableJson(&mut *out), &wire)?;
     writeln!(out)
 }
 

@@ -11,7 +11,7 @@ mod wrap;
 pub use human::{Detail, human};
 pub use json::json;
 pub use rules::{explain, facts_markdown, rules_markdown};
-pub use wrap::printable;
+pub use wrap::{PrintableJson, printable};
 
 use crate::engine::{About, Finding, Open, Outcome, Rest, Severity, Waived};
 use crate::source::Target;

@@ -1,7 +1,7 @@
 //! A directory that holds a root tree. Nothing outside it is ever reached.
 
 use super::live::{READ_FLAGS, missing, of_stat, read_all, relative, require_file};
-use super::{Entry, FileKind, Missing, Reading, Reason, Source, Stat, resolve};
+use super::{Entry, FileKind, LIST_CAP, Missing, Reading, Reason, Source, Stat, resolve};
 use nix::dir::{Dir, Type};
 use nix::errno::Errno;
 use nix::fcntl::{AtFlags, OFlag, OpenHow, ResolveFlag, openat, openat2, readlinkat};
@@ -41,7 +41,7 @@ impl Directory {
         // EAGAIN: the kernel saw a rename race and could not prove confinement; it asks to try again.
         for _ in 0..16 {
             match openat2(root, path, how) {
-                Err(Errno::EAGAIN) => {}
+                Err(Errno::EAGAIN | Errno::EINTR) => {}
                 other => return other,
             }
         }
@@ -88,6 +88,9 @@ impl Source for Directory {
             if name == "." || name == ".." {
                 continue;
             }
+            if found.len() == LIST_CAP {
+                return Err(Missing::unreadable(path, Reason::TooMany(LIST_CAP)));
+            }
             let kind = match entry.file_type() {
                 Some(Type::File) => FileKind::File,
                 Some(Type::Directory) => FileKind::Directory,
@@ -96,7 +99,11 @@ impl Source for Directory {
                 Some(Type::Socket) => FileKind::Socket,
                 Some(Type::BlockDevice) => FileKind::Block,
                 Some(Type::CharacterDevice) => FileKind::Character,
-                None => FileKind::Other,
+                // Some file systems do not say.
+                None => self
+                    .at(&path.join(name), OFlag::O_PATH, false)
+                    .and_then(|entry| fstat(entry).map_err(|e| missing(path, e)))
+                    .map_or(FileKind::Other, |stat| FileKind::of_mode(stat.st_mode)),
             };
             found.push(Entry { name: name.to_owned(), kind });
         }

@@ -1,6 +1,6 @@
 //! The running host's own tree.
 
-use super::{Entry, FileKind, Missing, Reading, Reason, Source, Stat, normalise};
+use super::{Entry, FileKind, LIST_CAP, Missing, Reading, Reason, Source, Stat, normalise};
 use nix::errno::Errno;
 use nix::fcntl::{OFlag, open};
 use nix::sys::stat::{FileStat, Mode, fstat, lstat, stat};
@@ -39,6 +39,9 @@ impl Source for Live {
         let mut found = Vec::new();
         for entry in entries {
             let entry = entry.map_err(|e| missing_io(path, &e))?;
+            if found.len() == LIST_CAP {
+                return Err(Missing::unreadable(path, Reason::TooMany(LIST_CAP)));
+            }
             found.push(Entry { kind: entry_kind(entry.file_type()), name: entry.file_name() });
         }
         found.sort_by(|a, b| a.name.cmp(&b.name));

@@ -30,6 +30,8 @@ pub trait Source: Debug + Send + Sync {
     fn read(&self, path: &Path, cap: u64) -> Reading<Vec<u8>>;
 
     /// The entries of the directory at `path` (links followed), sorted by name, without `.` and `..`.
+    ///
+    /// A directory of more than [`LIST_CAP`] entries is unreadable.
     fn list(&self, path: &Path) -> Reading<Vec<Entry>>;
 
     /// What is at `path`, links followed inside the root.
@@ -133,6 +135,11 @@ pub struct Host {
 ///
 /// The largest honest ones (a generated sshd_config, a big fstab, /proc/cpuinfo of 1 000 CPUs) are far below.
 pub const TEXT_CAP: u64 = 4 << 20;
+
+/// The most entries of a directory that are listed.
+///
+/// The largest honest ones are /proc of very many processes and /proc/PID/fd of a process that has leaked descriptors.
+pub const LIST_CAP: usize = 1_000_000;
 
 impl Host {
     /// A host of these bytes.

@@ -35,6 +35,8 @@ pub enum Reason {
     WrongKind(&'static str),
     /// More than this many bytes.
     TooLarge(u64),
+    /// A directory of more than this many entries.
+    TooMany(usize),
     /// Too many links, or links in a circle (ELOOP).
     LinkLoop,
     /// An I/O error, in the system's words.
@@ -69,6 +71,7 @@ impl fmt::Display for Reason {
             Self::Denied => f.write_str("permission denied"),
             Self::WrongKind(kind) => write!(f, "is {kind}"),
             Self::TooLarge(cap) => write!(f, "is larger than {} KiB", cap >> 10),
+            Self::TooMany(cap) => write!(f, "has more than {cap} entries"),
             Self::LinkLoop => f.write_str("links lead in a circle"),
             Self::Io(what) | Self::Garbled(what) | Self::NotRead(what) => f.write_str(what),
         }

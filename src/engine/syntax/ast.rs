@@ -122,6 +122,31 @@ impl BinaryOp {
 }
 
 impl Expr {
+    /// Whether the name stands anywhere in it by itself: a fact, a variable, a name of `[let]`.
+    pub fn mentions(&self, name: &str) -> bool {
+        match &self.kind {
+            ExprKind::Ident(ident) => ident == name,
+            _ => self.children().into_iter().any(|child| child.mentions(name)),
+        }
+    }
+
+    /// The expressions directly below.
+    pub fn children(&self) -> Vec<&Expr> {
+        match &self.kind {
+            ExprKind::Bool(_)
+            | ExprKind::Int(_)
+            | ExprKind::Double(_)
+            | ExprKind::Str(_)
+            | ExprKind::Ident(_) => Vec::new(),
+            ExprKind::List(items) | ExprKind::And(items) | ExprKind::Or(items) => items.iter().collect(),
+            ExprKind::Member { of, .. } | ExprKind::Not(of) | ExprKind::Neg(of) => vec![of],
+            ExprKind::Index { of, key, .. } => vec![of, key],
+            ExprKind::Call { of, args, .. } => of.iter().map(|of| &**of).chain(args).collect(),
+            ExprKind::Binary { left, right, .. } => vec![left, right],
+            ExprKind::Cond(a, b, c) => vec![a, b, c],
+        }
+    }
+
     /// The expressions directly below, to change them in place.
     pub fn children_mut(&mut self) -> Vec<&mut Expr> {
         match &mut self.kind {

@@ -7,7 +7,7 @@ mod tests;
 
 use super::Fact;
 use crate::model::{Field, Lazy, Partial, Type, View};
-use crate::source::{At, Host, Missing, Reading};
+use crate::source::{At, Host, Missing, Reading, Reason};
 use crate::record;
 pub use line::{Kind, Which};
 use line::{Line, parse};
@@ -183,9 +183,11 @@ impl Fact for Limits {
 
     fn collect(host: &Host) -> Reading<Self> {
         let mut texts = Partial::default();
-        texts.add(main_file(host));
+        let mut lines = 0;
+        texts.add(main_file(host).and_then(|found| few_lines(found, &mut lines)));
         for (path, found) in drop_ins(host) {
-            texts.add(found.and_then(|()| Ok(Some((host.read_text(&path)?, path)))));
+            let found = found.and_then(|()| few_lines(Some((host.read_text(&path)?, path)), &mut lines));
+            texts.add(found);
         }
         if texts.items.is_empty() && texts.unread.is_empty() {
             return Err(Missing::Absent);
@@ -203,6 +205,20 @@ impl Fact for Limits {
 }
 
 type Text = (String, String);
+
+/// How many lines all files may have together; honest ones have some hundred.
+const MAX_LINES: usize = 100_000;
+
+/// The text, if it does not make too many `lines` with those before it.
+fn few_lines(text: Option<Text>, lines: &mut usize) -> Reading<Option<Text>> {
+    let Some((text, path)) = text else { return Ok(None) };
+    *lines = lines.saturating_add(text.lines().count());
+    if *lines > MAX_LINES {
+        let what = format!("not taken into account: the files have more than {MAX_LINES} lines in all");
+        return Err(Missing::unreadable(path, Reason::NotRead(what)));
+    }
+    Ok(Some((text, path)))
+}
 
 /// limits.conf: the vendor's only where /etc has none.
 fn main_file(host: &Host) -> Reading<Option<Text>> {

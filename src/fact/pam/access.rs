@@ -1,5 +1,7 @@
 //! access.conf(5) as pam_access reads it, as far as it concerns root.
 
+use std::collections::HashSet;
+
 /// What the first line that matches says.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Verdict {
@@ -29,7 +31,7 @@ enum Match {
 }
 
 /// What the file says of root, who is in these groups, for a service.
-pub(super) fn judge(text: &str, service: &str, groups: &[String], format: &Format<'_>) -> Verdict {
+pub(super) fn judge(text: &str, service: &str, groups: &HashSet<String>, format: &Format<'_>) -> Verdict {
     for (index, raw) in text.split_inclusive('\n').enumerate() {
         // The module skips a last line without a line end.
         let Some(line) = raw.strip_suffix('\n') else { continue };
@@ -95,8 +97,8 @@ fn list(text: &str, separators: &str, matches: impl Fn(&str) -> Match) -> Match 
     result
 }
 
-fn user(token: &str, groups: &[String], bare_groups: bool) -> Match {
-    let member = |group: &str| groups.iter().any(|g| g == group);
+fn user(token: &str, groups: &HashSet<String>, bare_groups: bool) -> Match {
+    let member = |group: &str| groups.contains(group);
     if let Some(group) = token.strip_prefix('(').and_then(|t| t.strip_suffix(')')) {
         return if member(group) || group == "0" { Match::Yes } else { Match::No };
     }
@@ -131,7 +133,7 @@ mod tests {
 
     fn judge_root(text: &str, service: &str) -> Verdict {
         let format = Format { fields: ":", items: ", \t", bare_groups: true };
-        judge(text, service, &["root".to_owned()], &format)
+        judge(text, service, &HashSet::from(["root".to_owned()]), &format)
     }
 
     #[test]

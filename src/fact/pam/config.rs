@@ -3,8 +3,8 @@
 use super::control::Actions;
 use super::records::{PamIncludeState, PamType};
 use super::syntax::{self, Line, What, logical_lines, token};
-use crate::source::{At, Host, Missing, Reading, Reason, TEXT_CAP, Unreadable, text};
-use std::cell::RefCell;
+use crate::source::{At, Host, Missing, Reading, Reason, Unreadable, text};
+use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::Arc;
@@ -18,8 +18,20 @@ pub(super) const PAM_CONF: &str = "/etc/pam.conf";
 /// How many files may be open within each other (PAM_SUBSTACK_MAX_LEVEL).
 const MAX_LEVEL: usize = 16;
 
-/// More rules than any service has; includes of includes can multiply without end.
+/// More rules, and more includes, than any service has; includes of includes can multiply without end.
 const MAX_RULES: usize = 512;
+
+/// The largest service file that is read; honest ones have at most some KiB.
+const FILE_CAP: u64 = 128 << 10;
+
+/// More services than any host has.
+const MAX_SERVICES: usize = 5_000;
+
+/// How many rules all services may have together. A host with 60 services has some 2 000.
+const MAX_RULES_IN_ALL: usize = 20_000;
+
+/// How many lines may be gone through for all services, once for each time their file is included.
+const MAX_LINES_IN_ALL: usize = 200_000;
 
 /// A parsed file, or the lines of one service in /etc/pam.conf.
 #[derive(Debug)]
@@ -77,6 +89,8 @@ pub(super) struct Config<'a> {
     /// The services of /etc/pam.conf, where that counts.
     single: Option<BTreeMap<String, Arc<File>>>,
     files: RefCell<BTreeMap<String, Reading<Arc<File>>>>,
+    rules: Cell<usize>,
+    lines: Cell<usize>,
 }
 
 /// Parses a service file.
@@ -124,7 +138,12 @@ impl<'a> Config<'a> {
                 Err(unreadable) => return Err(unreadable),
             }
         }
-        let mut config = Self { host, single: None, files: RefCell::default() };
+        if names.len() > MAX_SERVICES {
+            let what = format!("holds more than {MAX_SERVICES} files");
+            return Err(Missing::unreadable(DIRECTORIES[0], Reason::NotRead(what)));
+        }
+        let mut config =
+            Self { host, single: None, files: RefCell::default(), rules: Cell::new(0), lines: Cell::new(0) };
         if !any {
             match host.read_text(PAM_CONF) {
                 Ok(text) => config.single = Some(parse_single(&text)),
@@ -155,10 +174,11 @@ impl<'a> Config<'a> {
             false => DIRECTORIES.iter().map(|directory| format!("{directory}/{name}")).collect(),
         };
         for path in paths {
-            match self.host.source.read(Path::new(&path), TEXT_CAP) {
+            match self.host.source.read(Path::new(&path), FILE_CAP) {
                 Ok(bytes) => {
                     let size = bytes.len() as u64;
-                    return Ok(File { size: Some(size), ..parse(&path, &text(bytes)) });
+                    let file = File { size: Some(size), ..parse(&path, &text(bytes)) };
+                    return self.spend(&file, file.lines.len(), 0).map(|()| file);
                 }
                 Err(Missing::Absent) => {}
                 Err(unreadable) => return Err(unreadable),
@@ -173,7 +193,19 @@ impl<'a> Config<'a> {
         let mut stacks = Stacks::default();
         let mut open = vec![service.to_owned()];
         stacks.aborted = self.load(&file, None, 0, &mut open, &mut stacks)?.is_err();
+        self.spend(&file, 0, stacks.rules.len())?;
         Ok(stacks)
+    }
+
+    /// Counts work, of which a hostile tree could make any amount out of few bytes.
+    fn spend(&self, file: &File, lines: usize, rules: usize) -> Reading<()> {
+        self.lines.set(self.lines.get() + lines);
+        self.rules.set(self.rules.get() + rules);
+        if self.lines.get() > MAX_LINES_IN_ALL || self.rules.get() > MAX_RULES_IN_ALL {
+            let what = "not gone through: the services have too many rules in all".to_owned();
+            return Err(Missing::unreadable(&*file.path, Reason::NotRead(what)));
+        }
+        Ok(())
     }
 
     /// Appends the rules of a file. The inner error: libpam gives up here.
@@ -185,8 +217,9 @@ impl<'a> Config<'a> {
         open: &mut Vec<String>,
         stacks: &mut Stacks,
     ) -> Reading<Result<(), ()>> {
+        self.spend(file, file.lines.len(), 0)?;
         for line in &file.lines {
-            if stacks.rules.len() >= MAX_RULES {
+            if stacks.rules.len().max(stacks.includes.len()) >= MAX_RULES {
                 let what = format!("includes make it more than {MAX_RULES} rules");
                 return Err(Missing::unreadable(&*file.path, Reason::NotRead(what)));
             }

@@ -5,6 +5,8 @@ use super::access::{self, Verdict};
 use super::control::{AUTH_ERR, PERM_DENIED, SERVICE_ERR, SUCCESS};
 use super::stack::Outcomes;
 use crate::source::{Host, Missing, Reading};
+use std::cell::OnceCell;
+use std::collections::HashSet;
 use std::path::Path;
 
 /// What a module returns for root, and why in words.
@@ -14,6 +16,8 @@ pub(super) type Answer = (Outcomes, String);
 pub(super) struct Root<'a> {
     pub(super) host: &'a Host,
     pub(super) service: &'a str,
+    /// The groups that /etc/group makes root a member of, once they were asked for.
+    pub(super) groups: OnceCell<Reading<HashSet<String>>>,
 }
 
 /// The name of a module without its directory.
@@ -62,8 +66,8 @@ impl Root<'_> {
     fn holds(&self, left: &str, test: &str, right: &str) -> Reading<Held> {
         let test = test.to_ascii_lowercase();
         if let "ingroup" | "notingroup" = test.as_str() {
-            let member = right.split(':').any(|g| self.groups().is_ok_and(|own| own.iter().any(|o| o == g)));
-            self.groups()?;
+            let own = self.groups()?;
+            let member = right.split(':').any(|g| own.contains(g));
             return Ok(Held::of(member == (test == "ingroup")));
         }
         if test.ends_with("innetgr") {
@@ -100,22 +104,8 @@ impl Root<'_> {
         })
     }
 
-    /// The groups that /etc/group makes root a member of.
-    fn groups(&self) -> Reading<Vec<String>> {
-        let text = match self.host.read_text("/etc/group") {
-            Ok(text) => text,
-            Err(Missing::Absent) => return Ok(vec!["root".into()]),
-            Err(unreadable) => return Err(unreadable),
-        };
-        let mut groups = vec!["root".to_owned()];
-        for line in text.lines() {
-            let mut fields = line.split(':');
-            let name = fields.next().unwrap_or("");
-            if fields.nth(2).is_some_and(|members| members.split(',').any(|m| m.trim() == "root")) {
-                groups.push(name.to_owned());
-            }
-        }
-        Ok(groups)
+    fn groups(&self) -> Result<&HashSet<String>, Missing> {
+        self.groups.get_or_init(|| groups_of_root(self.host)).as_ref().map_err(Clone::clone)
     }
 
     fn access(&self, arguments: &[String]) -> Reading<Option<Answer>> {
@@ -142,7 +132,7 @@ impl Root<'_> {
                 Err(Missing::Absent) => continue,
                 Err(unreadable) => return Err(unreadable),
             };
-            match access::judge(&text, self.service, &groups, &format) {
+            match access::judge(&text, self.service, groups, &format) {
                 Verdict::NoMatch => {}
                 Verdict::Unknown => return Ok(None),
                 Verdict::Admitted => return Ok(Some((Outcomes::only(SUCCESS), String::new()))),
@@ -163,8 +153,9 @@ impl Root<'_> {
         let (Some(path), Some(sense @ ("allow" | "deny"))) = (option("file="), option("sense=")) else {
             return Ok(Some((Outcomes::only(on_error), "it lacks file= or sense=".into())));
         };
+        let user = HashSet::from(["root".to_owned()]);
         let names = match option("item=") {
-            Some("user") => vec!["root".to_owned()],
+            Some("user") => &user,
             Some("group") => self.groups()?,
             _ => return Ok(None),
         };
@@ -175,7 +166,7 @@ impl Root<'_> {
             }
             Err(unreadable) => return Err(unreadable),
         };
-        let listed = text.lines().any(|line| names.iter().any(|name| line == name));
+        let listed = text.lines().any(|line| names.contains(line));
         Ok(Some(match (listed, sense) {
             (true, "deny") => (Outcomes::only(AUTH_ERR), format!("{path} lists root")),
             (false, "allow") => (Outcomes::only(AUTH_ERR), format!("{path} does not list root")),
@@ -223,6 +214,24 @@ impl Root<'_> {
     }
 }
 
+/// The groups that /etc/group makes root a member of.
+fn groups_of_root(host: &Host) -> Reading<HashSet<String>> {
+    let mut groups = HashSet::from(["root".to_owned()]);
+    let text = match host.read_text("/etc/group") {
+        Ok(text) => text,
+        Err(Missing::Absent) => return Ok(groups),
+        Err(unreadable) => return Err(unreadable),
+    };
+    for line in text.lines() {
+        let mut fields = line.split(':');
+        let name = fields.next().unwrap_or("");
+        if fields.nth(2).is_some_and(|members| members.split(',').any(|m| m.trim() == "root")) {
+            groups.insert(name.to_owned());
+        }
+    }
+    Ok(groups)
+}
+
 fn user_type(arguments: &[String]) -> Option<Answer> {
     let has = |word: &str| arguments.iter().any(|a| a == word);
     if has("use_uid") {
@@ -267,5 +276,9 @@ fn number(text: &str) -> Option<i64> {
 
 /// Whether a shell pattern matches; `None` for a pattern that is none.
 fn matches(pattern: &str, text: &str) -> Option<bool> {
+    // A pattern that long is no login name's, and would take long to compile.
+    if pattern.len() > 1000 {
+        return None;
+    }
     Some(globset::Glob::new(pattern).ok()?.compile_matcher().is_match(text))
 }

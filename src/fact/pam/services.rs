@@ -7,9 +7,11 @@ use super::stack::{Outcomes, can_succeed};
 use super::syntax::{self, What};
 use super::{control, everyone, expected, root, stranger};
 use crate::model::{Lazy, Partial, Word};
-use crate::source::{At, Host, Missing, Reading, Unreadable};
+use crate::source::{At, Host, Missing, Reading, Reason, Unreadable};
+use std::cell::OnceCell;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 
 /// A service file and what libpam makes of it.
 #[derive(Debug)]
@@ -25,6 +27,8 @@ pub(super) struct Services {
     /// The services, copies not, whose stacks hold the line at a place.
     users: HashMap<At, Vec<String>>,
     unread: Vec<Unreadable>,
+    /// Taken so far, by [`can_succeed`].
+    steps: AtomicU64,
 }
 
 /// Names that dpkg, rpm, pacman, apk, pam-config and editors give to copies.
@@ -101,7 +105,19 @@ impl Services {
             });
             known.unwrap_or(Outcomes::ANY)
         };
-        Ok(can_succeed(&rules, outcome))
+        self.can_succeed(service, &rules, outcome)
+    }
+
+    fn can_succeed(
+        &self,
+        service: &str,
+        rules: &[&Rule],
+        outcomes: impl Fn(usize, &Rule) -> Outcomes,
+    ) -> Reading<bool> {
+        can_succeed(rules, outcomes, &self.steps).ok_or_else(|| {
+            let path = self.by_name.get(service).map_or("/etc/pam.d", |service| &*service.file.path);
+            Missing::unreadable(path, Reason::NotRead("can end in too many ways to look at all of them".into()))
+        })
     }
 
     pub(super) fn services(self: &Arc<Self>, host: &Host) -> Vec<PamService> {
@@ -164,16 +180,23 @@ impl Services {
         let Some(rules) = self.stack(service, PamType::Auth)? else { return Ok(Vec::new()) };
         let failed = Outcomes::only(control::AUTH_ERR);
         let admitted_without = |refused: Option<usize>| {
-            can_succeed(&rules, |at, rule| if refused == Some(at) { failed } else { stranger::outcome(rule) })
+            let outcome =
+                |at: usize, rule: &Rule| if refused == Some(at) { failed } else { stranger::outcome(rule) };
+            self.can_succeed(service, &rules, outcome)
         };
-        if !admitted_without(None) {
+        if !admitted_without(None)? {
             return Ok(Vec::new());
         }
         let may_succeed = |rule: &Rule| {
             matches!(rule.call, Call::Module(_)) && stranger::outcome(rule).has(control::SUCCESS)
         };
         let succeeding: Vec<_> = rules.iter().enumerate().filter(|(_, rule)| may_succeed(rule)).collect();
-        let needed: Vec<_> = succeeding.iter().filter(|(at, _)| !admitted_without(Some(*at))).collect();
+        let mut needed = Vec::new();
+        for one in &succeeding {
+            if !admitted_without(Some(one.0))? {
+                needed.push(one);
+            }
+        }
         let decides = |rule: &Rule| matches!(rule.call, Call::Module(actions) if actions.decides());
         let deciding: Vec<_> = needed.iter().copied().filter(|(_, rule)| decides(rule)).collect();
         let chosen = [deciding, needed, succeeding.iter().collect()].into_iter().find(|c| !c.is_empty());
@@ -277,7 +300,7 @@ impl Services {
         if !self.succeeds(service, ty, |_, _| None)? {
             return Ok(found);
         }
-        let root = root::Root { host, service };
+        let root = root::Root { host, service, groups: OnceCell::new() };
         for (at, rule) in rules.iter().enumerate() {
             let Some((name, arguments)) = module(rule) else { continue };
             let Some((outcome, reason)) = root.answer(name, arguments)? else { continue };

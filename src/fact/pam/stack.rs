@@ -5,6 +5,7 @@
 use super::config::{Call, Rule};
 use super::control::{self, Action};
 use std::collections::HashSet;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 /// The return values that a module may have, one bit each.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -60,8 +61,19 @@ struct State {
     saved: Vec<Impression>,
 }
 
-/// Whether these rules, all of one type, can succeed when each module returns one of its outcomes.
-pub(super) fn can_succeed(rules: &[&Rule], outcomes: impl Fn(usize, &Rule) -> Outcomes) -> bool {
+/// How many steps all questions about one host's stacks may take together. A host with 60 services takes some thousand.
+///
+/// Each substack with a `reset` multiplies the states a stack may be in, so that without a bound a few
+/// lines could take forever.
+const MAX_STEPS: u64 = 10_000_000;
+
+/// Whether these rules, all of one type, can succeed when each module returns one of its outcomes; `None` where it takes
+/// too many steps to say. `steps` counts those taken so far.
+pub(super) fn can_succeed(
+    rules: &[&Rule],
+    outcomes: impl Fn(usize, &Rule) -> Outcomes,
+    steps: &AtomicU64,
+) -> Option<bool> {
     let resets = rules.iter().any(|rule| match rule.call {
         Call::Module(actions) | Call::MustFail(actions) => {
             (0..32).any(|value| actions.of(value) == Action::Reset)
@@ -75,7 +87,7 @@ pub(super) fn can_succeed(rules: &[&Rule], outcomes: impl Fn(usize, &Rule) -> Ou
     while let Some(mut state) = open.pop() {
         let Some(rule) = rules.get(state.next) else {
             if state.impression == Impression::Positive(true) {
-                return true;
+                return Some(true);
             }
             continue;
         };
@@ -96,11 +108,22 @@ pub(super) fn can_succeed(rules: &[&Rule], outcomes: impl Fn(usize, &Rule) -> Ou
             Call::MustFail(actions) => (actions, Outcomes::only(control::PERM_DENIED)),
             Call::Module(actions) => (actions, outcomes(state.next, rule)),
         };
+        // Of values that lead to the same state one will do.
+        let mut tried: Vec<(Action, bool)> = Vec::new();
         for value in values.values() {
-            open.push(after(rules, rule, &state, actions.of(value), value));
+            let kind = (actions.of(value), value == control::SUCCESS);
+            if tried.contains(&kind) {
+                continue;
+            }
+            tried.push(kind);
+            open.push(after(rules, rule, &state, kind.0, value));
+        }
+        let taken = tried.len() as u64 * (1 + state.saved.len() as u64);
+        if steps.fetch_add(taken, Ordering::Relaxed) > MAX_STEPS {
+            return None;
         }
     }
-    false
+    Some(false)
 }
 
 /// The state after `rule` returned `value`, for which this action stands.

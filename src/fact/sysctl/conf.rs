@@ -25,6 +25,9 @@ pub(super) struct Conf {
 }
 
 /// systemd's WHITESPACE: no others are taken off, so a no-break space stays part of a key.
+/// The kernel's PATH_MAX.
+const MAX_KEY: usize = 4096;
+
 const BLANKS: [char; 4] = [' ', '\t', '\n', '\r'];
 
 /// Reads one file.
@@ -57,6 +60,9 @@ fn assignment(line: &str, at: At) -> Result<Line, &'static str> {
     };
     let bare = key.strip_prefix('-');
     let key = bare.unwrap_or(key).trim_matches(BLANKS);
+    if key.len() > MAX_KEY {
+        return Err("the key is longer than any path");
+    }
     if key.is_empty() {
         return Err("there is no key before the =");
     }

@@ -42,7 +42,12 @@ pub(super) struct Persisted {
     by_path: HashMap<String, Vec<usize>>,
     /// The positions of the globs in force, in the order in which they are applied.
     globs: Vec<usize>,
+    /// Lines of all files.
+    seen: usize,
 }
+
+/// How many lines all files may have together; honest ones have some hundred.
+const MAX_LINES: usize = 300_000;
 
 /// Which program applies the files at boot.
 pub(super) fn applier(host: &Host) -> Reading<Applier> {
@@ -110,6 +115,12 @@ impl Persisted {
         let at = At::file(path);
         let malformed = match host.read_text(path) {
             Ok(text) => {
+                self.seen = self.seen.saturating_add(text.lines().count());
+                if self.seen > MAX_LINES {
+                    let what = format!("not taken into account: the files have more than {MAX_LINES} lines in all");
+                    let why = Unreadable { path: path.into(), reason: Reason::NotRead(what) };
+                    return self.unread.push((self.lines.len(), why));
+                }
                 let Conf { lines, malformed } = parse(path, &text);
                 self.lines.extend(lines);
                 malformed
@@ -130,6 +141,7 @@ impl Persisted {
     }
 
     fn index(&mut self) {
+        self.unread.sort_by_key(|(before, _)| *before);
         for (position, line) in self.lines.iter().enumerate() {
             self.by_path.entry(line.path.clone()).or_default().push(position);
         }
@@ -158,7 +170,8 @@ impl Persisted {
 
     /// What could not be read and may overrule the line at this position.
     fn unread_after(&self, position: usize) -> Option<Missing> {
-        let (_, why) = self.unread.iter().find(|(before, _)| *before > position)?;
+        let after = self.unread.partition_point(|(before, _)| *before <= position);
+        let (_, why) = self.unread.get(after)?;
         Some(Missing::Unreadable(why.clone()))
     }
 

@@ -5,7 +5,9 @@ use super::units::{self, Unit};
 use crate::format::unit_file;
 use crate::model::{Limit, Partial};
 use crate::record;
-use crate::source::{At, Host, Missing, Reading};
+use crate::source::{At, Host, Missing, Reading, Reason, Unreadable};
+use std::collections::HashMap;
+use std::sync::Arc;
 
 record! {
     /// The resource limits that units and system.conf set, systemd.exec(5).
@@ -58,6 +60,12 @@ record! {
     }
 }
 
+/// How many limits all units may have together; a drop-in counts for each unit that it is one of. Honest hosts have some hundred.
+const MAX_ASSIGNMENTS: usize = 100_000;
+
+/// What was read of the drop-ins, by path.
+type DropIns = HashMap<Arc<str>, Reading<Vec<Assignment>>>;
+
 /// Reads the units that can have limits, and system.conf.
 pub(super) fn gather(host: &Host) -> UnitLimits {
     let mut limits = UnitLimits { list: Partial::default(), malformed: Partial::default() };
@@ -68,9 +76,19 @@ pub(super) fn gather(host: &Host) -> UnitLimits {
     }
     let units = units::find(host);
     limits.list.unread.extend(units.unread);
+    let mut drop_ins = HashMap::new();
+    let mut count = 0;
     for unit in units.items.iter().filter(|u| !u.masked && u.alias_of.is_none()) {
-        match assignments(host, unit) {
-            Ok(settings) => limits.add(&unit.name, &settings),
+        if count > MAX_ASSIGNMENTS {
+            let what = format!("not read: the units before it have more than {MAX_ASSIGNMENTS} limits");
+            limits.list.unread.push(Unreadable { path: unit.at.path.clone(), reason: Reason::NotRead(what) });
+            break;
+        }
+        match assignments(host, unit, &mut drop_ins) {
+            Ok(settings) => {
+                count += settings.len();
+                limits.add(&unit.name, &settings);
+            }
             Err(Missing::Absent) => {}
             Err(Missing::Unreadable(why)) => limits.list.unread.push(why),
         }
@@ -80,7 +98,9 @@ pub(super) fn gather(host: &Host) -> UnitLimits {
 }
 
 /// The assignments of limits to a unit, its own first and then those of its drop-ins.
-fn assignments(host: &Host, unit: &Unit) -> Reading<Vec<Assignment>> {
+///
+/// A drop-in may be one of very many units, so what is in it is remembered.
+fn assignments(host: &Host, unit: &Unit, drop_ins: &mut DropIns) -> Reading<Vec<Assignment>> {
     let section = match units::kind(&unit.name) {
         "service" => "Service",
         "socket" => "Socket",
@@ -88,24 +108,32 @@ fn assignments(host: &Host, unit: &Unit) -> Reading<Vec<Assignment>> {
         "swap" => "Swap",
         _ => return Ok(Vec::new()),
     };
-    let mut found = Vec::new();
-    for file in std::iter::once(&unit.at).chain(&unit.drop_ins) {
-        let text = match host.read_text(&file.path) {
-            // A link that leads nowhere: the unit cannot be started, or the drop-in has gone.
-            Err(Missing::Absent) => continue,
-            text => text?,
-        };
-        // Few of some hundred units set a limit; the others need not be parsed.
-        if text.contains("Limit") {
-            let settings = unit_file::parse(&text).settings.into_iter();
-            let settings = settings.filter(|s| s.section == section && s.key.starts_with("Limit"));
-            found.extend(settings.map(|s| {
-                let at = At::line(file.path.clone(), s.line);
-                (s, at)
-            }));
-        }
+    let mut found = read(host, &unit.at.path)?;
+    for file in &unit.drop_ins {
+        let known = drop_ins.entry(file.path.clone()).or_insert_with(|| read(host, &file.path));
+        found.extend(known.as_ref().map_err(Clone::clone)?.iter().cloned());
     }
+    found.retain(|(setting, _)| setting.section == section);
     Ok(found)
+}
+
+/// The assignments of limits in a file.
+fn read(host: &Host, path: &Arc<str>) -> Reading<Vec<Assignment>> {
+    let text = match host.read_text(path) {
+        // A link that leads nowhere: the unit cannot be started, or the drop-in has gone.
+        Err(Missing::Absent) => return Ok(Vec::new()),
+        text => text?,
+    };
+    // Few of some hundred units set a limit; the others need not be parsed.
+    if !text.contains("Limit") {
+        return Ok(Vec::new());
+    }
+    let settings = unit_file::parse(&text).settings.into_iter().filter(|s| s.key.starts_with("Limit"));
+    let assignment = |setting: unit_file::Setting| {
+        let at = At::line(path.clone(), setting.line);
+        (setting, at)
+    };
+    Ok(settings.map(assignment).collect())
 }
 
 impl UnitLimits {

@@ -2,7 +2,7 @@
 
 use crate::model::Partial;
 use crate::record;
-use crate::source::{At, Entry, FileKind, Host, Missing, Reading, Unreadable};
+use crate::source::{At, Entry, FileKind, Host, Missing, Reading, Reason, Unreadable};
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::path::Path;
 
@@ -40,6 +40,9 @@ const DIRS: [&str; 13] = [
     "/run/systemd/generator.late",
 ];
 
+/// How many drop-ins all units may have together; one for all units of a kind counts for each. Honest hosts have some hundred.
+const MAX_DROP_INS: usize = 100_000;
+
 const KINDS: [&str; 11] = [
     "service", "socket", "target", "timer", "mount", "automount", "path", "slice", "scope", "swap", "device",
 ];
@@ -74,9 +77,16 @@ pub(super) fn find(host: &Host) -> Partial<Unit> {
         }
     }
     let mut items: Vec<Unit> = units.into_values().collect();
+    let mut count = 0;
     for unit in &mut items {
+        if count > MAX_DROP_INS {
+            let what = format!("the drop-ins are not told: the units before it have more than {MAX_DROP_INS}");
+            tree.unread.push(Unreadable { path: unit.at.path.clone(), reason: Reason::NotRead(what) });
+            break;
+        }
         let others = aliases.get(&unit.name).map_or(&[][..], Vec::as_slice);
         unit.drop_ins = tree.drop_ins(&unit.name, others);
+        count += unit.drop_ins.len();
     }
     Partial { items, unread: tree.unread }
 }
