@@ -4,6 +4,7 @@ use super::{Failure, RuleDirs, Status, Terminal, config, host};
 use crate::engine::{Selection, Severity, judge, waive};
 use crate::fact::Facts;
 use crate::report::{Detail, Report, human, json};
+use crate::source::TargetKind;
 use clap::ValueEnum;
 
 /// Arguments of `check`.
@@ -63,7 +64,8 @@ pub(super) fn run(args: &Args, terminal: &mut Terminal) -> Result<Status, Failur
     for note in notes {
         terminal.say(format!("hostvet: {note}"));
     }
-    let report = Report::new(target, facts.system(), outcomes, waived, broken);
+    let mut report = Report::new(target, facts.system(), outcomes, waived, broken);
+    report.root_sees_more = report.target.kind == TargetKind::Live && !nix::unistd::geteuid().is_root();
     match args.format {
         Format::Json => json(&report, &mut terminal.out)?,
         Format::Human => {

@@ -4,6 +4,7 @@ use super::case::{Expectation, cases};
 use super::diagnostic::Diagnostic;
 use super::library::is_id;
 use super::rule::{Draft, Overrides};
+use crate::fact;
 use std::collections::BTreeSet;
 use toml::Spanned;
 
@@ -40,6 +41,15 @@ pub(super) fn lint(draft: &Draft) -> Vec<Diagnostic> {
     if let (Some(each), None) = (&raw.each, &raw.item) {
         let help = "item = \"{entry.domain} {entry.item}\": what makes the item the same in the next run";
         say(each.span(), "the items have no identity", help);
+    }
+    for name in raw.lets.keys().chain(&raw.item_name) {
+        if fact::position(name.get_ref()).is_some() {
+            say(
+                name.span(),
+                &format!("`{}` hides the fact of this name", name.get_ref()),
+                "choose another name",
+            );
+        }
     }
     for (text, least, what) in [(&raw.why, 60, "why"), (&raw.remedy, 30, "remedy")] {
         if text.get_ref().trim().len() < least {

@@ -6,5 +6,6 @@ pub mod kernel_command_line;
 pub mod key_value;
 pub mod mountinfo;
 pub mod octal;
+pub mod pressure;
 pub mod ranges;
 pub mod unit_file;

@@ -143,7 +143,7 @@ fn unknown(report: &Report, detail: Detail, out: &mut dyn Write) -> io::Result<(
         writeln!(out, "  and {} more reasons, which -v shows", reasons.len() - shown)?;
     }
     let denied = report.unknown.iter().any(|(_, open)| open.reason.contains("permission denied"));
-    if denied && report.target.kind == TargetKind::Live {
+    if denied && report.root_sees_more {
         writeln!(out, "  Run as root to judge what was denied.")?;
     }
     writeln!(out)

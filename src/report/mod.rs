@@ -38,6 +38,8 @@ pub struct Report {
     pub waived: Vec<(Arc<About>, Waived)>,
     /// Rules that could not be used because their file is wrong.
     pub broken_rules: usize,
+    /// Whether more could be judged if hostvet ran as root.
+    pub root_sees_more: bool,
 }
 
 impl Report {
@@ -60,6 +62,7 @@ impl Report {
             not_applicable: Vec::new(),
             waived,
             broken_rules,
+            root_sees_more: false,
         };
         for outcome in outcomes {
             let rule = outcome.rule;

@@ -89,7 +89,8 @@ fn entry_kind(kind: io::Result<std::fs::FileType>) -> FileKind {
 pub(super) fn missing(path: &Path, errno: Errno) -> Missing {
     match errno {
         // ESRCH is what a file of /proc/PID answers when the process has gone.
-        Errno::ENOENT | Errno::ENOTDIR | Errno::ESRCH => Missing::Absent,
+        // EOPNOTSUPP is that of a file whose feature is switched off: /proc/pressure without `psi=1` on Red Hat's kernels.
+        Errno::ENOENT | Errno::ENOTDIR | Errno::ESRCH | Errno::EOPNOTSUPP => Missing::Absent,
         Errno::EACCES | Errno::EPERM => Missing::unreadable(path, Reason::Denied),
         Errno::ELOOP => Missing::unreadable(path, Reason::LinkLoop),
         other => Missing::unreadable(path, Reason::Io(other.desc().to_lowercase())),

@@ -71,7 +71,7 @@ const MISTAKES: &[(&str, &str, &str, &str)] = &[
     ("'x == 'x'", "'", "this string has no end", ""),
     ("kernel.release.matches('6\\d')", "\\d", "this escape is not known", "raw string"),
     // Names of macros.
-    ("limits.entries.exists(files, true)", "files", "`files` means something already", "another name"),
+    ("limits.entries.exists(params, true)", "params", "`params` means something already", "another name"),
     ("limits.entries.exists(1, true)", "1", "here stands the name for the item", ""),
     (
         "limits.entries.exists(e)",

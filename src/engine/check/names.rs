@@ -3,7 +3,6 @@
 use super::super::node::{Node, NodeKind};
 use super::super::syntax::ExprError;
 use super::super::ty::Ty;
-use crate::fact;
 use std::collections::BTreeMap;
 
 /// A constant of `[params]`.
@@ -63,9 +62,10 @@ impl Names {
         self.lets.push(Let { name: name.to_owned(), ty: node.ty.clone(), height });
     }
 
-    /// Whether the name means something already.
+    /// Whether the name means something already in this rule. One that is also a fact's hides the fact: else a rule would
+    /// break when hostvet comes to know a fact of a name that the rule has long used.
     pub(in crate::engine) fn is_taken(&self, name: &str) -> bool {
-        self.variables().any(|n| n == name) || fact::position(name).is_some() || RESERVED.contains(&name)
+        self.variables().any(|n| n == name) || RESERVED.contains(&name)
     }
 
     pub(super) fn variables(&self) -> impl Iterator<Item = &str> {

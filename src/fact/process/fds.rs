@@ -1,6 +1,6 @@
 //! The file descriptors of a process: how many, and of which kinds.
 
-use super::Place;
+use super::place::Place;
 use crate::record;
 use crate::source::{Missing, Reading};
 use std::collections::BTreeMap;

@@ -1,20 +1,29 @@
 //! The processes that run: one pass over /proc, and what costs more only when it is asked for.
 
+mod clock;
 mod fds;
 mod limits;
+mod maps;
+mod place;
 mod stat;
+mod status;
 #[cfg(test)]
 mod tests;
+mod threads;
+mod users;
 
 use super::Fact;
 use crate::model::{Lazy, Partial};
 use crate::record;
-use crate::source::{At, Host, Missing, Reading, Reason, Source, TargetKind, Unreadable, text};
+use crate::source::{At, Host, Missing, Reading, Reason, TargetKind, Unreadable};
+use clock::Clock;
 pub use fds::Fds;
 pub use limits::ProcessLimits;
-use stat::Stat;
-use std::path::{Path, PathBuf};
+use place::{Place, garbled};
+use std::collections::HashMap;
 use std::sync::Arc;
+pub use threads::BusyProgram;
+pub use users::ProcessUser;
 
 record! {
     /// The processes of the host.
@@ -32,6 +41,11 @@ record! {
     pub struct Process {
         /// Every process, by pid; kernel threads too. Not all where /proc is mounted with `hidepid`.
         pub list: Partial<ProcessEntry>,
+        /// The programs that make the load: those with threads that run or wait without interruption, the most first. Looks
+        /// at every thread.
+        pub busy: Lazy<Vec<BusyProgram>>,
+        /// The users that the processes run as, by number. Not all where the list is not whole.
+        pub users: Lazy<Partial<ProcessUser>>,
     }
 }
 
@@ -48,8 +62,18 @@ record! {
         pub state: String,
         /// The number of its threads.
         pub threads: u32,
+        /// How many of its children have ended, and it has not taken note of them: zombies.
+        pub zombies: u32,
         /// When it was started, in seconds after the boot.
         pub start_seconds: f64,
+        /// How long ago it was started, in whole seconds.
+        pub age_seconds: Lazy<u64>,
+        /// CPU time it has used, with that of children it has waited for left out, in seconds.
+        pub cpu_seconds: f64,
+        /// Its address space, used or not, in KiB.
+        pub virtual_kib: u64,
+        /// Memory of its own and shared that is in RAM, in pages, of 4 KiB on most architectures; `rss_kib` without a further look.
+        pub rss_pages: u64,
         /// Whether it is a thread of the kernel itself, which has no files, limits or command line to speak of.
         pub kernel_thread: bool,
         /// Its command line, arguments joined by blanks, at most 4096 bytes of it; the name in brackets where there is none.
@@ -58,11 +82,26 @@ record! {
         pub uid: Lazy<u32>,
         /// Memory of its own and shared that is in RAM, in KiB (VmRSS); absent for kernel threads and zombies.
         pub rss_kib: Lazy<u64>,
+        /// Memory of its own that is swapped out, in KiB (VmSwap); absent for kernel threads and zombies.
+        pub swap_kib: Lazy<u64>,
+        /// The user id it was started with, which is the one that limits of users count for.
+        pub real_uid: Lazy<u32>,
+        /// The function of the kernel that it waits in. Absent where it does not wait, or the kernel does not tell.
+        pub wchan: Lazy<String>,
+        /// What is added to its badness when memory is out: -1000 (never killed) to 1000.
+        pub oom_score_adj: Lazy<i32>,
         /// The unit it belongs to, such as `prometheus.service` or `session-3.scope`: the last part of the path of its
         /// cgroup that is one. Absent where there is none.
         pub unit: Lazy<String>,
         /// The path of its executable; ends in ` (deleted)` where that is gone. Absent for kernel threads.
         pub exe: Lazy<String>,
+        /// Whether its executable has been deleted or replaced since it was started. Absent for kernel threads.
+        pub deleted_exe: Lazy<bool>,
+        /// Libraries and programs that it runs code of, and that have been deleted or replaced. Its mappings are looked at only
+        /// if the linker's cache or the database of packages has changed since it was started, or there are none of these.
+        pub deleted_libraries: Lazy<Vec<String>>,
+        /// How many mappings its address space has, which vm.max_map_count limits. To read them holds the process up.
+        pub map_count: Lazy<u64>,
         /// How many file descriptors it has open.
         pub fd_count: Lazy<u64>,
         /// Its resource limits.
@@ -84,7 +123,20 @@ impl Fact for Process {
         "/proc/PID/limits",
         "/proc/PID/exe",
         "/proc/PID/fd",
+        "/proc/PID/maps",
+        "/proc/PID/wchan",
+        "/proc/PID/oom_score_adj",
+        "/proc/PID/task/TID/stat",
         "/proc/mounts",
+        "/proc/uptime",
+        "/proc/stat",
+        "/etc/ld.so.cache",
+        "/var/lib/dpkg/status",
+        "/var/lib/rpm/rpmdb.sqlite",
+        "/var/lib/rpm/Packages",
+        "/usr/lib/sysimage/rpm",
+        "/var/lib/pacman/local",
+        "/lib/apk/db/installed",
     ];
 
     fn collect(host: &Host) -> Reading<Self> {
@@ -94,61 +146,41 @@ impl Fact for Process {
         let mut pids: Vec<u32> = host.names("/proc")?.iter().filter_map(|n| n.parse().ok()).collect();
         pids.sort_unstable();
         let kernel = matches!(host.target.kind, TargetKind::Live | TargetKind::Capture);
-        let mut list = Partial::default();
+        let mut places = Vec::with_capacity(pids.len());
         let mut unread = Vec::new();
         for pid in &pids {
-            let place = Arc::new(Place { source: host.source.clone(), pid: *pid, kernel });
-            match place.text("stat").and_then(|text| place.parse("stat", stat::parse(&text))) {
-                Ok(stat) => list.items.push(entry(&place, stat)),
+            let path = format!("/proc/{pid}/stat");
+            match host.read_text(&path).and_then(|text| garbled(&path, stat::parse(&text))) {
+                Ok(stat) => places.push(Arc::new(Place::new(host.source.clone(), *pid, kernel, stat))),
                 Err(Missing::Absent) => {}
                 Err(Missing::Unreadable(why)) => unread.push(why),
             }
         }
+        let mut zombies: HashMap<u32, u32> = HashMap::new();
+        for place in places.iter().filter(|place| place.stat.state == 'Z') {
+            *zombies.entry(place.stat.ppid).or_default() += 1;
+        }
+        let clock = Arc::new(Clock::new(host.clone()));
+        let entries = places.iter().map(|place| {
+            let zombies = zombies.get(&place.pid).copied().unwrap_or(0);
+            entry(place, &clock, zombies)
+        });
+        let mut list = Partial { items: entries.collect(), unread: Vec::new() };
         list.unread.extend(summary(unread, pids.len()));
         if !pids.contains(&1) {
             list.unread.extend(hidden(host));
         }
-        Ok(Self { list })
+        let places: Arc<[Arc<Place>]> = places.into();
+        let others = places.clone();
+        Ok(Self {
+            list,
+            busy: Lazy::new(move || threads::busy(&places)),
+            users: Lazy::new(move || Ok(users::users(&others))),
+        })
     }
 }
 
-/// A process's directory in /proc.
-#[derive(Debug)]
-struct Place {
-    source: Arc<dyn Source>,
-    pid: u32,
-    /// Whether stat(2) answers as the kernel does; in a mere copy of /proc a directory has a size of its own.
-    kernel: bool,
-}
-
-/// More than the largest file that is read there whole; a command line may be longer, and is then unreadable.
-const CAP: u64 = 2 << 20;
-
-impl Place {
-    fn path(&self, name: &str) -> String {
-        format!("/proc/{}/{name}", self.pid)
-    }
-
-    fn text(&self, name: &str) -> Reading<String> {
-        self.source.read(Path::new(&self.path(name)), CAP).map(text)
-    }
-
-    fn link(&self, name: &str) -> Reading<PathBuf> {
-        self.source.read_link(Path::new(&self.path(name)))
-    }
-
-    fn parse<T>(&self, name: &str, found: Option<T>) -> Reading<T> {
-        // An empty file is what a process gives that has just ended.
-        found.ok_or_else(|| Missing::garbled(self.path(name), "does not look like that file of proc(5)"))
-    }
-
-    /// A field of /proc/PID/status: `VmRSS:     1234 kB`.
-    fn status<'a>(status: &'a str, key: &str) -> Option<&'a str> {
-        status.lines().find_map(|l| l.strip_prefix(key)?.strip_prefix(':')).map(str::trim)
-    }
-}
-
-fn entry(place: &Arc<Place>, stat: Stat) -> ProcessEntry {
+fn entry(place: &Arc<Place>, clock: &Arc<Clock>, zombies: u32) -> ProcessEntry {
     fn lazy<T>(
         place: &Arc<Place>,
         read: impl Fn(&Place) -> Reading<T> + Send + Sync + 'static,
@@ -156,34 +188,44 @@ fn entry(place: &Arc<Place>, stat: Stat) -> ProcessEntry {
         let place = place.clone();
         Lazy::new(move || read(&place))
     }
-    let kernel_thread = stat.kernel_thread;
-    let comm = stat.comm.clone();
+    let (now, then) = (clock.clone(), clock.clone());
+    let stat = &place.stat;
     ProcessEntry {
         pid: place.pid,
         ppid: stat.ppid,
+        comm: stat.comm.clone(),
         state: stat.state.to_string(),
         threads: stat.threads,
+        zombies,
         start_seconds: stat.start_seconds,
-        kernel_thread,
-        command: lazy(place, move |p| Ok(command(&p.text("cmdline")?, &comm))),
-        uid: lazy(place, |p| {
-            let status = p.text("status")?;
-            // Real, effective, saved and file-system uid.
-            let uid = Place::status(&status, "Uid").and_then(|v| v.split_ascii_whitespace().nth(1));
-            p.parse("status", uid.and_then(|u| u.parse().ok()))
+        age_seconds: lazy(place, move |p| Ok((now.uptime()? - p.stat.start_seconds).max(0.0) as u64)),
+        cpu_seconds: stat.cpu_seconds,
+        virtual_kib: stat.virtual_kib,
+        rss_pages: stat.rss_pages,
+        kernel_thread: stat.kernel_thread,
+        command: lazy(place, |p| Ok(command(&p.text("cmdline")?, &p.stat.comm))),
+        uid: lazy(place, |p| p.status()?.uid.clone()),
+        real_uid: lazy(place, |p| p.status()?.real_uid.clone()),
+        rss_kib: lazy(place, |p| p.status()?.rss_kib.clone()),
+        swap_kib: lazy(place, |p| p.status()?.swap_kib.clone()),
+        wchan: lazy(place, |p| match p.text("wchan")?.trim() {
+            // What it says of a running process, and to those who may not know.
+            "" | "0" => Err(Missing::Absent),
+            name => Ok(name.to_owned()),
         }),
-        rss_kib: lazy(place, |p| {
-            let status = p.text("status")?;
-            let rss = Place::status(&status, "VmRSS").ok_or(Missing::Absent)?;
-            p.parse("status", rss.split(' ').next().and_then(|n| n.parse().ok()))
-        }),
+        oom_score_adj: lazy(place, |p| p.parse("oom_score_adj", p.text("oom_score_adj")?.trim().parse().ok())),
         unit: lazy(place, |p| unit(&p.text("cgroup")?).ok_or(Missing::Absent)),
         exe: lazy(place, |p| p.link("exe").map(|path| path.to_string_lossy().into_owned())),
-        fd_count: lazy(place, move |p| if kernel_thread { Ok(0) } else { fds::count(p) }),
+        deleted_exe: lazy(place, |p| p.link("exe").map(|path| path.to_string_lossy().ends_with(" (deleted)"))),
+        deleted_libraries: lazy(place, move |p| match then.replaced()? {
+            Some(replaced) if replaced < p.stat.start_seconds => Ok(Vec::new()),
+            _ => p.maps().map(|maps| maps.deleted.clone()),
+        }),
+        map_count: lazy(place, |p| p.maps().map(|maps| maps.count)),
+        fd_count: lazy(place, |p| if p.stat.kernel_thread { Ok(0) } else { fds::count(p) }),
         limits: lazy(place, |p| p.parse("limits", limits::parse(&p.text("limits")?))),
         fds: lazy(place, fds::look),
         at: At::file(format!("/proc/{}", place.pid)),
-        comm: stat.comm,
     }
 }
 

@@ -207,3 +207,86 @@ fn a_stat_that_makes_no_sense_is_unreadable() {
     files.file("/proc/5/stat", "\0garbage");
     assert_eq!(list(&files).unread.len(), 1);
 }
+
+const THREAD: &str = " 1 0 0 0 -1 1077936384 500 0 1 0 100 20 0 0 20 0 1 0 86400 4000000000 250000 \
+    18446744073709551615 1 1 0 0 0 0 0 0 0 0 0 0 17 0 0 0 0 0 0 0 0 0 0 0 0 0 0\n";
+
+#[test]
+fn what_costs_little_is_read_and_the_rest_on_demand() {
+    let mut files = prometheus();
+    files.file("/proc/uptime", "1000.50 5.00\n");
+    files.file("/proc/22347/wchan", "ep_poll");
+    files.file("/proc/22347/oom_score_adj", "-900\n");
+    files.file("/proc/22347/status", "Uid:\t7\t8\t8\t8\nVmRSS:\t  250000 kB\nVmSwap:\t  12 kB\n");
+    let process = only(&files);
+    assert_eq!((process.cpu_seconds, process.virtual_kib, process.rss_pages), (1.2, 3, 250));
+    assert_eq!((process.age_seconds.get(), process.zombies), (Ok(&136), 0));
+    assert_eq!((process.uid.get(), process.real_uid.get(), process.swap_kib.get()), (Ok(&8), Ok(&7), Ok(&12)));
+    assert_eq!((process.wchan.get().unwrap().as_str(), process.oom_score_adj.get()), ("ep_poll", Ok(&-900)));
+    assert_eq!((process.deleted_exe.get(), process.map_count.get()), (Ok(&true), Err(Missing::Absent)));
+    files.file("/proc/22347/wchan", "0");
+    files.file("/proc/uptime", "soon");
+    let process = only(&files);
+    assert_eq!(process.wchan.get(), Err(Missing::Absent));
+    assert!(matches!(process.age_seconds.get(), Err(Missing::Unreadable(_))));
+}
+
+#[test]
+fn mappings_are_looked_at_only_where_something_was_replaced_since() {
+    let mut files = prometheus();
+    files.file("/proc/22347/maps", "0-1 r-xp 0 fd:01 5    /usr/lib/libc.so.6 (deleted)\n");
+    assert_eq!(only(&files).deleted_libraries.get(), Ok(&vec!["/usr/lib/libc.so.6".to_owned()]));
+    assert_eq!(only(&files).map_count.get(), Ok(&1));
+    // Files in memory were changed at 0, and this host was booted later.
+    files.file("/etc/ld.so.cache", "");
+    files.file("/proc/stat", "btime 1735689600\n");
+    assert_eq!(only(&files).deleted_libraries.get(), Ok(&Vec::new()));
+    files.file("/proc/stat", "btime 0\n");
+    files.deny("/proc/22347/maps");
+    assert_eq!(only(&files).deleted_libraries.get(), Ok(&Vec::new()));
+    files.deny("/proc/stat");
+    assert!(matches!(only(&files).deleted_libraries.get(), Err(Missing::Unreadable(_))));
+}
+
+#[test]
+fn zombies_are_counted_at_their_parent() {
+    let mut files = prometheus();
+    for pid in 30..33 {
+        files.file(format!("/proc/{pid}/stat"), format!("{pid} (sh) Z 22347{}", &THREAD[2..]));
+    }
+    let list = list(&files).items;
+    assert_eq!((list[0].zombies, list[3].pid, list[3].zombies), (0, 22347, 3));
+}
+
+#[test]
+fn programs_are_busy_with_all_their_threads() {
+    let mut files = prometheus();
+    for (pid, comm, state) in [(40, "nginx", "D"), (41, "nginx", "R"), (42, "nginx", "S"), (43, "ps", "R")] {
+        files.file(format!("/proc/{pid}/stat"), format!("{pid} ({comm}) {state}{THREAD}"));
+    }
+    for (tid, state) in [(22347, "S"), (22348, "D"), (22349, "D"), (22350, "D"), (22351, "R")] {
+        files.file(format!("/proc/22347/task/{tid}/stat"), format!("{tid} (prometheus) {state}{THREAD}"));
+    }
+    let process = Process::collect(&Host::new(files, Target::live())).unwrap();
+    let busy: Vec<_> = process.busy.get().unwrap().iter().map(|p| (&*p.comm, p.processes, p.running, p.uninterruptible)).collect();
+    assert_eq!(busy, [("prometheus", 1, 1, 3), ("nginx", 2, 1, 1), ("ps", 1, 1, 0)]);
+}
+
+#[test]
+fn users_have_their_threads_and_the_limits_of_their_largest_process() {
+    let mut files = prometheus();
+    files.file("/proc/50/stat", format!("50 (small) S{THREAD}"));
+    for pid in [50, 22347] {
+        files.directory(format!("/proc/{pid}")).owner(format!("/proc/{pid}"), 65534, 65534);
+    }
+    let process = Process::collect(&Host::new(files.clone(), Target::live())).unwrap();
+    let users = &process.users.get().unwrap().items;
+    assert_eq!(users.len(), 1);
+    assert_eq!((users[0].uid, users[0].processes, users[0].threads), (65534, 2, 14));
+    assert_eq!((users[0].pid, users[0].comm.as_str()), (22347, "prometheus"));
+    assert_eq!(users[0].limits.get().unwrap().nofile_soft, Some(Limit::Number(1024)));
+    // In a copy of /proc the owners are those of the copy.
+    let process = Process::collect(&Host::new(files, Target::root("x"))).unwrap();
+    let users = process.users.get().unwrap();
+    assert_eq!((users.items[0].uid, users.items.len(), users.unread.len()), (0, 1, 0));
+}

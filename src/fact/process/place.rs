@@ -1,0 +1,65 @@
+//! A process's directory in /proc, and the files of it that several fields are read from.
+
+use super::maps::{self, Maps};
+use super::stat::Stat;
+use super::status::Status;
+use crate::source::{Missing, Reading, Source, text};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, OnceLock};
+
+/// A process's directory in /proc.
+#[derive(Debug)]
+pub(super) struct Place {
+    pub(super) source: Arc<dyn Source>,
+    pub(super) pid: u32,
+    /// Whether stat(2) answers as the kernel does; in a mere copy of /proc a directory has a size of its own.
+    pub(super) kernel: bool,
+    pub(super) stat: Stat,
+    status: OnceLock<Reading<Status>>,
+    maps: OnceLock<Reading<Maps>>,
+}
+
+/// More than the largest file that is read there whole; a command line may be longer, and is then unreadable.
+const CAP: u64 = 2 << 20;
+
+impl Place {
+    pub(super) fn new(source: Arc<dyn Source>, pid: u32, kernel: bool, stat: Stat) -> Self {
+        Self { source, pid, kernel, stat, status: OnceLock::new(), maps: OnceLock::new() }
+    }
+
+    pub(super) fn path(&self, name: &str) -> String {
+        format!("/proc/{}/{name}", self.pid)
+    }
+
+    pub(super) fn text(&self, name: &str) -> Reading<String> {
+        self.source.read(Path::new(&self.path(name)), CAP).map(text)
+    }
+
+    pub(super) fn link(&self, name: &str) -> Reading<PathBuf> {
+        self.source.read_link(Path::new(&self.path(name)))
+    }
+
+    pub(super) fn parse<T>(&self, name: &str, found: Option<T>) -> Reading<T> {
+        garbled(&self.path(name), found)
+    }
+
+    /// What is wanted of /proc/PID/status, read once.
+    pub(super) fn status(&self) -> Result<&Status, Missing> {
+        let read = || Ok(Status::parse(&self.text("status")?, &self.path("status")));
+        self.status.get_or_init(read).as_ref().map_err(Clone::clone)
+    }
+
+    /// What is wanted of /proc/PID/maps, read once.
+    pub(super) fn maps(&self) -> Result<&Maps, Missing> {
+        let read = || {
+            let bytes = self.source.read(Path::new(&self.path("maps")), maps::CAP)?;
+            Ok(maps::parse(&text(bytes)))
+        };
+        self.maps.get_or_init(read).as_ref().map_err(Clone::clone)
+    }
+}
+
+/// What was found in a file, or that it makes no sense. An empty file is what a process gives that has just ended.
+pub(super) fn garbled<T>(path: &str, found: Option<T>) -> Reading<T> {
+    found.ok_or_else(|| Missing::garbled(path, "does not look like that file of proc(5)"))
+}
