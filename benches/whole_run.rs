@@ -7,7 +7,7 @@
 
 use hostvet::engine::{Library, judge};
 use hostvet::fact::Facts;
-use hostvet::source::{Entry, Host, Live, Reading, Source, Stat, Target};
+use hostvet::source::{Entry, Host, Live, Reading, Source, Space, Stat, Target};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -51,6 +51,11 @@ impl Source for Recorder {
         self.note('k', path);
         Live.read_link(path)
     }
+
+    fn statvfs(&self, path: &Path) -> Reading<Space> {
+        self.note('v', path);
+        Live.statvfs(path)
+    }
 }
 
 /// What the bare program does: the look-ups of the list, results thrown away.
@@ -68,6 +73,7 @@ fn bare(list: &str) {
             "l" => drop(std::fs::read_dir(path).map(Iterator::count)),
             "s" => drop(std::fs::metadata(path)),
             "t" => drop(std::fs::symlink_metadata(path)),
+            "v" => drop(nix::sys::statvfs::statvfs(path)),
             _ => drop(std::fs::read_link(path)),
         }
     }

@@ -72,6 +72,8 @@ pub(super) struct RawCase {
     #[serde(default)]
     pub(super) sizes: BTreeMap<String, u64>,
     #[serde(default)]
+    pub(super) space: BTreeMap<String, Spanned<String>>,
+    #[serde(default)]
     pub(super) params: BTreeMap<String, toml::Value>,
     pub(super) severity: Option<Spanned<String>>,
     pub(super) reason: Option<String>,

@@ -62,11 +62,6 @@ record! {
     }
 }
 
-/// Where to read, best first. hostvet's own view, which every user may read, is that of the host's processes; a tree
-/// may carry any of these.
-const PLACES: [&str; 5] =
-    ["/proc/self/mountinfo", "/proc/1/mountinfo", "/proc/self/mounts", "/proc/1/mounts", "/proc/mounts"];
-
 /// Where mount units may be, as systemd.unit(5) lists them.
 const UNITS: [&str; 8] = [
     "/etc/systemd/system",
@@ -85,15 +80,12 @@ impl Fact for Mounts {
         &["/proc/self/mountinfo", "/proc/1/mountinfo", "/proc/self/mounts", "/proc/1/mounts", "/proc/mounts", "/etc/systemd/system/*.mount"];
 
     fn collect(host: &Host) -> Reading<Self> {
-        for path in PLACES {
+        for path in mountinfo::PLACES {
             let text = match host.read_text(path) {
                 Err(Missing::Absent) => continue,
                 text => text?,
             };
-            let (found, malformed) = match path.ends_with("mountinfo") {
-                true => mountinfo::mountinfo(&text),
-                false => mountinfo::mounts(&text),
-            };
+            let (found, malformed) = mountinfo::parse(path, &text);
             let mut list: Vec<Mount> = found.into_iter().map(|mounted| mount(host, path, mounted)).collect();
             mark_hidden(&mut list);
             let malformed = malformed.into_iter().map(|(line, text)| format!("{line}: {text}")).collect();

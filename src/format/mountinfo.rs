@@ -2,6 +2,19 @@
 
 use super::octal::decode;
 
+/// Where to read what is mounted, best first. hostvet's own view, which every user may read, is that of the host's
+/// processes; a tree may carry any of these.
+pub const PLACES: [&str; 5] =
+    ["/proc/self/mountinfo", "/proc/1/mountinfo", "/proc/self/mounts", "/proc/1/mounts", "/proc/mounts"];
+
+/// The lines of the file at one of [`PLACES`].
+pub fn parse(path: &str, text: &str) -> (Vec<Mounted>, Vec<Malformed>) {
+    match path.ends_with("mountinfo") {
+        true => mountinfo(text),
+        false => mounts(text),
+    }
+}
+
 /// One mount.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Mounted {

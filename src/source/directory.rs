@@ -1,7 +1,7 @@
 //! A directory that holds a root tree. Nothing outside it is ever reached.
 
 use super::live::{READ_FLAGS, missing, of_stat, read_all, relative, require_file};
-use super::{Entry, FileKind, LIST_CAP, Missing, Reading, Reason, Source, Stat, resolve};
+use super::{Entry, FileKind, LIST_CAP, Missing, Reading, Reason, Source, Space, Stat, resolve};
 use nix::dir::{Dir, Type};
 use nix::errno::Errno;
 use nix::fcntl::{AtFlags, OFlag, OpenHow, ResolveFlag, openat, openat2, readlinkat};
@@ -16,7 +16,7 @@ use std::path::{Path, PathBuf};
 /// A directory given by the user, seen as `/`.
 ///
 /// The kernel itself confines every look-up (openat2(2), `RESOLVE_IN_ROOT`). Where it cannot
-/// (Linux before 5.6, or a sandbox that forbids the call) links are followed by [`resolve`],
+/// (Linux before 5.6, or a sandbox that forbids the call) links are followed by [`resolve()`],
 /// and every look-up starts at the directory's descriptor and follows no link by itself.
 #[derive(Debug)]
 pub struct Directory {
@@ -132,6 +132,12 @@ impl Source for Directory {
         }
         readlinkat(&self.root, &relative(path)).map(PathBuf::from).map_err(|e| missing(path, e))
     }
+
+    /// The file system of *this* host that holds the directory is another than the one that the tree came from, or will be on.
+    fn statvfs(&self, path: &Path) -> Reading<Space> {
+        let why = "a directory does not tell how full the file systems are that it stands for";
+        Err(Missing::unreadable(path, Reason::NotRead(why.into())))
+    }
 }
 
 #[cfg(test)]
@@ -191,6 +197,13 @@ mod tests {
         let found = directory.read(Path::new("/etc/inside"), 5);
         assert_eq!(found, Err(Missing::unreadable("/etc/inside", Reason::TooLarge(5))));
         assert!(directory.read(Path::new("/etc/inside"), 6).is_ok());
+    }
+
+    #[test]
+    fn how_full_this_hosts_disk_is_says_nothing_of_the_tree() {
+        let (_dir, directory) = tree(true);
+        let found = directory.statvfs(Path::new("/"));
+        assert!(matches!(found, Err(Missing::Unreadable(Unreadable { reason: Reason::NotRead(_), .. }))));
     }
 
     #[test]

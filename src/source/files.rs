@@ -1,6 +1,6 @@
 //! An in-memory tree: the files of a rule's case, and of tests.
 
-use super::{Entry, FileKind, Missing, Reading, Reason, Source, Stat, normalise, resolve};
+use super::{Entry, FileKind, Missing, Reading, Reason, Source, Space, Stat, normalise, resolve};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 #[derive(Clone, Debug, Default)]
 pub struct Files {
     nodes: BTreeMap<PathBuf, Node>,
+    spaces: BTreeMap<PathBuf, Space>,
 }
 
 #[derive(Clone, Debug)]
@@ -78,6 +79,12 @@ impl Files {
     pub fn size(&mut self, path: impl AsRef<Path>, size: u64) -> &mut Self {
         let directory = Node { what: What::Directory, mode: 0o755, uid: 0, gid: 0, size: None };
         self.nodes.entry(normalise(path.as_ref())).or_insert(directory).size = Some(size);
+        self
+    }
+
+    /// Says how full the file system is that is mounted at `path`, a directory that need not be added.
+    pub fn space(&mut self, path: impl AsRef<Path>, space: Space) -> &mut Self {
+        self.spaces.insert(normalise(path.as_ref()), space);
         self
     }
 
@@ -171,6 +178,18 @@ impl Source for Files {
             _ => Err(Missing::unreadable(path, Reason::WrongKind("not a symbolic link"))),
         }
     }
+
+    /// What [`Files::space`] said of exactly this path.
+    fn statvfs(&self, path: &Path) -> Reading<Space> {
+        if let Some(space) = self.spaces.get(&normalise(path)) {
+            return Ok(*space);
+        }
+        if let Err(unreadable @ Missing::Unreadable(_)) = self.node(path, true) {
+            return Err(unreadable);
+        }
+        let why = "nothing was said of how full this file system is";
+        Err(Missing::unreadable(path, Reason::NotRead(why.into())))
+    }
 }
 
 fn kind(what: &What) -> FileKind {
@@ -229,6 +248,20 @@ mod tests {
     fn a_directory_is_implied_by_its_files() {
         let names: Vec<_> = tree().list(Path::new("/")).unwrap().into_iter().map(|e| e.name).collect();
         assert_eq!(names, ["etc", "lib", "loop", "root", "usr"]);
+    }
+
+    #[test]
+    fn how_full_a_file_system_is_must_be_said() {
+        let mut files = tree();
+        let space = Space { size: 100, free: 10, available: 5, files: 0, files_free: 0 };
+        files.space("/mnt/", space);
+        assert_eq!(files.statvfs(Path::new("/mnt")), Ok(space));
+        let reason = |path: &str| match files.statvfs(Path::new(path)) {
+            Err(Missing::Unreadable(Unreadable { reason, .. })) => reason,
+            other => panic!("{other:?}"),
+        };
+        assert!(matches!(reason("/etc"), Reason::NotRead(_)));
+        assert_eq!(reason("/root"), Reason::Denied);
     }
 
     use super::super::Unreadable;

@@ -1,9 +1,11 @@
 //! The running host's own tree.
 
-use super::{Entry, FileKind, LIST_CAP, Missing, Reading, Reason, Source, Stat, normalise};
+use super::{Entry, FileKind, LIST_CAP, Missing, Reading, Reason, Source, Space, Stat, normalise};
 use nix::errno::Errno;
 use nix::fcntl::{OFlag, open};
 use nix::sys::stat::{FileStat, Mode, fstat, lstat, stat};
+use nix::sys::statvfs::{Statvfs, statvfs};
+use std::borrow::Cow;
 use std::fs::File;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
@@ -18,6 +20,8 @@ pub(super) const READ_FLAGS: OFlag =
 
 impl Source for Live {
     fn read(&self, path: &Path, cap: u64) -> Reading<Vec<u8>> {
+        // A path that a file of the host names may lack its slash: it is not one of the directory hostvet was started in.
+        let path = &*absolute(path);
         // The kernel's own file systems hold regular files only; elsewhere look before opening,
         // because the mere opening of a device or FIFO has effects.
         let kernel = path.starts_with("/proc") || path.starts_with("/sys");
@@ -35,7 +39,7 @@ impl Source for Live {
     }
 
     fn list(&self, path: &Path) -> Reading<Vec<Entry>> {
-        let entries = std::fs::read_dir(path).map_err(|e| missing_io(path, &e))?;
+        let entries = std::fs::read_dir(absolute(path)).map_err(|e| missing_io(path, &e))?;
         let mut found = Vec::new();
         for entry in entries {
             let entry = entry.map_err(|e| missing_io(path, &e))?;
@@ -49,15 +53,26 @@ impl Source for Live {
     }
 
     fn stat(&self, path: &Path) -> Reading<Stat> {
-        stat(path).map(of_stat).map_err(|e| missing(path, e))
+        stat(&*absolute(path)).map(of_stat).map_err(|e| missing(path, e))
     }
 
     fn lstat(&self, path: &Path) -> Reading<Stat> {
-        lstat(path).map(of_stat).map_err(|e| missing(path, e))
+        lstat(&*absolute(path)).map(of_stat).map_err(|e| missing(path, e))
     }
 
     fn read_link(&self, path: &Path) -> Reading<PathBuf> {
-        std::fs::read_link(path).map_err(|e| missing_io(path, &e))
+        std::fs::read_link(absolute(path)).map_err(|e| missing_io(path, &e))
+    }
+
+    fn statvfs(&self, path: &Path) -> Reading<Space> {
+        statvfs(&*absolute(path)).map(|found| of_statvfs(&found)).map_err(|e| missing(path, e))
+    }
+}
+
+fn absolute(path: &Path) -> Cow<'_, Path> {
+    match path.is_absolute() {
+        true => Cow::Borrowed(path),
+        false => Cow::Owned(Path::new("/").join(path)),
     }
 }
 
@@ -145,6 +160,20 @@ pub(super) fn of_stat(stat: FileStat) -> Stat {
     }
 }
 
+/// The system's `struct statvfs` in our words.
+#[allow(clippy::useless_conversion)] // The field types differ between architectures.
+fn of_statvfs(found: &Statvfs) -> Space {
+    // Counts are of fragments; the block size is but a hint for reading.
+    let bytes = |fragments: u64| fragments.saturating_mul(u64::from(found.fragment_size()));
+    Space {
+        size: bytes(u64::from(found.blocks())),
+        free: bytes(u64::from(found.blocks_free())),
+        available: bytes(u64::from(found.blocks_available())),
+        files: u64::from(found.files()),
+        files_free: u64::from(found.files_free()),
+    }
+}
+
 /// `path` as a relative one, for the calls that start at a directory's descriptor.
 pub(super) fn relative(path: &Path) -> PathBuf {
     let inside = normalise(path);
@@ -152,5 +181,17 @@ pub(super) fn relative(path: &Path) -> PathBuf {
         Ok(rest) if rest.as_os_str().is_empty() => PathBuf::from("."),
         Ok(rest) => rest.to_path_buf(),
         Err(_) => inside,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_root_file_system_has_room_or_had_it() {
+        let space = Live.statvfs(Path::new("/")).unwrap();
+        assert!(space.size > 0 && space.free <= space.size && space.available <= space.free, "{space:?}");
+        assert_eq!(Live.statvfs(Path::new("/no/such/path")), Err(Missing::Absent));
     }
 }

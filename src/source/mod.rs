@@ -8,6 +8,7 @@ mod files;
 mod live;
 mod reading;
 mod resolve;
+mod space;
 mod target;
 
 pub use directory::Directory;
@@ -15,6 +16,7 @@ pub use files::Files;
 pub use live::Live;
 pub use reading::{At, Missing, Reading, Reason, Unreadable};
 pub use resolve::{normalise, resolve};
+pub use space::{BadSpace, Space};
 pub use target::{Assume, BadAssumption, BadSize, Platform, Target, TargetKind, parse_size};
 
 use std::ffi::OsString;
@@ -42,6 +44,12 @@ pub trait Source: Debug + Send + Sync {
 
     /// The target of the link at `path`, as it is written there.
     fn read_link(&self, path: &Path) -> Reading<PathBuf>;
+
+    /// How full the file system is that `path` is on, links followed inside the root.
+    ///
+    /// A running host's own question: a tree of files does not know, and says so. To ask it of a network file system
+    /// may take for ever, as its server may not answer; nobody but the asker can tell beforehand.
+    fn statvfs(&self, path: &Path) -> Reading<Space>;
 }
 
 /// One name in a directory.

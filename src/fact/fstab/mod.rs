@@ -3,7 +3,6 @@
 mod collect;
 mod option;
 mod parse;
-mod types;
 
 #[cfg(test)]
 mod tests;

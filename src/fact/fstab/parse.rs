@@ -1,7 +1,7 @@
 //! Lines of fstab to entries.
 
-use super::{FstabEffect, FstabEntry, FstabFault, FstabLine, FstabPart, FstabSpecKind, option, types};
-use crate::format::octal;
+use super::{FstabEffect, FstabEntry, FstabFault, FstabLine, FstabPart, FstabSpecKind, option};
+use crate::format::{fs_type, octal};
 use crate::model::Lazy;
 use crate::source::{At, Missing};
 use std::collections::HashSet;
@@ -66,7 +66,7 @@ impl Line<'_> {
         self.count(faults);
         self.spec(&entry, faults);
         self.escapes(&entry, faults);
-        if let Some(meant) = types::meant(&entry.r#type) {
+        if let Some(meant) = fs_type::meant(&entry.r#type) {
             let what = format!("has the file system type `{}`; `{meant}` must be meant", entry.r#type);
             faults.push(fault(FstabPart::Type, FstabEffect::Fails, what));
         }
@@ -106,8 +106,8 @@ impl Line<'_> {
 
     /// A blank in one of the first two fields: the type stands too far to the right. With the mount point meant.
     fn blank(&self) -> Option<(FstabFault, String)> {
-        let is_type = |field: &str| types::is_known(field) && !matches!(field, "auto" | "none" | "ignore" | "shm");
-        if types::is_known(self.field(2)) {
+        let is_type = |field: &str| fs_type::is_known(field) && !matches!(field, "auto" | "none" | "ignore" | "shm");
+        if fs_type::is_known(self.field(2)) {
             return None;
         }
         let position = (3..self.fields.len()).find(|i| is_type(self.field(*i)))?;
@@ -140,10 +140,10 @@ impl Line<'_> {
             "swap" if !self.field(1).starts_with('/') => octal::decode(self.field(1)),
             _ => mount_point(self.field(1)),
         };
-        let remote = netdev || types::is_known_remote(&fs_type);
+        let remote = netdev || fs_type::is_known_remote(&fs_type);
         let never = matches!(fs_type.as_str(), "swap" | "autofs" | "ignore");
         FstabEntry {
-            network: types::is_remote(&fs_type, &spec)
+            network: fs_type::is_remote(&fs_type, &spec)
                 || spec_kind == FstabSpecKind::Network
                 || spec_path.as_deref().is_some_and(is_network_device),
             stops_boot: mount_point == "/" || !(never || remote || option::spare(&options)),
@@ -289,7 +289,7 @@ fn spec_kind(spec: &str, fs_type: &str, bind: bool) -> (FstabSpecKind, String) {
     {
         return (*kind, unquoted(value).unwrap_or(value).to_owned());
     }
-    let kind = if types::PSEUDO.contains(&fs_type) {
+    let kind = if fs_type::PSEUDO.contains(&fs_type) {
         FstabSpecKind::Pseudo
     } else if bind {
         FstabSpecKind::Path
