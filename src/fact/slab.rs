@@ -21,8 +21,8 @@ record! {
     /// ```
     ///
     /// Source: slabinfo(5). Only root may read it. It is not read where slabs hold more than 8 GiB (`Slab:` of /proc/meminfo):
-    /// kernels up to 4.x walk all lists of a cache with interrupts off to count them, which stops the host's network
-    /// for up to a second. Absent where no kernel runs.
+    /// old kernels with the SLAB allocator walk all lists of a cache with interrupts off to count them, SLUB those that are
+    /// partly used, which can stop the host's network for up to a second. Absent where no kernel runs.
     #[bare(caches)]
     pub struct Slab {
         /// The caches, in the order of the file.
