@@ -70,6 +70,16 @@ fn facts_do_not_read_one_another() {
 }
 
 #[test]
+fn every_file_of_the_facts_is_registered() {
+    let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/fact");
+    for entry in fs::read_dir(directory).unwrap() {
+        let name = entry.unwrap().path().file_stem().unwrap().to_string_lossy().into_owned();
+        let known = hostvet::fact::kinds().iter().any(|kind| kind.name == name);
+        assert!(known || name == "mod", "src/fact/{name} is not in the list of src/fact/mod.rs");
+    }
+}
+
+#[test]
 fn nothing_but_sources_and_rule_files_is_opened() {
     let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
     let mut files = Vec::new();

@@ -1,5 +1,5 @@
 //! A root tree is judged by its own bytes alone, whatever the host that runs hostvet holds.
-#![allow(clippy::unwrap_used, clippy::expect_used)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::print_stderr)]
 
 mod fixture;
 

@@ -21,7 +21,7 @@ pub(super) struct Args {
     ignore: Vec<String>,
     /// Exit with 1 if a finding is at least this bad [default: warning]
     #[arg(long, value_enum, value_name = "SEVERITY")]
-    fail_on: Option<FailOn>,
+    fail_on: Option<config::FailOn>,
     /// Exit with 3 if nothing was found, but something could not be judged
     #[arg(long)]
     fail_on_unknown: bool,
@@ -43,26 +43,6 @@ enum Format {
     Human,
     /// One JSON object
     Json,
-}
-
-#[derive(Clone, Copy, Debug, ValueEnum)]
-enum FailOn {
-    Critical,
-    Warning,
-    Info,
-    /// Findings do not fail the run
-    Never,
-}
-
-impl FailOn {
-    fn severity(self) -> Option<Severity> {
-        match self {
-            Self::Critical => Some(Severity::Critical),
-            Self::Warning => Some(Severity::Warning),
-            Self::Info => Some(Severity::Info),
-            Self::Never => None,
-        }
-    }
 }
 
 pub(super) fn run(args: &Args, terminal: &mut Terminal) -> Result<Status, Failure> {
@@ -95,7 +75,7 @@ pub(super) fn run(args: &Args, terminal: &mut Terminal) -> Result<Status, Failur
             human(&report, detail, &mut terminal.out)?;
         }
     }
-    let fail_on = args.fail_on.map_or(Some(config.fail_on.unwrap_or(Severity::Warning)), FailOn::severity);
+    let fail_on = args.fail_on.or(config.fail_on).map_or(Some(Severity::Warning), config::FailOn::severity);
     let fail_on_unknown = args.fail_on_unknown || config.fail_on_unknown.unwrap_or(false);
     Ok(match () {
         () if broken > 0 => Status::Unable,

@@ -3,6 +3,7 @@
 
 use super::{Failure, RuleDirs, Terminal};
 use crate::engine::{BadWaiver, Diagnostic, Library, Overrides, Rule, Severity, Waiver};
+use clap::ValueEnum;
 use serde::Deserialize;
 use std::collections::BTreeMap;
 use std::io::{self, Read};
@@ -23,7 +24,7 @@ pub(super) struct Config {
     #[serde(default)]
     pub(super) ignore: Vec<String>,
     /// The severity that fails a run.
-    pub(super) fail_on: Option<Severity>,
+    pub(super) fail_on: Option<FailOn>,
     /// Whether what cannot be judged fails a run.
     pub(super) fail_on_unknown: Option<bool>,
     /// As for `--assume`.
@@ -34,6 +35,29 @@ pub(super) struct Config {
     /// Findings that are accepted.
     #[serde(default, rename = "waiver")]
     pub(super) waivers: Vec<Waiver>,
+}
+
+/// The severity from which on findings fail a run.
+#[derive(Clone, Copy, Debug, Deserialize, ValueEnum)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum FailOn {
+    Critical,
+    Warning,
+    Info,
+    /// Findings do not fail the run
+    Never,
+}
+
+impl FailOn {
+    /// The severity, if there is one.
+    pub(super) fn severity(self) -> Option<Severity> {
+        match self {
+            Self::Critical => Some(Severity::Critical),
+            Self::Warning => Some(Severity::Warning),
+            Self::Info => Some(Severity::Info),
+            Self::Never => None,
+        }
+    }
 }
 
 /// A configuration that cannot be used.
@@ -123,7 +147,7 @@ const MAX_FILE: u64 = 1 << 20;
 /// The text of a file. Only what is named on the command line may be a pipe: nobody else may be there to fill it.
 fn read(path: &Path, named: bool) -> io::Result<String> {
     let kind = std::fs::metadata(path)?.file_type();
-    if !kind.is_file() && !(named && kind.is_fifo()) {
+    if !(kind.is_file() || named && kind.is_fifo()) {
         return Err(io::Error::other("is not a regular file"));
     }
     let mut text = String::new();

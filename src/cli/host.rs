@@ -22,9 +22,15 @@ impl HostArgs {
             Some(text) => text.parse()?,
             None => Assume::default(),
         };
+        let live = self.target.as_deref().is_none_or(|path| path == Path::new("/"));
+        if live && self.assume.is_some() {
+            return Err(Failure::Usage(
+                "--assume is for trees: a running host says itself what it has".into(),
+            ));
+        }
         match self.target.as_deref() {
-            None => Ok(Host::new(Live, Target { assume, ..Target::live() })),
-            Some(path) if path == Path::new("/") => Ok(Host::new(Live, Target { assume, ..Target::live() })),
+            _ if live => Ok(Host::new(Live, Target::live())),
+            None => Ok(Host::new(Live, Target::live())),
             Some(path) => {
                 let error = |error| Failure::Io { path: path.to_path_buf(), error };
                 let found = std::fs::metadata(path).map_err(error)?;

@@ -114,7 +114,7 @@ impl Terminal {
             Cow::Owned(_) => "?".repeat(c.len_utf8()),
         };
         let mistake = Diagnostic {
-            path: safe(&mistake.path),
+            path: safe(&mistake.path).replace('\n', "\\n"),
             source: mistake.source.chars().map(same_length).collect::<String>().into(),
             span: mistake.span.clone(),
             message: safe(&mistake.message),
@@ -143,6 +143,10 @@ pub fn main() -> ExitCode {
         Ok(status) => status.into(),
         // Whoever read the output wants no more of it: that is no failure.
         Err(Failure::Output(error)) if error.kind() == io::ErrorKind::BrokenPipe => Status::Clean.into(),
+        Err(Failure::Config(config::BadConfig::Toml(mistake))) => {
+            terminal.mistake(&mistake);
+            Status::Unable.into()
+        }
         Err(failure) => {
             terminal.say(format!("hostvet: {failure}"));
             Status::Unable.into()

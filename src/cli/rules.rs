@@ -2,7 +2,7 @@
 
 use super::{Failure, RuleDirs, Status, Terminal, config};
 use crate::engine::{Library, RuleFile, Selection, is_id};
-use crate::report::rules_markdown;
+use crate::report::{printable, rules_markdown};
 use owo_colors::OwoColorize;
 use std::io::{ErrorKind, Write};
 use std::path::PathBuf;
@@ -70,7 +70,9 @@ impl Chosen {
         let (library, config) = config::load(&which.rules)?;
         let (rules, broken) = config::compile(&library, &config, terminal);
         let selection = Selection::new(&which.patterns, &[])?;
-        selection.check(rules.iter().map(|rule| &*rule.about))?;
+        if broken == 0 {
+            selection.check(rules.iter().map(|rule| &*rule.about))?;
+        }
         let ids = rules.iter().filter(|r| selection.has(&r.about)).map(|r| r.about.id.clone()).collect();
         Ok(Self { library, ids, broken })
     }
@@ -92,7 +94,7 @@ fn list(which: &Which, terminal: &mut Terminal) -> Result<Status, Failure> {
     let chosen: Vec<_> = rules.iter().map(|r| &r.about).filter(|about| selection.has(about)).collect();
     let width = chosen.iter().map(|about| about.id.len()).max().unwrap_or(0);
     for about in chosen {
-        writeln!(terminal.out, "{:8}  {:width$}  {}", about.worst, about.id, about.title)?;
+        writeln!(terminal.out, "{:8}  {:width$}  {}", about.worst, about.id, printable(&about.title))?;
     }
     Ok(if broken > 0 { Status::Unable } else { Status::Clean })
 }
@@ -132,7 +134,7 @@ fn test(which: &Which, terminal: &mut Terminal) -> Result<Status, Failure> {
                     failed += 1;
                     writeln!(terminal.out, "{} {}: {}", "FAILED".red().bold(), file.id, result.name)?;
                     for line in failure.lines() {
-                        writeln!(terminal.out, "    came out  {line}")?;
+                        writeln!(terminal.out, "    {line}")?;
                     }
                 }
             }
@@ -189,13 +191,23 @@ fn new(id: &str, dir: &std::path::Path, terminal: &mut Terminal) -> Result<Statu
         std::fs::create_dir_all(area).map_err(error)?;
     }
     match std::fs::File::create_new(&path) {
-        Ok(mut file) => file.write_all(include_bytes!("new-rule.toml")).map_err(error)?,
+        Ok(mut file) => {
+            let area = id.split('/').next().unwrap_or_default();
+            let text = include_str!("new-rule.toml").replace("[\"memory\"]", &format!("[\"{area}\"]"));
+            file.write_all(text.as_bytes()).map_err(error)?;
+        }
         Err(e) if e.kind() == ErrorKind::AlreadyExists => {
             return Err(Failure::Usage(format!("{} is there already", path.display())));
         }
         Err(e) => return Err(error(e)),
     }
     writeln!(terminal.out, "{}", path.display())?;
+    if Library::embedded().file(id).is_some() {
+        terminal.say(format!(
+            "It replaces the rule {id} that comes with hostvet, wherever --rules {} is given.",
+            dir.display()
+        ));
+    }
     terminal.say(format!(
         "Now edit it, then run:\n    hostvet rules lint {id} --rules {0}\n    hostvet rules test {id} --rules {0}\n    \
          hostvet rules test --mutate {id} --rules {0}",

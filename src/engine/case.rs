@@ -170,20 +170,29 @@ impl Case {
 
     /// An outcome in words, for a case that failed.
     fn describe(&self, outcome: &Outcome) -> String {
-        let mut lines = Vec::new();
+        let mut lines = match &self.expect {
+            Expectation::Findings(messages) => messages.iter().map(|m| format!("expected  {m}")).collect(),
+            Expectation::Pass => vec!["expected  pass".to_owned()],
+            Expectation::NotApplicable => vec!["expected  not-applicable".to_owned()],
+            Expectation::Unknown => vec!["expected  unknown".to_owned()],
+        };
+        let also = [("severity", self.severity.map(Severity::word)), ("remedy", self.remedy.as_deref())];
+        for (what, wanted) in also.into_iter().chain([("reason", self.reason.as_deref())]) {
+            lines.extend(wanted.map(|wanted| format!("expected  {what}: {wanted}")));
+        }
         for finding in &outcome.findings {
-            lines.push(format!("{}: {}", finding.severity, finding.message));
+            lines.push(format!("came out  {}: {}", finding.severity, finding.message));
             if self.remedy.is_some() {
-                lines.extend(finding.remedy.lines().map(|line| format!("    remedy: {line}")));
+                lines.extend(finding.remedy.lines().map(|line| format!("              {line}")));
             }
         }
         for open in &outcome.unknown {
             let item = open.item.as_ref().map(|i| format!("{i}: ")).unwrap_or_default();
-            lines.push(format!("unknown: {item}{}", open.reason));
+            lines.push(format!("came out  unknown: {item}{}", open.reason));
         }
         match &outcome.rest {
-            Some(Rest::Passed(why)) => lines.push(format!("pass: {why}")),
-            Some(Rest::NotApplicable(why)) => lines.push(format!("not-applicable: {why}")),
+            Some(Rest::Passed(why)) => lines.push(format!("came out  pass: {why}")),
+            Some(Rest::NotApplicable(why)) => lines.push(format!("came out  not-applicable: {why}")),
             None => {}
         }
         lines.join("\n")

@@ -53,7 +53,14 @@ impl Library {
     /// rule, is told of by [`Library::compile`], and the others are used.
     pub fn add_directory(&mut self, directory: &Path) -> Result<(), LibraryError> {
         let areas = sorted(directory).map_err(|error| LibraryError { path: directory.into(), error })?;
-        for area in areas.into_iter().filter(|area| area.is_dir()) {
+        for area in areas {
+            if !area.is_dir() {
+                // A rule that lies beside the areas would never run, and nobody would know.
+                if area.extension().is_some_and(|e| e == "toml") {
+                    self.unusable.push(unusable(&area, MISPLACED.to_owned()));
+                }
+                continue;
+            }
             let paths = sorted(&area).unwrap_or_else(|error| {
                 self.unusable.push(unusable(&area, error.to_string()));
                 Vec::new()
@@ -149,6 +156,10 @@ impl RuleFile {
     }
 }
 
+/// What is wrong with a rule file that no id can be told of.
+const MISPLACED: &str =
+    "rules lie in <area>/<name>.toml below the rules directory, both in lower case with dashes";
+
 fn unusable(path: &Path, message: String) -> Diagnostic {
     Diagnostic { path: path.display().to_string(), source: "".into(), span: 0..0, message, help: None }
 }
@@ -167,9 +178,7 @@ fn read(directory: &Path, path: &Path) -> Result<RuleFile, String> {
     let below = path.strip_prefix(directory).unwrap_or(path).with_extension("");
     let id = below.to_string_lossy().into_owned();
     if !is_id(&id) {
-        let what =
-            "rules lie in <area>/<name>.toml below the rules directory, both in lower case with dashes";
-        return Err(what.into());
+        return Err(MISPLACED.into());
     }
     let found = fs::metadata(path).map_err(|error| error.to_string())?;
     if !found.is_file() {

@@ -101,6 +101,9 @@ impl Source {
     }
 }
 
+/// A name of `[let]`, and what it stands for.
+type Let = (String, Source);
+
 /// A template in a rule file, parsed.
 #[derive(Clone, Debug)]
 struct Sentence {
@@ -117,7 +120,7 @@ pub(super) struct Draft {
     pub(super) when: Option<Source>,
     pub(super) problem: Source,
     pub(super) severity: SeverityOf<Source>,
-    pub(super) lets: Vec<(String, Source)>,
+    pub(super) lets: Vec<Let>,
     item: Option<Sentence>,
     not_applicable: Option<Sentence>,
     message: Sentence,
@@ -247,8 +250,18 @@ impl Draft {
     fn params_with(&self, overrides: &Overrides) -> Found<BTreeMap<String, Param>> {
         let mut params = self.params.clone();
         for (name, value) in overrides {
-            let wrong =
-                |message: String, help: Option<String>| Box::new(self.file.diagnostic(0..0, message, help));
+            // The mistake is in the configuration, of which this is what matters.
+            let written = format!("[params.\"{}\"]\n{name} = {value}\n", self.file.id);
+            let wrong = |message: String, help: Option<String>| {
+                let start = written.find('\n').map_or(0, |end| end + 1);
+                Box::new(Diagnostic {
+                    path: "configuration".to_owned(),
+                    span: start..written.len() - 1,
+                    source: written.as_str().into(),
+                    message,
+                    help,
+                })
+            };
             let Some(known) = params.get_mut(name) else {
                 let help = nearest(name, self.params.keys().map(String::as_str))
                     .map(|n| format!("did you mean `{n}`?"));
@@ -296,7 +309,7 @@ impl Draft {
 
     /// The names of `[let]`: first those that are the same for every item, then those that depend on it; in the order of
     /// the file within each.
-    fn ordered_lets(&self) -> (Vec<&(String, Source)>, Vec<&(String, Source)>) {
+    fn ordered_lets(&self) -> (Vec<&Let>, Vec<&Let>) {
         let mut asking: Vec<&str> = self.raw.item_name.iter().map(|name| name.get_ref().as_str()).collect();
         self.lets.iter().partition(|(name, source)| {
             let asks = asking.iter().any(|asked| source.expr.mentions(asked));
@@ -308,7 +321,7 @@ impl Draft {
     }
 
     /// Checks names of `[let]`, and enters them.
-    fn lets(&self, lets: &[&(String, Source)], names: &mut Names) -> Found<Vec<Program>> {
+    fn lets(&self, lets: &[&Let], names: &mut Names) -> Found<Vec<Program>> {
         let mut programs = Vec::new();
         for (name, source) in lets {
             let span = self.raw.lets.keys().find(|k| k.get_ref() == name).map_or(0..0, Spanned::span);

@@ -1,5 +1,6 @@
 //! Which rules to run: globs over ids, and `tag:` words.
 
+use super::check::nearest;
 use super::functions::glob;
 use super::rule::About;
 use globset::GlobMatcher;
@@ -25,8 +26,16 @@ pub enum BadPattern {
     #[error("`{0}` is no pattern: {1}")]
     Syntax(String, String),
     /// A glob that no rule meets: most likely misspelt, and never meant to select nothing.
-    #[error("no rule matches `{0}`; `hostvet rules list` shows them all")]
-    Nothing(String),
+    #[error("no rule matches `{pattern}`; {}", match near {
+        Some(near) => format!("did you mean `{near}`?"),
+        None => "`hostvet rules list` shows them all".to_owned(),
+    })]
+    Nothing {
+        /// The pattern.
+        pattern: String,
+        /// The id that is most like it.
+        near: Option<String>,
+    },
 }
 
 impl Selection {
@@ -44,7 +53,10 @@ impl Selection {
     /// Refuses patterns that no rule meets.
     pub fn check<'r>(&self, rules: impl Iterator<Item = &'r About> + Clone) -> Result<(), BadPattern> {
         match self.select.iter().chain(&self.ignore).find(|p| !rules.clone().any(|rule| p.meets(rule))) {
-            Some(pattern) => Err(BadPattern::Nothing(pattern.text.clone())),
+            Some(pattern) => {
+                let near = nearest(&pattern.text, rules.map(|rule| rule.id.as_str())).map(str::to_owned);
+                Err(BadPattern::Nothing { pattern: pattern.text.clone(), near })
+            }
             None => Ok(()),
         }
     }

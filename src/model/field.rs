@@ -7,6 +7,11 @@ use std::collections::BTreeMap;
 use std::fmt::Debug;
 
 /// A type that rules can see.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot be a field of a fact",
+    note = "fields are bool, integers, f64, String, Text, Limit, At, word enums, records, and Option, Reading, Vec, Partial, \
+            BTreeMap<String, _>, Box and Lazy of these"
+)]
 pub trait Field: Debug + Send + Sync {
     /// Its type in the rule language.
     const TYPE: Type;

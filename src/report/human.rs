@@ -23,6 +23,9 @@ pub enum Detail {
 /// The widest line of prose: what is read in comfort, and fits a terminal of 80 columns.
 const WIDTH: usize = 78;
 
+/// How many reasons for what could not be judged are shown without `-v`.
+const SHOWN_REASONS: usize = 12;
+
 /// Writes the report in colour; a stream that wants none takes the colours out.
 pub fn human(report: &Report, detail: Detail, out: &mut dyn Write) -> io::Result<()> {
     for (i, (rule, finding)) in report.findings.iter().enumerate() {
@@ -50,7 +53,9 @@ pub fn human(report: &Report, detail: Detail, out: &mut dyn Write) -> io::Result
         for (rule, reason) in &report.not_applicable {
             writeln!(out, "{} {}: {}", "not applicable".style(dim), rule.id, one_line(reason))?;
         }
-        writeln!(out)?;
+        if !report.passed.is_empty() || !report.not_applicable.is_empty() {
+            writeln!(out)?;
+        }
     }
     for (rule, waived) in &report.waived {
         let what = one_line(&waived.finding.message);
@@ -114,28 +119,28 @@ fn evidence(evidence: &Evidence) -> String {
     one_line(&format!("{} = {value}", evidence.expr))
 }
 
-/// What could not be judged, by reason: the same reason for many rules or items is said once.
+/// What could not be judged, by reason: what is the same for many rules is said once.
 fn unknown(report: &Report, detail: Detail, out: &mut dyn Write) -> io::Result<()> {
     if report.unknown.is_empty() {
         return Ok(());
     }
-    let mut rules: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+    let mut reasons: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
     for (rule, open) in &report.unknown {
-        rules.entry(&rule.id).or_default().push(&open.reason);
+        let rules = reasons.entry(&open.reason).or_default();
+        if rules.last() != Some(&rule.id.as_str()) {
+            rules.push(&rule.id);
+        }
     }
     writeln!(out, "{}", "could not be judged".bold())?;
-    for (id, reasons) in &rules {
-        let first = one_line(reasons[0]);
-        let shown = if detail == Detail::Verbose { reasons.len() } else { 1 };
-        match reasons.len() {
-            1 => writeln!(out, "  {id}: {first}")?,
-            n if shown == 1 => writeln!(out, "  {id}: {first}, and {} more", n - 1)?,
-            _ => {
-                for reason in reasons {
-                    writeln!(out, "  {id}: {}", one_line(reason))?;
-                }
-            }
+    let shown = if detail == Detail::Verbose { reasons.len() } else { SHOWN_REASONS };
+    for (reason, rules) in reasons.iter().take(shown) {
+        writeln!(out, "  {}", one_line(reason))?;
+        for line in wrap(&rules.join(", "), WIDTH - 6) {
+            writeln!(out, "      {line}")?;
         }
+    }
+    if reasons.len() > shown {
+        writeln!(out, "  and {} more reasons, which -v shows", reasons.len() - shown)?;
     }
     let denied = report.unknown.iter().any(|(_, open)| open.reason.contains("permission denied"));
     if denied && report.target.kind == TargetKind::Live {
@@ -171,6 +176,7 @@ fn summary(report: &Report, out: &mut dyn Write) -> io::Result<()> {
     add(report.broken_rules, "unusable");
     let target = match report.target.kind {
         TargetKind::Live => "this host".to_owned(),
+        TargetKind::Root => format!("tree {}", one_line(&report.target.name)),
         kind => format!("{} {}", kind.word(), one_line(&report.target.name)),
     };
     let system = report.system.as_ref().map(|s| format!(" ({})", one_line(s))).unwrap_or_default();

@@ -16,7 +16,7 @@ use std::path::{Path, PathBuf};
 /// A directory given by the user, seen as `/`.
 ///
 /// The kernel itself confines every look-up (openat2(2), `RESOLVE_IN_ROOT`). Where it cannot
-/// (Linux before 5.6, or a sandbox that forbids the call) links are followed by [`resolve`],
+/// (Linux before 5.6, or a sandbox that forbids the call) links are followed by [`resolve()`],
 /// and every look-up starts at the directory's descriptor and follows no link by itself.
 #[derive(Debug)]
 pub struct Directory {
@@ -135,8 +135,7 @@ impl Source for Directory {
 
     /// The file system of *this* host that holds the directory is another than the one that the tree came from, or will be on.
     fn statvfs(&self, path: &Path) -> Reading<Space> {
-        let why = "a directory does not tell how full the file systems are that it stands for";
-        Err(Missing::unreadable(path, Reason::NotRead(why.into())))
+        Err(Space::not_told(path))
     }
 }
 

@@ -187,8 +187,7 @@ impl Source for Files {
         if let Err(unreadable @ Missing::Unreadable(_)) = self.node(path, true) {
             return Err(unreadable);
         }
-        let why = "nothing was said of how full this file system is";
-        Err(Missing::unreadable(path, Reason::NotRead(why.into())))
+        Err(Space::not_told(path))
     }
 }
 

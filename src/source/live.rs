@@ -5,6 +5,7 @@ use nix::errno::Errno;
 use nix::fcntl::{OFlag, open};
 use nix::sys::stat::{FileStat, Mode, fstat, lstat, stat};
 use nix::sys::statvfs::{Statvfs, statvfs};
+use std::borrow::Cow;
 use std::fs::File;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
@@ -19,6 +20,8 @@ pub(super) const READ_FLAGS: OFlag =
 
 impl Source for Live {
     fn read(&self, path: &Path, cap: u64) -> Reading<Vec<u8>> {
+        // A path that a file of the host names may lack its slash: it is not one of the directory hostvet was started in.
+        let path = &*absolute(path);
         // The kernel's own file systems hold regular files only; elsewhere look before opening,
         // because the mere opening of a device or FIFO has effects.
         let kernel = path.starts_with("/proc") || path.starts_with("/sys");
@@ -36,7 +39,7 @@ impl Source for Live {
     }
 
     fn list(&self, path: &Path) -> Reading<Vec<Entry>> {
-        let entries = std::fs::read_dir(path).map_err(|e| missing_io(path, &e))?;
+        let entries = std::fs::read_dir(absolute(path)).map_err(|e| missing_io(path, &e))?;
         let mut found = Vec::new();
         for entry in entries {
             let entry = entry.map_err(|e| missing_io(path, &e))?;
@@ -50,19 +53,26 @@ impl Source for Live {
     }
 
     fn stat(&self, path: &Path) -> Reading<Stat> {
-        stat(path).map(of_stat).map_err(|e| missing(path, e))
+        stat(&*absolute(path)).map(of_stat).map_err(|e| missing(path, e))
     }
 
     fn lstat(&self, path: &Path) -> Reading<Stat> {
-        lstat(path).map(of_stat).map_err(|e| missing(path, e))
+        lstat(&*absolute(path)).map(of_stat).map_err(|e| missing(path, e))
     }
 
     fn read_link(&self, path: &Path) -> Reading<PathBuf> {
-        std::fs::read_link(path).map_err(|e| missing_io(path, &e))
+        std::fs::read_link(absolute(path)).map_err(|e| missing_io(path, &e))
     }
 
     fn statvfs(&self, path: &Path) -> Reading<Space> {
-        statvfs(path).map(|found| of_statvfs(&found)).map_err(|e| missing(path, e))
+        statvfs(&*absolute(path)).map(|found| of_statvfs(&found)).map_err(|e| missing(path, e))
+    }
+}
+
+fn absolute(path: &Path) -> Cow<'_, Path> {
+    match path.is_absolute() {
+        true => Cow::Borrowed(path),
+        false => Cow::Owned(Path::new("/").join(path)),
     }
 }
 

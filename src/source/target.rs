@@ -127,6 +127,9 @@ pub fn parse_size(text: &str) -> Result<u64, BadSize> {
     number.checked_mul(factor).ok_or_else(bad)
 }
 
+/// Less is a number without its unit.
+const LEAST_MEMORY: u64 = 64 << 10;
+
 /// A part of `--assume` that is not understood.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
 pub enum BadAssumption {
@@ -139,6 +142,9 @@ pub enum BadAssumption {
     /// Bad size.
     #[error("memory: {0}")]
     Memory(#[from] BadSize),
+    /// Less memory than any kernel boots in: most likely without its unit.
+    #[error("memory: `{0}` is too little; write the unit with it: 8GiB, 512MiB")]
+    LittleMemory(String),
     /// Bad count.
     #[error("cpus: `{0}` is not a whole number above 0")]
     Cpus(String),
@@ -157,7 +163,13 @@ impl FromStr for Assume {
                 part.split_once('=').ok_or_else(|| BadAssumption::NoPair(part.trim().into()))?;
             let value = value.trim();
             match key.trim() {
-                "memory" => assume.memory_bytes = Some(parse_size(value)?),
+                "memory" => {
+                    let bytes = parse_size(value)?;
+                    if bytes < LEAST_MEMORY {
+                        return Err(BadAssumption::LittleMemory(value.into()));
+                    }
+                    assume.memory_bytes = Some(bytes);
+                }
                 "cpus" => {
                     let cpus = value.parse().ok().filter(|n| *n > 0);
                     assume.cpus = Some(cpus.ok_or_else(|| BadAssumption::Cpus(value.into()))?);
@@ -210,6 +222,7 @@ mod tests {
         assert_eq!(assume.memory_bytes, Some(8 << 30));
         assert_eq!(assume.cpus, Some(4));
         assert_eq!(assume.platform, Some(Platform::Kvm));
+        assert_eq!("memory=8".parse::<Assume>(), Err(BadAssumption::LittleMemory("8".into())));
         assert_eq!("cpus=0".parse::<Assume>(), Err(BadAssumption::Cpus("0".into())));
         assert_eq!("disks=2".parse::<Assume>(), Err(BadAssumption::UnknownKey("disks".into())));
     }

@@ -212,7 +212,8 @@ const MAX_LINES: usize = 100_000;
 /// The text, if it does not make too many `lines` with those before it.
 fn few_lines(text: Option<Text>, lines: &mut usize) -> Reading<Option<Text>> {
     let Some((text, path)) = text else { return Ok(None) };
-    *lines = lines.saturating_add(text.lines().count());
+    // Long lines take as much as many.
+    *lines = lines.saturating_add(text.lines().count().max(text.len() / 100));
     if *lines > MAX_LINES {
         let what = format!("not taken into account: the files have more than {MAX_LINES} lines in all");
         return Err(Missing::unreadable(path, Reason::NotRead(what)));

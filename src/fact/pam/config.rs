@@ -177,8 +177,10 @@ impl<'a> Config<'a> {
             match self.host.source.read(Path::new(&path), FILE_CAP) {
                 Ok(bytes) => {
                     let size = bytes.len() as u64;
+                    // Long lines take as much as many.
+                    let lines = bytes.len() / 100;
                     let file = File { size: Some(size), ..parse(&path, &text(bytes)) };
-                    return self.spend(&file, file.lines.len(), 0).map(|()| file);
+                    return self.spend(&file, file.lines.len().max(lines), 0).map(|()| file);
                 }
                 Err(Missing::Absent) => {}
                 Err(unreadable) => return Err(unreadable),

@@ -61,11 +61,11 @@ struct State {
     saved: Vec<Impression>,
 }
 
-/// How many steps all questions about one host's stacks may take together. A host with 60 services takes some thousand.
+/// How many steps all questions about one host's stacks may take together. A host with 60 services takes some 100 000 for all of them.
 ///
 /// Each substack with a `reset` multiplies the states a stack may be in, so that without a bound a few
 /// lines could take forever.
-const MAX_STEPS: u64 = 10_000_000;
+const MAX_STEPS: u64 = 1_000_000;
 
 /// Whether these rules, all of one type, can succeed when each module returns one of its outcomes; `None` where it takes
 /// too many steps to say. `steps` counts those taken so far.

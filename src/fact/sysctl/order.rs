@@ -115,7 +115,8 @@ impl Persisted {
         let at = At::file(path);
         let malformed = match host.read_text(path) {
             Ok(text) => {
-                self.seen = self.seen.saturating_add(text.lines().count());
+                // Long lines take as much as many.
+                self.seen = self.seen.saturating_add(text.lines().count().max(text.len() / 100));
                 if self.seen > MAX_LINES {
                     let what = format!("not taken into account: the files have more than {MAX_LINES} lines in all");
                     let why = Unreadable { path: path.into(), reason: Reason::NotRead(what) };

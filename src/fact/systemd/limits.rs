@@ -86,7 +86,7 @@ pub(super) fn gather(host: &Host) -> UnitLimits {
         }
         match assignments(host, unit, &mut drop_ins) {
             Ok(settings) => {
-                count += settings.len();
+                count += settings.iter().map(|(setting, _)| 1 + setting.value.len() / 100).sum::<usize>();
                 limits.add(&unit.name, &settings);
             }
             Err(Missing::Absent) => {}

@@ -2,7 +2,7 @@
 
 use crate::format::unit_file;
 use crate::record;
-use crate::source::{At, Host, Missing, Reading};
+use crate::source::{At, Host, Missing, Reading, Reason, TEXT_CAP};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -24,7 +24,7 @@ const DIRS: [&str; 4] = ["/etc/systemd", "/run/systemd", "/usr/local/lib/systemd
 /// An assignment and where it stands.
 pub(super) type Assignment = (unit_file::Setting, At);
 
-/// The assignments of the [Manager] section, in the order in which systemd reads them.
+/// The assignments of the `[Manager]` section, in the order in which systemd reads them.
 pub(super) fn settings(host: &Host) -> Reading<Vec<Assignment>> {
     let mut paths = Vec::new();
     for dir in DIRS {
@@ -49,11 +49,16 @@ pub(super) fn settings(host: &Host) -> Reading<Vec<Assignment>> {
     }
     paths.extend(drop_ins.into_values());
     let mut found = Vec::new();
+    let mut size = 0;
     for path in paths {
         let text = match host.read_text(&path) {
             Err(Missing::Absent) => continue,
             text => text?,
         };
+        size += text.len() as u64;
+        if size > TEXT_CAP {
+            return Err(Missing::unreadable(path, Reason::TooLarge(TEXT_CAP)));
+        }
         let path: Arc<str> = path.into();
         let settings = unit_file::parse(&text).settings.into_iter().filter(|s| s.section == "Manager");
         found.extend(settings.map(|s| {
