@@ -1,6 +1,6 @@
 //! A file system that is really full, on this host: a tmpfs in a name space of its own, which needs no root.
 
-#![allow(clippy::unwrap_used, clippy::expect_used)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::print_stderr)]
 
 use serde_json::Value;
 use std::path::Path;

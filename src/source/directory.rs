@@ -136,6 +136,7 @@ impl Source for Directory {
     /// The file system of *this* host that holds the directory is another than the one that the tree came from, or will be on.
     fn statvfs(&self, path: &Path) -> Reading<Space> {
         Err(Missing::unreadable(path, Reason::NotRead(NO_STATVFS.into())))
+        Err(Space::not_told(path))
     }
 }
 

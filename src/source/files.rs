@@ -188,6 +188,7 @@ impl Source for Files {
             return Err(unreadable);
         }
         Err(Missing::unreadable(path, Reason::NotRead(NO_STATVFS.into())))
+        Err(Space::not_told(path))
     }
 }
 

@@ -1,7 +1,9 @@
 //! How full a file system is.
 
 use super::target::{BadSize, parse_size};
+use super::{Missing, Reason};
 use std::fmt;
+use std::path::Path;
 use std::str::FromStr;
 
 /// What statvfs(3) tells of a file system: its room, and its inodes.
@@ -29,6 +31,14 @@ pub struct Space {
     pub files: u64,
     /// Inodes that are free (`f_ffree`).
     pub files_free: u64,
+}
+
+impl Space {
+    /// What a source says that has files and nothing else.
+    pub(super) fn not_told(path: &Path) -> Missing {
+        let why = "a tree of files does not tell how full its file systems are";
+        Missing::unreadable(path, Reason::NotRead(why.into()))
+    }
 }
 
 /// A text that tells no [`Space`].
