@@ -1,6 +1,6 @@
 //! An in-memory tree: the files of a rule's case, and of tests.
 
-use super::{Entry, FileKind, Missing, NO_STATVFS, Reading, Reason, Source, Space, Stat, normalise, resolve};
+use super::{Entry, FileKind, Missing, Reading, Reason, Source, Space, Stat, normalise, resolve};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
@@ -187,7 +187,6 @@ impl Source for Files {
         if let Err(unreadable @ Missing::Unreadable(_)) = self.node(path, true) {
             return Err(unreadable);
         }
-        Err(Missing::unreadable(path, Reason::NotRead(NO_STATVFS.into())))
         Err(Space::not_told(path))
     }
 }

@@ -139,9 +139,6 @@ pub struct Host {
     pub target: Target,
 }
 
-/// Why a tree does not say how full the file systems are that it stands for.
-const NO_STATVFS: &str = "only a running host or a capture tells how full its file systems are";
-
 /// The size cap for ordinary configuration and kernel text files: 4 MiB.
 ///
 /// The largest honest ones (a generated sshd_config, a big fstab, /proc/cpuinfo of 1 000 CPUs) are far below.
