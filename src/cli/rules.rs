@@ -102,7 +102,7 @@ fn list(which: &Which, terminal: &mut Terminal) -> Result<Status, Failure> {
 fn show(which: &Which, terminal: &mut Terminal) -> Result<Status, Failure> {
     let chosen = Chosen::new(which, terminal)?;
     for file in chosen.files() {
-        writeln!(terminal.out, "# {}\n{}", file.path, file.text)?;
+        writeln!(terminal.out, "# {}\n{}", file.path, &*file.text)?;
     }
     Ok(chosen.status())
 }

@@ -3,6 +3,7 @@
 use super::diagnostic::Diagnostic;
 use serde::Deserialize;
 use std::collections::BTreeMap;
+use std::ops::Deref;
 use std::sync::Arc;
 use toml::Spanned;
 
@@ -17,7 +18,33 @@ pub struct RuleFile {
     /// Where the user finds it.
     pub path: String,
     /// The text.
-    pub text: Arc<str>,
+    pub text: RuleText,
+}
+
+/// The text of a rule file. That of a rule that comes with hostvet is not copied out of the program.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum RuleText {
+    /// Part of the program.
+    Embedded(&'static str),
+    /// Read from a file.
+    Read(Arc<str>),
+}
+
+impl Deref for RuleText {
+    type Target = str;
+
+    fn deref(&self) -> &str {
+        match self {
+            Self::Embedded(text) => text,
+            Self::Read(text) => text,
+        }
+    }
+}
+
+impl<T: Into<Arc<str>>> From<T> for RuleText {
+    fn from(text: T) -> Self {
+        Self::Read(text.into())
+    }
 }
 
 /// The keys of a rule file.
@@ -116,7 +143,13 @@ impl RuleFile {
         message: impl Into<String>,
         help: Option<String>,
     ) -> Diagnostic {
-        Diagnostic { path: self.path.clone(), source: self.text.clone(), span, message: message.into(), help }
+        Diagnostic {
+            path: self.path.clone(),
+            source: Arc::from(&*self.text),
+            span,
+            message: message.into(),
+            help,
+        }
     }
 }
 

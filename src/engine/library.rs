@@ -2,7 +2,7 @@
 
 use super::case;
 use super::diagnostic::Diagnostic;
-use super::file::{MAX_FILE, RuleFile};
+use super::file::{MAX_FILE, RuleFile, RuleText};
 use super::rule::{Draft, Overrides, Rule};
 use std::collections::BTreeMap;
 use std::fs;
@@ -38,7 +38,7 @@ impl Library {
             library.add(RuleFile {
                 id: (*id).into(),
                 path: format!("rules/{id}.toml"),
-                text: (*text).into(),
+                text: RuleText::Embedded(text),
             });
         }
         library
@@ -91,30 +91,33 @@ impl Library {
     pub fn compile(&self, overrides: &BTreeMap<String, Overrides>) -> (Vec<Rule>, Vec<Diagnostic>) {
         let files: Vec<&RuleFile> = self.files.values().collect();
         let threads = std::thread::available_parallelism().map_or(1, usize::from).min(MAX_THREADS);
-        let share = files.len().div_ceil(threads).max(1);
-        let compile =
-            |files: &[&RuleFile]| files.iter().map(|file| compile(file, overrides)).collect::<Vec<_>>();
-        let results: Vec<Result<Rule, Box<Diagnostic>>> = std::thread::scope(|scope| {
-            let (own, others) = files.split_at(share.min(files.len()));
-            let spawn = |part| {
+        // Every so-manieth file each: the rules of one area are alike in what they cost.
+        let compile = |first: usize| {
+            let files = files.iter().enumerate().skip(first).step_by(threads);
+            files.map(|(position, file)| (position, compile(file, overrides))).collect::<Vec<_>>()
+        };
+        let mut results: Vec<(usize, Result<Rule, Box<Diagnostic>>)> = std::thread::scope(|scope| {
+            let compile = &compile;
+            let spawn = |first| {
                 let thread = std::thread::Builder::new().stack_size(STACK);
-                thread.spawn_scoped(scope, move || compile(part)).map_err(|_| part)
+                thread.spawn_scoped(scope, move || compile(first)).map_err(|_| first)
             };
-            let others: Vec<_> = others.chunks(share).map(spawn).collect();
-            let mut results = compile(own);
+            let others: Vec<_> = (1..threads).map(spawn).collect();
+            let mut results = compile(0);
             for other in others {
                 results.extend(match other {
                     // A panic there is a bug, and goes on here.
                     Ok(thread) => thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)),
                     // Where no thread is to be had (a full pids cgroup, say) the work is done here.
-                    Err(part) => compile(part),
+                    Err(first) => compile(first),
                 });
             }
             results
         });
+        results.sort_by_key(|(position, _)| *position);
         let mut rules = Vec::with_capacity(results.len());
         let mut mistakes = self.unusable.clone();
-        for result in results {
+        for (_, result) in results {
             match result {
                 Ok(rule) => rules.push(rule),
                 Err(mistake) => mistakes.push(*mistake),

@@ -36,7 +36,7 @@ pub use check::{function_names, nearest};
 pub use diagnostic::Diagnostic;
 pub use eval::Evidence;
 pub use expression::{Answer, Expression};
-pub use file::{MAX_FILE, RuleFile, unknown_key};
+pub use file::{MAX_FILE, RuleFile, RuleText, unknown_key};
 pub use library::{Library, LibraryError, is_id};
 pub use mutate::Survivors;
 pub use rule::{About, Overrides, Rule};

@@ -1,7 +1,7 @@
 //! From a place in a TOML string's value to the place in the file.
 
+use super::file::RuleText;
 use std::ops::Range;
-use std::sync::Arc;
 
 /// Where the value of a TOML string stands in its file.
 ///
@@ -9,14 +9,14 @@ use std::sync::Arc;
 /// make value and token differ in length, so the token is walked once more, when there is a mistake to show.
 #[derive(Clone, Debug)]
 pub(super) struct Spans {
-    file: Arc<str>,
+    file: RuleText,
     token: Range<usize>,
     len: usize,
 }
 
 impl Spans {
     /// The map of the token at `token` of `file`, whose value has `len` bytes.
-    pub(super) fn new(file: Arc<str>, token: Range<usize>, len: usize) -> Self {
+    pub(super) fn new(file: RuleText, token: Range<usize>, len: usize) -> Self {
         Self { file, token, len }
     }
 
