@@ -22,14 +22,11 @@ impl HostArgs {
             Some(text) => text.parse()?,
             None => Assume::default(),
         };
-        let live = self.target.as_deref().is_none_or(|path| path == Path::new("/"));
-        if live && self.assume.is_some() {
-            return Err(Failure::Usage(
-                "--assume is for trees: a running host says itself what it has".into(),
-            ));
-        }
-        match self.target.as_deref() {
-            _ if live => Ok(Host::new(Live, Target::live())),
+        let tree = self.target.as_deref().filter(|path| *path != Path::new("/"));
+        match tree {
+            None if self.assume.is_some() => {
+                Err(Failure::Usage("--assume is for trees: a running host says itself what it has".into()))
+            }
             None => Ok(Host::new(Live, Target::live())),
             Some(path) => {
                 let error = |error| Failure::Io { path: path.to_path_buf(), error };

@@ -1,7 +1,7 @@
 //! `hostvet rules`: what rules there are, and whether they are any good.
 
 use super::{Failure, RuleDirs, Status, Terminal, config};
-use crate::engine::{Library, RuleFile, Selection, is_id};
+use crate::engine::{Library, Rule, RuleFile, Selection, is_id};
 use crate::report::{printable, rules_markdown};
 use owo_colors::OwoColorize;
 use std::io::{ErrorKind, Write};
@@ -60,25 +60,26 @@ pub(super) fn run(command: &Command, terminal: &mut Terminal) -> Result<Status, 
 /// The rules that are meant, and how many files could not be used.
 struct Chosen {
     library: Library,
-    ids: Vec<String>,
+    rules: Vec<Rule>,
     broken: usize,
 }
 
 impl Chosen {
-    /// With patterns, the rules that meet them; without, every file, those that do not load included.
+    /// With patterns, the rules that meet them; without, every rule that loads.
     fn new(which: &Which, terminal: &mut Terminal) -> Result<Self, Failure> {
         let (library, config) = config::load(&which.rules)?;
-        let (rules, broken) = config::compile(&library, &config, terminal);
+        let (mut rules, broken) = config::compile(&library, &config, terminal);
         let selection = Selection::new(&which.patterns, &[])?;
+        // A pattern may well be meant for a rule that could not be used, which has been told of.
         if broken == 0 {
             selection.check(rules.iter().map(|rule| &*rule.about))?;
         }
-        let ids = rules.iter().filter(|r| selection.has(&r.about)).map(|r| r.about.id.clone()).collect();
-        Ok(Self { library, ids, broken })
+        rules.retain(|rule| selection.has(&rule.about));
+        Ok(Self { library, rules, broken })
     }
 
     fn files(&self) -> impl Iterator<Item = &RuleFile> {
-        self.ids.iter().filter_map(|id| self.library.file(id))
+        self.rules.iter().filter_map(|rule| self.library.file(&rule.about.id))
     }
 
     fn status(&self) -> Status {
@@ -87,16 +88,12 @@ impl Chosen {
 }
 
 fn list(which: &Which, terminal: &mut Terminal) -> Result<Status, Failure> {
-    let (library, config) = config::load(&which.rules)?;
-    let (rules, broken) = config::compile(&library, &config, terminal);
-    let selection = Selection::new(&which.patterns, &[])?;
-    selection.check(rules.iter().map(|rule| &*rule.about))?;
-    let chosen: Vec<_> = rules.iter().map(|r| &r.about).filter(|about| selection.has(about)).collect();
-    let width = chosen.iter().map(|about| about.id.len()).max().unwrap_or(0);
-    for about in chosen {
+    let chosen = Chosen::new(which, terminal)?;
+    let width = chosen.rules.iter().map(|rule| rule.about.id.len()).max().unwrap_or(0);
+    for about in chosen.rules.iter().map(|rule| &rule.about) {
         writeln!(terminal.out, "{:8}  {:width$}  {}", about.worst, about.id, printable(&about.title))?;
     }
-    Ok(if broken > 0 { Status::Unable } else { Status::Clean })
+    Ok(chosen.status())
 }
 
 fn show(which: &Which, terminal: &mut Terminal) -> Result<Status, Failure> {
@@ -116,7 +113,7 @@ fn lint(which: &Which, terminal: &mut Terminal) -> Result<Status, Failure> {
             terminal.mistake(&mistake);
         }
     }
-    writeln!(terminal.out, "{} rules linted, {} mistakes", chosen.ids.len(), found + chosen.broken)?;
+    writeln!(terminal.out, "{} rules linted, {} mistakes", chosen.rules.len(), found + chosen.broken)?;
     Ok(if found > 0 { Status::Unable } else { chosen.status() })
 }
 
@@ -166,17 +163,14 @@ fn mutate(which: &Which, terminal: &mut Terminal) -> Result<Status, Failure> {
             }
         }
     }
-    writeln!(terminal.out, "{tried} mutations of {} rules, {survived} survived", chosen.ids.len())?;
+    writeln!(terminal.out, "{tried} mutations of {} rules, {survived} survived", chosen.rules.len())?;
     Ok(if survived > 0 { Status::Found } else { chosen.status() })
 }
 
 fn docs(which: &Which, terminal: &mut Terminal) -> Result<Status, Failure> {
-    let (library, config) = config::load(&which.rules)?;
-    let (rules, broken) = config::compile(&library, &config, terminal);
-    let selection = Selection::new(&which.patterns, &[])?;
-    let chosen = rules.iter().filter(|rule| selection.has(&rule.about));
-    write!(terminal.out, "{}", rules_markdown(chosen))?;
-    Ok(if broken > 0 { Status::Unable } else { Status::Clean })
+    let chosen = Chosen::new(which, terminal)?;
+    write!(terminal.out, "{}", rules_markdown(chosen.rules.iter()))?;
+    Ok(chosen.status())
 }
 
 fn new(id: &str, dir: &std::path::Path, terminal: &mut Terminal) -> Result<Status, Failure> {
