@@ -1,8 +1,9 @@
 //! A rule's own cases: files in, outcome out.
 
 use super::diagnostic::Diagnostic;
+use super::draft::Draft;
 use super::file::{Expect, RawCase, RuleFile};
-use super::rule::{Draft, Rule};
+use super::rule::Rule;
 use super::severity::Severity;
 use super::vet::{Outcome, Rest, judge};
 use crate::fact::Facts;
@@ -28,7 +29,7 @@ pub(super) struct Case {
     severity: Option<Severity>,
     reason: Option<String>,
     remedy: Option<String>,
-    params: super::rule::Overrides,
+    params: super::draft::Overrides,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -137,7 +138,7 @@ impl Case {
     }
 
     /// The parameters that this case sets.
-    pub(super) fn params(&self) -> &super::rule::Overrides {
+    pub(super) fn params(&self) -> &super::draft::Overrides {
         &self.params
     }
 

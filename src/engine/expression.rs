@@ -1,9 +1,9 @@
 //! An expression by itself, outside of any rule: for libraries, and for the tests of the language.
 
 use super::check::{Names, Param, check};
+use super::draft::Overrides;
 use super::eval::{Evidence, Judgement, SharedNames};
 use super::node::Program;
-use super::rule::Overrides;
 use super::syntax::{ExprError, parse};
 use super::value::Gap;
 use crate::fact::Facts;

@@ -2,8 +2,9 @@
 
 use super::case;
 use super::diagnostic::Diagnostic;
+use super::draft::{Draft, Overrides};
 use super::file::{MAX_FILE, RuleFile, RuleText};
-use super::rule::{Draft, Overrides, Rule};
+use super::rule::Rule;
 use std::collections::BTreeMap;
 use std::fs;
 use std::io;

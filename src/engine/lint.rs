@@ -2,8 +2,8 @@
 
 use super::case::{Expectation, cases};
 use super::diagnostic::Diagnostic;
+use super::draft::{Draft, Overrides};
 use super::library::is_id;
-use super::rule::{Draft, Overrides};
 use crate::fact;
 use std::collections::BTreeSet;
 use toml::Spanned;

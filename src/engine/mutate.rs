@@ -3,7 +3,8 @@
 
 use super::case::{Case, cases};
 use super::diagnostic::Diagnostic;
-use super::rule::{Draft, SeverityOf, Source};
+use super::draft::{Draft, Source};
+use super::rule::SeverityOf;
 use super::syntax::{BinaryOp, Expr, ExprKind};
 use std::ops::Range;
 
