@@ -5,6 +5,7 @@
 
 mod directory;
 mod files;
+pub(crate) mod glob;
 mod live;
 mod netlink;
 mod question;
