@@ -39,6 +39,7 @@ facts! {
     netstat::Netstat,
     os::Os,
     pam::Pam,
+    path::Path,
     pressure::Pressure,
     process::Process,
     selinux::Selinux,
