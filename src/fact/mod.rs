@@ -42,6 +42,7 @@ facts! {
     path::Path,
     pressure::Pressure,
     process::Process,
+    secrets::Secrets,
     selinux::Selinux,
     slab::Slab,
     snmp::Snmp,

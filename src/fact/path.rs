@@ -21,7 +21,8 @@ record! {
     pub struct Path {
         /// Any path may be asked for; where nothing is, `exists` is false.
         pub entries: Paths,
-        /// The paths that a glob stands for, sorted; none are listed, any may be asked for. `*` does not match a leading dot.
+        /// The paths that globs stand for, parted by blanks, in their order and each sorted; none are listed, any may be asked
+        /// for. `*` does not match a leading dot.
         pub matching: Globs,
     }
 }
@@ -61,9 +62,9 @@ record! {
         pub gid: Reading<u32>,
         /// Size in bytes.
         pub size_bytes: Reading<u64>,
-        /// The text of a regular file of at most 1 MiB; what is not UTF-8 in it is replaced.
-        pub text: Lazy<String>,
-        /// Its lines, blanks at both ends of each taken off.
+        /// The first line of a regular file of at most 1 MiB, blanks at its ends taken off; empty where the file is.
+        pub first_line: Lazy<String>,
+        /// Its lines, blanks at the ends of each taken off; what is not UTF-8 is replaced.
         pub lines: Lazy<Vec<String>>,
         /// The names in a directory, sorted.
         pub names: Lazy<Vec<String>>,
@@ -165,12 +166,16 @@ impl Map for Globs {
     }
 }
 
-fn matching(host: &Host, glob: &str) -> Partial<PathEntry> {
-    let (paths, unread) = host.glob(glob);
-    let items = paths.iter().map(|path| entry(host, path));
-    // A path without a wildcard stands for itself, whether it exists or not; so does a last part without one.
-    let items = items.filter(|entry| entry.exists != Ok(false) || entry.link.is_ok());
-    Partial { items: items.collect(), unread }
+fn matching(host: &Host, globs: &str) -> Partial<PathEntry> {
+    let mut found = Partial::default();
+    for glob in globs.split_whitespace() {
+        let (paths, unread) = host.glob(glob);
+        let items = paths.iter().map(|path| entry(host, path));
+        // A path without a wildcard stands for itself, whether it exists or not; so does a last part without one.
+        found.items.extend(items.filter(|entry| entry.exists != Ok(false) || entry.link.is_ok()));
+        found.unread.extend(unread);
+    }
+    found
 }
 
 fn entry(host: &Host, path: &str) -> PathEntry {
@@ -183,11 +188,12 @@ fn entry(host: &Host, path: &str) -> PathEntry {
         FileKind::Link => host.source.read_link(&place).map(lossy),
         _ => Err(Missing::Absent),
     });
-    let text = || {
+    let lines = {
         let (host, path) = (host.clone(), path.to_owned());
         move || {
             let bytes = host.source.read(FsPath::new(&path), CAP)?;
-            Ok(String::from_utf8_lossy(&bytes).into_owned())
+            let text = String::from_utf8_lossy(&bytes);
+            Ok(text.lines().map(|line| line.trim().to_owned()).collect::<Vec<_>>())
         }
     };
     let names = {
@@ -214,11 +220,11 @@ fn entry(host: &Host, path: &str) -> PathEntry {
         uid: stat.as_ref().map(|stat| stat.uid).map_err(Clone::clone),
         gid: stat.as_ref().map(|stat| stat.gid).map_err(Clone::clone),
         size_bytes: stat.as_ref().map(|stat| stat.size).map_err(Clone::clone),
-        lines: {
-            let text = text();
-            Lazy::new(move || Ok(text()?.lines().map(|line| line.trim().to_owned()).collect()))
+        first_line: {
+            let lines = lines.clone();
+            Lazy::new(move || Ok(lines()?.into_iter().next().unwrap_or_default()))
         },
-        text: Lazy::new(text()),
+        lines: Lazy::new(lines),
         names: Lazy::new(names),
         at: At::file(path),
         path: path.to_owned(),
@@ -271,7 +277,7 @@ mod tests {
         assert_eq!((none.exists, none.link, none.uid), (Ok(false), Err(Missing::Absent), Err(Missing::Absent)));
         let denied = entry(&host(), "/root/.ssh/authorized_keys");
         assert!(matches!(denied.exists, Err(Missing::Unreadable(_))));
-        assert!(matches!(denied.text.get(), Err(Missing::Unreadable(_))));
+        assert!(matches!(denied.first_line.get(), Err(Missing::Unreadable(_))));
     }
 
     #[test]
@@ -281,6 +287,7 @@ mod tests {
         };
         assert_eq!(names("/etc/*"), ["machine-id", "nowhere"]);
         assert_eq!(names("/*/sh"), ["sh", "sh"]);
+        assert_eq!(names("/usr/bin/s* /etc/machine-id"), ["sh", "machine-id"]);
         assert_eq!(names("/etc/none"), [""; 0]);
         assert_eq!(matching(&host(), "/root/*").unread.len(), 1);
     }
