@@ -33,6 +33,8 @@ impl Host {
             next.truncate(MOST);
             found = next;
         }
+        // The root itself has no part.
+        found.iter_mut().filter(|path| path.is_empty()).for_each(|path| path.push('/'));
         (found, unread)
     }
 }
@@ -139,6 +141,7 @@ mod tests {
         assert_eq!(host.glob("/etc/plain.conf").0, ["/etc/plain.conf"]);
         assert_eq!(host.glob("/etc/secret/*").1.len(), 1);
         assert_eq!(host.glob("/*").0, ["/etc"]);
+        assert_eq!(host.glob("/").0, ["/"]);
     }
 
     #[test]
