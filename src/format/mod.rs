@@ -1,6 +1,8 @@
-//! Syntaxes that several facts share: lines with numbers, `key: value`, unit files. Pure functions of text.
+//! Syntaxes that several facts share: lines with numbers, `key: value`, unit files. Pure functions of text, but for
+//! `descriptors`, a directory of links.
 
 pub mod counters;
+pub mod descriptors;
 pub mod fs_type;
 pub mod kernel_command_line;
 pub mod key_value;
