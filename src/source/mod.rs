@@ -16,6 +16,7 @@ mod target;
 pub use directory::Directory;
 pub use files::Files;
 pub use live::Live;
+pub(crate) use netlink::{DONE, messages};
 pub use question::Question;
 pub use reading::{At, Missing, Reading, Reason, Unreadable};
 pub use resolve::{normalise, resolve};

@@ -24,7 +24,7 @@ const HEADER: usize = 16;
 const ERROR: u16 = 2;
 
 /// The type of the last message.
-pub(super) const DONE: u16 = 3;
+pub(crate) const DONE: u16 = 3;
 
 const REQUEST: u16 = 1;
 const DUMP: u16 = 0x300;
@@ -32,11 +32,16 @@ const DUMP: u16 = 0x300;
 /// TCPDIAG_GETSOCK of linux/inet_diag.h: as ss(8), since it asks for both families in one walk, which SOCK_DIAG_BY_FAMILY cannot.
 const TCPDIAG_GETSOCK: u16 = 18;
 
+/// `1 << (INET_DIAG_INFO - 1)`.
+const EXTENSION_INFO: u8 = 2;
+
 /// The TCP sockets in these states.
-pub(super) fn tcp_sockets(question: Question, states: u32) -> Reading<Vec<u8>> {
+pub(super) fn tcp_sockets(question: Question, states: u32, info: bool) -> Reading<Vec<u8>> {
     refrain_if_it_loads_a_module(question)?;
-    // struct inet_diag_req: four bytes and the identity of a socket, all 0 for any; the states; 4 bytes of 0.
+    // struct inet_diag_req: four bytes, the last of which has the extensions; the identity of a socket, all 0 for any; the
+    // states; 4 bytes of 0.
     let mut body = [0; 60];
+    body[3] = if info { EXTENSION_INFO } else { 0 };
     body[52..56].copy_from_slice(&states.to_ne_bytes());
     dump(TCPDIAG_GETSOCK, &body).map_err(|errno| match errno {
         // What is not in the kernel, or not for this family of protocols.
@@ -128,7 +133,7 @@ fn ended(piece: &[u8]) -> nix::Result<bool> {
 }
 
 /// The messages of an answer: the type of each, and what it holds; none where the bytes make no sense, which ends them.
-pub(super) fn messages(mut rest: &[u8]) -> impl Iterator<Item = Option<(u16, &[u8])>> {
+pub(crate) fn messages(mut rest: &[u8]) -> impl Iterator<Item = Option<(u16, &[u8])>> {
     std::iter::from_fn(move || {
         if rest.is_empty() {
             return None;
@@ -200,7 +205,7 @@ mod tests {
     #[test]
     fn this_host_answers_or_tells_why_not() {
         let listening = std::net::TcpListener::bind("127.0.0.1:0");
-        let question = Question::TcpSockets { states: 1 << 10 };
+        let question = Question::TcpSockets { states: 1 << 10, info: false };
         match Live.ask(question) {
             Ok(answer) => {
                 let count = messages(&answer).map(Option::unwrap).filter(|(kind, _)| *kind != DONE).count();

@@ -13,13 +13,18 @@ pub enum Question {
         /// The states that are wanted: the bit `1 << state` for each, numbered as in the kernel's include/net/tcp_states.h.
         /// Without the states of connections their hash table, which may be large, is not walked.
         states: u32,
+        /// Whether `struct tcp_info` is wanted of each, which is longer than all the rest.
+        info: bool,
     },
 }
 
 impl fmt::Display for Question {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::TcpSockets { states } => write!(f, "sock_diag tcp states={states:#x}"),
+            Self::TcpSockets { states, info } => {
+                let info = if *info { " info" } else { "" };
+                write!(f, "sock_diag tcp states={states:#x}{info}")
+            }
         }
     }
 }
