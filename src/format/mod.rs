@@ -1,5 +1,5 @@
 //! Syntaxes that several facts share: lines with numbers, `key: value`, unit files. Pure functions of text, but for
-//! `descriptors`, a directory of links.
+//! `descriptors` and `socket_owners`, which go through directories of links.
 
 pub mod counters;
 pub mod descriptors;
@@ -10,4 +10,5 @@ pub mod mountinfo;
 pub mod octal;
 pub mod pressure;
 pub mod ranges;
+pub mod socket_owners;
 pub mod unit_file;

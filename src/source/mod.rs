@@ -17,7 +17,7 @@ pub use directory::Directory;
 pub use files::Files;
 pub use live::Live;
 pub(crate) use netlink::{DONE, messages};
-pub use question::Question;
+pub use question::{BadQuestion, Question};
 pub use reading::{At, Missing, Reading, Reason, Unreadable};
 pub use resolve::{normalise, resolve};
 pub use space::{BadSpace, Space};

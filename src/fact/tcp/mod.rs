@@ -2,7 +2,6 @@
 
 mod diag;
 mod line;
-mod owners;
 mod socket;
 mod table;
 mod tally;
@@ -11,11 +10,10 @@ mod tests;
 
 use super::Fact;
 use crate::format::ranges;
+use crate::format::socket_owners::{Owners, SocketOwner};
 use crate::model::Lazy;
 use crate::record;
 use crate::source::{At, Host, Missing, Reading};
-use owners::Owners;
-pub use owners::SocketOwner;
 use socket::Socket;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -49,7 +47,8 @@ record! {
         /// Remote ends by the local ports of net.ipv4.ip_local_port_range that connections to them have taken, most first;
         /// the first 100. Connections that were accepted, from clients, are not among them.
         pub destinations: Lazy<Vec<TcpDestination>>,
-        /// Connections in ESTABLISHED that were accepted here: their local port is that of a listening socket.
+        /// Connections in ESTABLISHED that came from elsewhere: their local port is that of a listening socket, and their other
+        /// end is not on this host too.
         pub accepted: Lazy<u64>,
         /// How many different local ports of net.ipv4.ip_local_port_range are taken, by connections to anywhere, TIME_WAIT and
         /// listening sockets. Several connections to different remote ends can share one.
@@ -58,6 +57,9 @@ record! {
         pub local_port_range: Reading<u64>,
         /// Connections in CLOSE_WAIT by the end that tells what they are for, most first; the first 100.
         pub close_wait: Lazy<Vec<CloseWait>>,
+        /// The processes that hold connections in CLOSE_WAIT, most first. Costs a look at every descriptor of every process;
+        /// unreadable where that is forbidden and none was found.
+        pub close_wait_owners: Lazy<Vec<SocketOwner>>,
         /// Lines that are no sockets, as they stand; the first 100.
         pub malformed: Vec<String>,
         /// Where it was read.
@@ -123,6 +125,7 @@ record! {
 
 record! {
     /// Connections in CLOSE_WAIT: the peer has ended them, and the program here has not closed its end.
+    #[derive(Clone, PartialEq)]
     pub struct CloseWait {
         /// The end that tells what they are for: `clients of port 8080` for a server's, `10.0.0.5:9092` for a client's.
         pub end: String,
@@ -130,9 +133,6 @@ record! {
         pub uid: u32,
         /// How many.
         pub count: u64,
-        /// The processes that hold them, most first. Costs a look at every descriptor of every process; unreadable where that
-        /// is forbidden and none was found.
-        pub owners: Lazy<Vec<SocketOwner>>,
     }
 }
 
@@ -159,7 +159,11 @@ impl Fact for Tcp {
             }),
             accepted: with(all, &ports, &owners, |all, ports, _| Ok(tally::accepted(all, ports))),
             local_ports: with(all, &ports, &owners, |all, ports, _| tally::local_ports(all, ports)),
-            close_wait: with(all, &ports, &owners, |all, ports, owners| Ok(tally::close_wait(all, ports, owners))),
+            close_wait: with(all, &ports, &owners, |all, ports, _| Ok(tally::close_wait(all, ports))),
+            close_wait_owners: with(all, &ports, &owners, |all, _, owners| {
+                let waiting = all.iter().filter(|socket| socket.state == "CLOSE_WAIT");
+                owners.of(&waiting.map(|socket| socket.inode).collect::<Vec<_>>())
+            }),
             local_port_range,
             listening,
             malformed: table.malformed,

@@ -1,9 +1,9 @@
 //! Connections counted up by what they are for.
 
 use super::diag;
-use super::owners::Owners;
 use super::socket::{STATES, Socket};
 use super::{CloseWait, TcpDestination};
+use crate::format::socket_owners::Owners;
 use crate::model::Lazy;
 use crate::source::{Host, Missing, Reading};
 use core::net::{IpAddr, SocketAddr};
@@ -47,8 +47,13 @@ pub(super) fn states(connections: &[Socket], listening: u64) -> BTreeMap<String,
 
 /// Those in ESTABLISHED that came from elsewhere.
 pub(super) fn accepted(connections: &[Socket], ports: &Ports) -> u64 {
-    let established = connections.iter().filter(|socket| socket.state == "ESTABLISHED");
-    established.filter(|socket| ports.served.contains(&socket.local.1)).count() as u64
+    let established = || connections.iter().filter(|socket| socket.state == "ESTABLISHED");
+    let made: HashSet<_> = established()
+        .filter(|socket| !ports.served.contains(&socket.local.1))
+        .map(|socket| (socket.remote, socket.local))
+        .collect();
+    let came = established().filter(|socket| ports.served.contains(&socket.local.1));
+    came.filter(|socket| !made.contains(&(socket.local, socket.remote))).count() as u64
 }
 
 /// How many different ports of the range are taken.
@@ -139,22 +144,17 @@ impl Idle {
 }
 
 /// Connections in CLOSE_WAIT by what they are for.
-pub(super) fn close_wait(connections: &[Socket], ports: &Ports, owners: &Arc<Owners>) -> Vec<CloseWait> {
-    let mut found: BTreeMap<(String, u32), Vec<u64>> = BTreeMap::new();
+pub(super) fn close_wait(connections: &[Socket], ports: &Ports) -> Vec<CloseWait> {
+    let mut found: BTreeMap<(String, u32), u64> = BTreeMap::new();
     for socket in connections.iter().filter(|socket| socket.state == "CLOSE_WAIT") {
         let end = match ports.served.contains(&socket.local.1) {
             true => format!("clients of port {}", socket.local.1),
             false => SocketAddr::from(socket.remote).to_string(),
         };
-        found.entry((end, socket.uid)).or_default().push(socket.inode);
+        *found.entry((end, socket.uid)).or_default() += 1;
     }
-    let mut found: Vec<_> = found.into_iter().collect();
-    found.sort_by_key(|(_, inodes)| std::cmp::Reverse(inodes.len()));
-    let group = |((end, uid), inodes): ((String, u32), Vec<u64>)| CloseWait {
-        end,
-        uid,
-        count: inodes.len() as u64,
-        owners: owners.lazily(inodes),
-    };
-    found.into_iter().take(KEPT).map(group).collect()
+    let mut found: Vec<_> = found.into_iter().map(|((end, uid), count)| CloseWait { end, uid, count }).collect();
+    found.sort_by_key(|group| std::cmp::Reverse(group.count));
+    found.truncate(KEPT);
+    found
 }

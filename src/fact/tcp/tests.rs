@@ -173,6 +173,13 @@ fn the_kernel_and_proc_tell_the_same() {
 }
 
 #[test]
+fn a_connection_to_this_host_itself_did_not_come_from_elsewhere() {
+    let own = " 0: 0100000A:C350 0100000A:0050 01 0:0 0:0 0 33 0 5\n 1: 0100000A:0050 0100000A:C350 01 0:0 0:0 0 33 0 6\n";
+    let tcp = collect(&host(&[line(80, 0, 10, 0, 0), line(80, 41_000, 1, 0, 0), own.to_owned()])).unwrap();
+    assert_eq!((tcp.accepted.get(), tcp.states.get().unwrap()["ESTABLISHED"]), (Ok(&1), 3));
+}
+
+#[test]
 fn where_the_kernel_may_not_be_asked_proc_has_to_do() {
     let denied = Missing::unreadable("sock_diag", Reason::Denied);
     let not_asked = Missing::unreadable("sock_diag", Reason::NotRead("it would load a module".into()));

@@ -1,6 +1,6 @@
 //! Which processes hold which sockets: a look at every descriptor of every process, when it is first asked, and once.
 
-use crate::format::descriptors;
+use super::descriptors;
 use crate::model::Lazy;
 use crate::record;
 use crate::source::{Host, Missing, Reading, Reason, TargetKind, Unreadable};
@@ -25,7 +25,7 @@ const KEPT: usize = 20;
 
 /// The processes of a host, by the sockets that they hold.
 #[derive(Debug)]
-pub(super) struct Owners {
+pub struct Owners {
     host: Host,
     held: Lazy<Held>,
 }
@@ -41,19 +41,20 @@ struct Held {
 }
 
 impl Owners {
-    pub(super) fn new(host: &Host) -> Arc<Self> {
+    /// Those of this host; nothing is read yet.
+    pub fn new(host: &Host) -> Arc<Self> {
         let asked = host.clone();
         Arc::new(Self { host: host.clone(), held: Lazy::new(move || look(&asked)) })
     }
 
     /// Those that hold any of these, most first, for when it is asked.
-    pub(super) fn lazily(self: &Arc<Self>, inodes: Vec<u64>) -> Lazy<Vec<SocketOwner>> {
+    pub fn lazily(self: &Arc<Self>, inodes: Vec<u64>) -> Lazy<Vec<SocketOwner>> {
         let owners = self.clone();
         Lazy::new(move || owners.of(&inodes))
     }
 
-    /// Unreadable where none was found, and not all could be looked at.
-    fn of(&self, inodes: &[u64]) -> Reading<Vec<SocketOwner>> {
+    /// Those that hold any of these, most first; unreadable where none was found, and not all could be looked at.
+    pub fn of(&self, inodes: &[u64]) -> Reading<Vec<SocketOwner>> {
         let held = self.held.get()?;
         let mut counts: BTreeMap<u32, u64> = BTreeMap::new();
         for inode in inodes.iter().filter(|inode| **inode != 0) {
@@ -64,6 +65,22 @@ impl Owners {
         if let (true, Some(why)) = (counts.is_empty(), &held.unread) {
             return Err(Missing::Unreadable(why.clone()));
         }
+        Ok(self.named(held, counts))
+    }
+
+    /// Those that hold most sockets of any kind; unreadable where none was found, and not all could be looked at.
+    pub fn most(&self) -> Reading<Vec<SocketOwner>> {
+        let held = self.held.get()?;
+        let mut counts: BTreeMap<u32, u64> = BTreeMap::new();
+        held.sockets.iter().for_each(|(_, pid)| *counts.entry(*pid).or_default() += 1);
+        if let (true, Some(why)) = (counts.is_empty(), &held.unread) {
+            return Err(Missing::Unreadable(why.clone()));
+        }
+        Ok(self.named(held, counts))
+    }
+
+    /// Pids and how many each holds of those looked at, as people want them.
+    fn named(&self, held: &Held, counts: BTreeMap<u32, u64>) -> Vec<SocketOwner> {
         let scaled = counts.into_iter().map(|(pid, count)| match held.shares.get(&pid) {
             Some(share) => (pid, (count as f64 * share).round() as u64),
             None => (pid, count),
@@ -75,7 +92,7 @@ impl Owners {
             let comm = stat.split_once('(')?.1.rsplit_once(')')?.0.to_owned();
             Some(SocketOwner { pid, comm, sockets })
         });
-        Ok(named.collect())
+        named.collect()
     }
 }
 
@@ -132,6 +149,8 @@ mod tests {
         let found = owners(&files(), &[100, 101, 102, 0]).unwrap();
         assert_eq!(found, [(7, "java (x)".to_owned(), 2), (8, "nginx".to_owned(), 1)]);
         assert_eq!(owners(&files(), &[999]), Ok(vec![]));
+        let most = Owners::new(&Host::new(files(), Target::live())).most().unwrap();
+        assert_eq!(most.iter().map(|owner| (owner.pid, owner.sockets)).collect::<Vec<_>>(), [(7, 2), (8, 1)]);
     }
 
     #[test]
