@@ -5,6 +5,7 @@ pub mod counters;
 pub mod descriptors;
 pub mod fs_type;
 pub mod kernel_command_line;
+pub mod kernel_release;
 pub mod key_value;
 pub mod mountinfo;
 pub mod octal;

@@ -11,8 +11,8 @@ use nix::sys::time::{TimeVal, TimeValLike};
 use std::os::fd::AsRawFd;
 use std::path::Path;
 
-/// The most that is taken of an answer: some 250 000 sockets.
-const CAP: usize = 32 << 20;
+/// The most that is taken of an answer: some 500 000 sockets, or 150 000 with their `struct tcp_info`.
+const CAP: usize = 64 << 20;
 
 /// The kernel fills at most 32 KiB at a time.
 const PIECE: usize = 64 << 10;
@@ -37,7 +37,7 @@ const EXTENSION_INFO: u8 = 2;
 
 /// The TCP sockets in these states.
 pub(super) fn tcp_sockets(question: Question, states: u32, info: bool) -> Reading<Vec<u8>> {
-    refrain_if_it_loads_a_module(question)?;
+    refrain_if_it_loads_a_module(&Live, question)?;
     // struct inet_diag_req: four bytes, the last of which has the extensions; the identity of a socket, all 0 for any; the
     // states; 4 bytes of 0.
     let mut body = [0; 60];
@@ -55,20 +55,16 @@ pub(super) fn tcp_sockets(question: Question, states: u32, info: bool) -> Readin
 
 /// To ask is to make the kernel load the module that answers. A program that only looks does not do that: it asks where the
 /// module is there, is part of the kernel, or could not be loaded anyway.
-fn refrain_if_it_loads_a_module(question: Question) -> Reading<()> {
-    let is_there = |path: &str| Live.stat(Path::new(path)).is_ok();
-    let holds = |path: &str, what: &str| {
-        Live.read(Path::new(path), 4 << 20)
-            .is_ok_and(|bytes| super::text(bytes).lines().any(|l| l.ends_with(what)))
-    };
+fn refrain_if_it_loads_a_module(source: &dyn Source, question: Question) -> Reading<()> {
+    let read = |path: &str| source.read(Path::new(path), 4 << 20).map(super::text);
     let in_kernel = || {
-        let release =
-            Live.read(Path::new("/proc/sys/kernel/osrelease"), 4096).map(super::text).unwrap_or_default();
-        holds(&format!("/lib/modules/{}/modules.builtin", release.trim()), "/tcp_diag.ko")
+        let release = read("/proc/sys/kernel/osrelease").unwrap_or_default();
+        let list = read(&format!("/lib/modules/{}/modules.builtin", release.trim()));
+        list.is_ok_and(|list| list.lines().any(|module| module.ends_with("/tcp_diag.ko")))
     };
-    if is_there("/sys/module/tcp_diag")
-        || Live.stat(Path::new("/proc/modules")) == Err(Missing::Absent)
-        || holds("/proc/sys/kernel/modules_disabled", "1")
+    if source.stat(Path::new("/sys/module/tcp_diag")).is_ok()
+        || source.stat(Path::new("/proc/modules")) == Err(Missing::Absent)
+        || read("/proc/sys/kernel/modules_disabled").is_ok_and(|text| text.trim() == "1")
         || in_kernel()
     {
         return Ok(());
@@ -159,6 +155,7 @@ fn first(bytes: &[u8]) -> Option<(u16, &[u8], &[u8])> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::source::Files;
 
     fn message(kind: u16, body: &[u8]) -> Vec<u8> {
         let mut bytes = u32::try_from(HEADER + body.len()).unwrap().to_ne_bytes().to_vec();
@@ -199,6 +196,27 @@ mod tests {
         assert_eq!(ended(&message(DONE, &(-1_i32).to_ne_bytes())), Err(Errno::EPERM));
         assert_eq!(ended(&message(ERROR, &[])), Err(Errno::EBADMSG));
         assert_eq!(ended(&message(ERROR, &i32::MIN.to_ne_bytes())), Err(Errno::UnknownErrno));
+    }
+
+    #[test]
+    fn no_module_is_loaded_for_the_sake_of_an_answer() {
+        let question = Question::TcpSockets { states: 1 << 10, info: false };
+        let asks = |change: fn(&mut Files)| {
+            let mut files = Files::new();
+            files.file("/proc/modules", "").file("/proc/sys/kernel/osrelease", "6.1.0\n");
+            change(&mut files);
+            refrain_if_it_loads_a_module(&files, question).is_ok()
+        };
+        assert!(!asks(|_| {}));
+        assert!(!asks(|files| drop(
+            files.file("/lib/modules/6.1.0/modules.builtin", "kernel/net/ipv4/udp_diag.ko\n")
+        )));
+        assert!(asks(|files| drop(
+            files.file("/lib/modules/6.1.0/modules.builtin", "kernel/net/ipv4/tcp_diag.ko\n")
+        )));
+        assert!(asks(|files| drop(files.directory("/sys/module/tcp_diag"))));
+        assert!(asks(|files| drop(files.file("/proc/sys/kernel/modules_disabled", "1\n"))));
+        assert!(refrain_if_it_loads_a_module(&Files::new(), question).is_ok(), "a kernel without modules");
     }
 
     /// Where it may not be asked, or does not know the question, it says so; there is no other outcome.

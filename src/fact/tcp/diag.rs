@@ -13,6 +13,12 @@ pub(super) const ESTABLISHED: u32 = 1 << 1;
 /// All the others up to TCP_NEW_SYN_RECV.
 pub(super) const CONNECTIONS: u32 = 0x1ffe & !LISTENING;
 
+/// `1 << TCP_BOUND_INACTIVE`: those that are only bound, since Linux 6.8 (91051f003948); told as CLOSE. Older kernels tell of none.
+pub(super) const BOUND: u32 = 1 << 13;
+
+/// The first release with it.
+pub(super) const BOUND_SINCE: (u32, u32) = (6, 8);
+
 const AF_INET: u8 = 2;
 const AF_INET6: u8 = 10;
 

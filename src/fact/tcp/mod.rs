@@ -17,7 +17,7 @@ use crate::source::{At, Host, Missing, Reading};
 use socket::Socket;
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use table::{SOCKSTAT, SOCKSTAT6, TABLES, Table};
+use table::{RELEASE, SOCKSTAT, SOCKSTAT6, TABLES, Table};
 use tally::{Idle, Ports};
 
 const RANGE: &str = "/proc/sys/net/ipv4/ip_local_port_range";
@@ -35,7 +35,7 @@ record! {
     /// Source: sock_diag(7), which a running kernel is asked, as ss(8) does; the connections only when they are wanted, since for
     /// these the kernel walks a large table. Where it may not be asked, or would have to load the module tcp_diag for it, and in
     /// a copy of /proc: proc_pid_net(5), the kernel's networking/proc_net_tcp, `get_tcp4_sock` in net/ipv4/tcp_ipv4.c. Not listed
-    /// in either: sockets that are only bound, or closed (see `sockets.tcp.closed`). Unreadable where /proc/net/sockstat counts
+    /// in either: sockets that are not bound, or closed (see `sockets.tcp.closed`). Unreadable where /proc/net/sockstat counts
     /// more than 250 000, or 100 000 if they must be read from /proc, since to list them would cost the host. Absent where no
     /// kernel runs.
     pub struct Tcp {
@@ -55,6 +55,12 @@ record! {
         pub local_ports: Lazy<u64>,
         /// How many ports net.ipv4.ip_local_port_range has.
         pub local_port_range: Reading<u64>,
+        /// How many different local ports of net.ipv4.ip_local_port_range are taken by sockets that are only bound: they neither
+        /// listen nor have a connection. Absent before Linux 6.8, and where the kernel could not be asked.
+        pub bound_ports: Lazy<u64>,
+        /// The processes that hold these sockets, most first. Costs a look at every descriptor of every process; unreadable where
+        /// that is forbidden and none was found.
+        pub bound_owners: Lazy<Vec<SocketOwner>>,
         /// Connections in CLOSE_WAIT by the end that tells what they are for, most first; the first 100.
         pub close_wait: Lazy<Vec<CloseWait>>,
         /// The processes that hold connections in CLOSE_WAIT, most first. Costs a look at every descriptor of every process;
@@ -139,7 +145,7 @@ record! {
 impl Fact for Tcp {
     const NAME: &'static str = "tcp";
     const READS: &'static [&'static str] =
-        &["sock_diag(7)", TABLES[0], TABLES[1], SOCKSTAT, SOCKSTAT6, RANGE, RESERVED, "/proc/PID/fd", "/proc/PID/stat"];
+        &["sock_diag(7)", TABLES[0], TABLES[1], SOCKSTAT, SOCKSTAT6, RANGE, RESERVED, RELEASE, "/proc/PID/fd", "/proc/PID/stat"];
 
     fn collect(host: &Host) -> Reading<Self> {
         let table = Table::read(host)?;
@@ -159,6 +165,10 @@ impl Fact for Tcp {
             }),
             accepted: with(all, &ports, &owners, |all, ports, _| Ok(tally::accepted(all, ports))),
             local_ports: with(all, &ports, &owners, |all, ports, _| tally::local_ports(all, ports)),
+            bound_ports: with(&table.bound, &ports, &owners, |bound, ports, _| tally::bound_ports(bound, ports)),
+            bound_owners: with(&table.bound, &ports, &owners, |bound, _, owners| {
+                owners.of(&bound.iter().map(|socket| socket.inode).collect::<Vec<_>>())
+            }),
             close_wait: with(all, &ports, &owners, |all, ports, _| Ok(tally::close_wait(all, ports))),
             close_wait_owners: with(all, &ports, &owners, |all, _, owners| {
                 let waiting = all.iter().filter(|socket| socket.state == "CLOSE_WAIT");

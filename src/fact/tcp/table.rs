@@ -2,12 +2,14 @@
 
 use super::socket::Socket;
 use super::{diag, line};
+use crate::format::kernel_release;
 use crate::model::Lazy;
 use crate::source::{At, Host, Missing, Reading, Reason, text};
 use std::path::Path;
 use std::sync::Arc;
 
 pub(super) const TABLES: [&str; 2] = ["/proc/net/tcp", "/proc/net/tcp6"];
+pub(super) const RELEASE: &str = "/proc/sys/kernel/osrelease";
 pub(super) const SOCKSTAT: &str = "/proc/net/sockstat";
 pub(super) const SOCKSTAT6: &str = "/proc/net/sockstat6";
 
@@ -29,6 +31,8 @@ const KEPT: usize = 100;
 pub(super) struct Table {
     pub(super) listening: Vec<(Socket, At)>,
     pub(super) connections: Arc<Lazy<Vec<Socket>>>,
+    /// Sockets that are only bound, which /proc does not list; absent where the kernel does not tell.
+    pub(super) bound: Arc<Lazy<Vec<Socket>>>,
     /// Whether the kernel answers questions.
     pub(super) answers: bool,
     pub(super) malformed: Vec<String>,
@@ -53,6 +57,7 @@ impl Table {
         Self {
             listening: listening.into_iter().map(|socket| (socket, at.clone())).collect(),
             connections: Arc::new(connections),
+            bound: Arc::new(bound(host)),
             answers: true,
             malformed: Vec::new(),
             at,
@@ -86,8 +91,20 @@ impl Table {
             return Err(Missing::Absent);
         }
         let connections = Arc::new(Lazy::of(Ok(connections)));
-        Ok(Self { listening, connections, answers: false, malformed, at: At::file(TABLES[0]) })
+        let bound = Arc::new(Lazy::of(Err(Missing::Absent)));
+        Ok(Self { listening, connections, bound, answers: false, malformed, at: At::file(TABLES[0]) })
     }
+}
+
+fn bound(host: &Host) -> Lazy<Vec<Socket>> {
+    let host = host.clone();
+    Lazy::new(move || {
+        let version = kernel_release::version(&host.read_text(RELEASE)?);
+        match version.ok_or_else(|| Missing::garbled(RELEASE, "is no release of a kernel"))? < diag::BOUND_SINCE {
+            true => Err(Missing::Absent),
+            false => diag::ask(&host, diag::BOUND, false),
+        }
+    })
 }
 
 /// Whether there are too many to list: asked before the kernel is made to list them.

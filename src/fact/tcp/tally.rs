@@ -56,13 +56,21 @@ pub(super) fn accepted(connections: &[Socket], ports: &Ports) -> u64 {
     came.filter(|socket| !made.contains(&(socket.local, socket.remote))).count() as u64
 }
 
-/// How many different ports of the range are taken.
+/// How many different ports of the range are taken by connections and listening sockets.
 pub(super) fn local_ports(connections: &[Socket], ports: &Ports) -> Reading<u64> {
-    let (low, high) = ports.range.clone()?;
     let connected = connections.iter().map(|socket| socket.local.1);
-    let taken: HashSet<u16> =
-        connected.chain(ports.served.iter().copied()).filter(|p| (low..=high).contains(p)).collect();
-    Ok(taken.len() as u64)
+    different(connected.chain(ports.served.iter().copied()), ports)
+}
+
+/// How many are taken by sockets that are only bound.
+pub(super) fn bound_ports(bound: &[Socket], ports: &Ports) -> Reading<u64> {
+    different(bound.iter().map(|socket| socket.local.1), ports)
+}
+
+fn different(taken: impl Iterator<Item = u16>, ports: &Ports) -> Reading<u64> {
+    let (low, high) = ports.range.clone()?;
+    let within: HashSet<u16> = taken.filter(|port| (low..=high).contains(port)).collect();
+    Ok(within.len() as u64)
 }
 
 /// What is counted of a remote end.

@@ -218,3 +218,20 @@ fn ports_of_the_range_and_reserved_ones_are_told() {
     files.file(RESERVED, "what\n");
     assert!(matches!(seen(&files)[1].1, Err(Missing::Unreadable(_))));
 }
+
+#[test]
+fn ports_of_sockets_that_are_only_bound_are_counted_since_6_8() {
+    let mut files = host(&[]);
+    files.answer(question(diag::LISTENING, false), Ok(answer(&[])));
+    let bound = [(50_000, 7), (50_001, 8), (50_000, 9), (40_000, 10)]
+        .map(|(port, inode)| message(([127, 0, 0, 1], port), ([0; 4], 0), 7, (0, 0), inode));
+    files.answer(question(diag::BOUND, false), Ok(answer(&bound)));
+    files.link("/proc/70/fd/3", "socket:[8]").file("/proc/70/stat", "70 (leak) S 1");
+    files.file(RELEASE, "6.8.0\n");
+    let tcp = collect(&files).unwrap();
+    assert_eq!(tcp.bound_ports.get(), Ok(&2));
+    assert_eq!(tcp.bound_owners.get().unwrap()[0].comm, "leak");
+    files.file(RELEASE, "6.7.12\n");
+    assert_eq!(collect(&files).unwrap().bound_ports.get(), Err(Missing::Absent));
+    assert_eq!(collect(&host(&[])).unwrap().bound_ports.get(), Err(Missing::Absent));
+}
