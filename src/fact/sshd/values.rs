@@ -37,7 +37,7 @@ pub(super) fn refused(kind: Kind, words: &Words, version: Version) -> Option<Str
             return bad.filter(|_| !old).map(|a| format!("`{a}` is not NAME=VALUE"));
         }
         Kind::Subsystem => return (arguments.len() < 2).then(|| "needs a name and a command".into()),
-        Kind::Listen => first.and_then(listen),
+        Kind::Listen => first.and_then(|a| listen(a, version)),
         Kind::RekeyLimit => return rekey_limit(arguments),
         Kind::Port => first.and_then(|a| bad_port(a).then(|| format!("`{a}` is no port"))),
         Kind::One(known) => first.and_then(|a| one_of(a, known, known.iter().any(|k| a.eq_ignore_ascii_case(k)))),
@@ -47,7 +47,7 @@ pub(super) fn refused(kind: Kind, words: &Words, version: Version) -> Option<Str
         Kind::Time => first.and_then(bad_time),
         Kind::TimeOrNone => first.filter(|a| !a.eq_ignore_ascii_case("none")).and_then(bad_time),
         Kind::MaxStartups => first.filter(|a| !is_max_startups(a)).map(|a| format!("`{a}` is not start:rate:full")),
-        Kind::Mask => first.filter(|a| u32::from_str_radix(a, 8).map_or(true, |m| m > 0o777)).map(|a| format!("`{a}` is no octal mask")),
+        Kind::Mask => first.filter(|a| !is_mask(a)).map(|a| format!("`{a}` is no octal mask")),
         Kind::Names(of) => first.and_then(|a| names(of, a, version)),
         Kind::Word => None,
     };
@@ -57,8 +57,7 @@ pub(super) fn refused(kind: Kind, words: &Words, version: Version) -> Option<Str
     match first {
         None | Some("") => Some("has no value".into()),
         Some(_) => match (arguments.get(1), kind) {
-            // A routing domain may follow; Linux has none.
-            (Some(_), Kind::Listen) => None,
+            (Some(domain), Kind::Listen) if domain == "rdomain" && arguments.len() > 2 => None,
             (Some(extra), _) if extra.starts_with('#') && old => {
                 Some(format!("is followed by a comment, which OpenSSH takes only since 8.7: `{}`", words.rest))
             }
@@ -118,7 +117,11 @@ fn bad_port(text: &str) -> bool {
     }
 }
 
-fn listen(address: &str) -> Option<String> {
+fn listen(address: &str, version: Version) -> Option<String> {
+    // Before 8.0 a slash could stand before the port.
+    if address.contains('/') {
+        return version.from(8, 0).then(|| format!("`{address}` is no address; a network cannot be listened on"));
+    }
     let bare = !address.contains('[') && address.matches(':').count() >= 2;
     let port = match address.rsplit_once(':') {
         _ if bare => None,
@@ -180,11 +183,20 @@ fn is_max_startups(text: &str) -> bool {
     }
 }
 
+/// strtol() reads the octal digits at the start, and what follows them is not looked at.
+fn is_mask(text: &str) -> bool {
+    let end = text.find(|c: char| !('0'..='7').contains(&c)).unwrap_or(text.len());
+    text.get(..end).and_then(|digits| u32::from_str_radix(digits, 8).ok()).is_some_and(|mask| mask <= 0o777)
+}
+
 fn rekey_limit(arguments: &[String]) -> Option<String> {
     let amount = arguments.first()?;
     let digits = amount.trim_end_matches(['k', 'K', 'm', 'M', 'g', 'G', 't', 'T', 'p', 'P', 'e', 'E', 'b', 'B']);
-    if amount != "default" && digits.parse::<f64>().is_err() {
-        return Some(format!("`{amount}` is no amount"));
+    match digits.parse::<f64>() {
+        _ if amount == "default" => {}
+        Err(_) => return Some(format!("`{amount}` is no amount")),
+        Ok(bytes) if digits == amount && bytes != 0.0 && bytes < 16.0 => return Some(format!("`{amount}` is too small")),
+        Ok(_) => {}
     }
     match arguments.get(1) {
         Some(time) if time != "none" => bad_time(time),
