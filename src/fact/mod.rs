@@ -45,6 +45,7 @@ facts! {
     slab::Slab,
     snmp::Snmp,
     sockets::Sockets,
+    sshd::Sshd,
     swaps::Swaps,
     sysctl::Sysctl,
     systemd::Systemd,
