@@ -208,14 +208,18 @@ mod tests {
             refrain_if_it_loads_a_module(&files, question).is_ok()
         };
         assert!(!asks(|_| {}));
-        assert!(!asks(|files| drop(
-            files.file("/lib/modules/6.1.0/modules.builtin", "kernel/net/ipv4/udp_diag.ko\n")
-        )));
-        assert!(asks(|files| drop(
-            files.file("/lib/modules/6.1.0/modules.builtin", "kernel/net/ipv4/tcp_diag.ko\n")
-        )));
-        assert!(asks(|files| drop(files.directory("/sys/module/tcp_diag"))));
-        assert!(asks(|files| drop(files.file("/proc/sys/kernel/modules_disabled", "1\n"))));
+        assert!(!asks(|files| {
+            files.file("/lib/modules/6.1.0/modules.builtin", "kernel/net/ipv4/udp_diag.ko\n");
+        }));
+        assert!(asks(|files| {
+            files.file("/lib/modules/6.1.0/modules.builtin", "kernel/net/ipv4/tcp_diag.ko\n");
+        }));
+        assert!(asks(|files| {
+            files.directory("/sys/module/tcp_diag");
+        }));
+        assert!(asks(|files| {
+            files.file("/proc/sys/kernel/modules_disabled", "1\n");
+        }));
         assert!(refrain_if_it_loads_a_module(&Files::new(), question).is_ok(), "a kernel without modules");
     }
 
