@@ -5,6 +5,7 @@ use crate::model::Lazy;
 use crate::record;
 use crate::source::{Host, Missing, Reading, Reason, TargetKind, Unreadable};
 use std::collections::{BTreeMap, HashMap};
+use std::path::Path;
 use std::sync::Arc;
 
 record! {
@@ -23,6 +24,12 @@ record! {
 /// The processes that are named of those that hold some.
 const KEPT: usize = 20;
 
+/// Descriptors that are looked at of all processes together: less than half a second.
+const BUDGET: usize = 200_000;
+
+/// The first descriptors of a process are looked at even where a sample is taken: there are the sockets that it listens on.
+const FIRST: u64 = 64;
+
 /// The processes of a host, by the sockets that they hold.
 #[derive(Debug)]
 pub struct Owners {
@@ -34,6 +41,8 @@ pub struct Owners {
 struct Held {
     /// Inodes and the pids of processes that hold them, sorted.
     sockets: Vec<(u64, u32)>,
+    /// The same of the first descriptors of processes of which a sample was looked at.
+    first: Vec<(u64, u32)>,
     /// How many descriptors stand for each one that was looked at, where that is more than one.
     shares: HashMap<u32, f64>,
     /// Why some processes are missing.
@@ -56,16 +65,16 @@ impl Owners {
     /// Those that hold any of these, most first; unreadable where none was found, and not all could be looked at.
     pub fn of(&self, inodes: &[u64]) -> Reading<Vec<SocketOwner>> {
         let held = self.held.get()?;
-        let mut counts: BTreeMap<u32, u64> = BTreeMap::new();
-        for inode in inodes.iter().filter(|inode| **inode != 0) {
-            let first = held.sockets.partition_point(|(of, _)| of < inode);
-            let holders = held.sockets.iter().skip(first).take_while(|(of, _)| of == inode);
-            holders.for_each(|(_, pid)| *counts.entry(*pid).or_default() += 1);
+        let mut found = held.scaled(counts(&held.sockets, inodes));
+        for (pid, count) in counts(&held.first, inodes) {
+            found.entry(pid).or_insert(count);
         }
-        if let (true, Some(why)) = (counts.is_empty(), &held.unread) {
+        // Where few are asked for, one of them in a sample does not stand for many.
+        found.values_mut().for_each(|count| *count = (*count).min(inodes.len() as u64));
+        if let (true, Some(why)) = (found.is_empty(), &held.unread) {
             return Err(Missing::Unreadable(why.clone()));
         }
-        Ok(self.named(held, counts))
+        Ok(self.named(found))
     }
 
     /// Those that hold most sockets of any kind; unreadable where none was found, and not all could be looked at.
@@ -76,16 +85,12 @@ impl Owners {
         if let (true, Some(why)) = (counts.is_empty(), &held.unread) {
             return Err(Missing::Unreadable(why.clone()));
         }
-        Ok(self.named(held, counts))
+        Ok(self.named(held.scaled(counts)))
     }
 
-    /// Pids and how many each holds of those looked at, as people want them.
-    fn named(&self, held: &Held, counts: BTreeMap<u32, u64>) -> Vec<SocketOwner> {
-        let scaled = counts.into_iter().map(|(pid, count)| match held.shares.get(&pid) {
-            Some(share) => (pid, (count as f64 * share).round() as u64),
-            None => (pid, count),
-        });
-        let mut most: Vec<_> = scaled.collect();
+    /// Pids and how many each holds, as people want them.
+    fn named(&self, counts: BTreeMap<u32, u64>) -> Vec<SocketOwner> {
+        let mut most: Vec<_> = counts.into_iter().collect();
         most.sort_by_key(|(pid, count)| (std::cmp::Reverse(*count), *pid));
         let named = most.into_iter().take(KEPT).filter_map(|(pid, sockets)| {
             let stat = self.host.read_text(&format!("/proc/{pid}/stat")).ok()?;
@@ -96,12 +101,40 @@ impl Owners {
     }
 }
 
+impl Held {
+    /// How many there are in all, for how many were among those looked at.
+    fn scaled(&self, counts: BTreeMap<u32, u64>) -> BTreeMap<u32, u64> {
+        let scaled = counts.into_iter().map(|(pid, count)| match self.shares.get(&pid) {
+            Some(share) => (pid, (count as f64 * share).round() as u64),
+            None => (pid, count),
+        });
+        scaled.collect()
+    }
+}
+
+/// How many of these inodes each process holds.
+fn counts(sockets: &[(u64, u32)], inodes: &[u64]) -> BTreeMap<u32, u64> {
+    let mut counts: BTreeMap<u32, u64> = BTreeMap::new();
+    for inode in inodes.iter().filter(|inode| **inode != 0) {
+        let start = sockets.partition_point(|(of, _)| of < inode);
+        let holders = sockets.iter().skip(start).take_while(|(of, _)| of == inode);
+        holders.for_each(|(_, pid)| *counts.entry(*pid).or_default() += 1);
+    }
+    counts
+}
+
 fn look(host: &Host) -> Reading<Held> {
     let kernel = matches!(host.target.kind, TargetKind::Live | TargetKind::Capture);
     let pids: Vec<u32> = host.names("/proc")?.iter().filter_map(|name| name.parse().ok()).collect();
     let mut held = Held::default();
     let mut unread: Vec<Unreadable> = Vec::new();
+    let mut looked_at = 0;
     for pid in &pids {
+        if looked_at > BUDGET {
+            let reason = Reason::NotRead("not looked at, since all have so many descriptors".into());
+            unread.push(Unreadable { path: "/proc/PID/fd".into(), reason });
+            continue;
+        }
         let found = match descriptors::look(&*host.source, *pid, kernel) {
             Ok(found) => found,
             Err(Missing::Absent) => continue,
@@ -110,13 +143,21 @@ fn look(host: &Host) -> Reading<Held> {
                 continue;
             }
         };
+        looked_at += found.links.len();
         held.sockets.extend(found.links.iter().filter_map(|link| Some((descriptors::socket(link)?, *pid))));
         if found.total > found.links.len() as u64 && !found.links.is_empty() {
             held.shares.insert(*pid, found.total as f64 / found.links.len() as f64);
+            let link =
+                |number: u64| host.source.read_link(Path::new(&format!("/proc/{pid}/fd/{number}"))).ok();
+            held.first.extend(
+                (0..FIRST).filter_map(link).filter_map(|link| Some((descriptors::socket(&link)?, *pid))),
+            );
         }
     }
-    held.sockets.sort_unstable();
-    held.sockets.dedup();
+    for sockets in [&mut held.sockets, &mut held.first] {
+        sockets.sort_unstable();
+        sockets.dedup();
+    }
     held.unread = unread.first().map(|first| {
         let what = format!("{} for {} of {} processes", first.reason, unread.len(), pids.len());
         Unreadable { path: "/proc/PID/fd".into(), reason: Reason::NotRead(what) }
@@ -163,6 +204,11 @@ mod tests {
         });
         let found = owners(&files, &(5000..25_480).collect::<Vec<_>>()).unwrap();
         assert_eq!(found, [(9, "leak".to_owned(), 20_480)]);
+        // What it listens on it opened at its start.
+        files.link("/proc/9/fd/5", "socket:[77]");
+        assert_eq!(owners(&files, &[77]).unwrap(), [(9, "leak".to_owned(), 1)]);
+        // Descriptor 11 is of the sample.
+        assert_eq!(owners(&files, &[5011]).unwrap(), [(9, "leak".to_owned(), 1)]);
     }
 
     #[test]
