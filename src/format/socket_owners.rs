@@ -3,7 +3,7 @@
 use super::descriptors;
 use crate::model::Lazy;
 use crate::record;
-use crate::source::{Host, Missing, Reading, Reason, TargetKind, Unreadable};
+use crate::source::{At, Host, Missing, Reading, Reason, TargetKind, Unreadable};
 use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 use std::sync::Arc;
@@ -18,6 +18,8 @@ record! {
         pub comm: String,
         /// How many of these sockets it holds; of a process with very many descriptors an estimate, from a sample.
         pub sockets: u64,
+        /// The directory of its descriptors.
+        pub at: At,
     }
 }
 
@@ -95,7 +97,7 @@ impl Owners {
         let named = most.into_iter().take(KEPT).filter_map(|(pid, sockets)| {
             let stat = self.host.read_text(&format!("/proc/{pid}/stat")).ok()?;
             let comm = stat.split_once('(')?.1.rsplit_once(')')?.0.to_owned();
-            Some(SocketOwner { pid, comm, sockets })
+            Some(SocketOwner { pid, comm, sockets, at: At::file(format!("/proc/{pid}/fd")) })
         });
         named.collect()
     }
