@@ -59,7 +59,7 @@ impl Source for Recorder {
 
     fn ask(&self, question: Question) -> Reading<Vec<u8>> {
         match question {
-            Question::TcpSockets { states } => self.note('q', Path::new(&states.to_string())),
+            Question::TcpSockets { states, .. } => self.note('q', Path::new(&states.to_string())),
         }
         Live.ask(question)
     }
@@ -81,7 +81,7 @@ fn bare(list: &str) {
             "s" => drop(std::fs::metadata(path)),
             "t" => drop(std::fs::symlink_metadata(path)),
             "v" => drop(nix::sys::statvfs::statvfs(path)),
-            "q" => drop(path.parse().map(|states| Live.ask(Question::TcpSockets { states }))),
+            "q" => drop(path.parse().map(|states| Live.ask(Question::TcpSockets { states, info: false }))),
             _ => drop(std::fs::read_link(path)),
         }
     }

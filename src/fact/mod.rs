@@ -47,6 +47,7 @@ facts! {
     slab::Slab,
     snmp::Snmp,
     sockets::Sockets,
+    sshd::Sshd,
     swaps::Swaps,
     sysctl::Sysctl,
     systemd::Systemd,

@@ -278,7 +278,7 @@ mod tests {
     #[test]
     fn a_question_is_not_known_unless_its_answer_was_given() {
         let mut files = tree();
-        let [listening, all] = [1 << 10, 0xfff].map(|states| Question::TcpSockets { states });
+        let [listening, all] = [1 << 10, 0xfff].map(|states| Question::TcpSockets { states, info: false });
         files.answer(listening, Ok(vec![7]));
         assert_eq!((files.ask(listening), files.ask(all)), (Ok(vec![7]), Err(Missing::Absent)));
     }

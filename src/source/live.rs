@@ -72,7 +72,7 @@ impl Source for Live {
 
     fn ask(&self, question: Question) -> Reading<Vec<u8>> {
         match question {
-            Question::TcpSockets { states } => netlink::tcp_sockets(question, states),
+            Question::TcpSockets { states, info } => netlink::tcp_sockets(question, states, info),
         }
     }
 }

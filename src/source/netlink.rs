@@ -11,8 +11,8 @@ use nix::sys::time::{TimeVal, TimeValLike};
 use std::os::fd::AsRawFd;
 use std::path::Path;
 
-/// The most that is taken of an answer: some 250 000 sockets.
-const CAP: usize = 32 << 20;
+/// The most that is taken of an answer: some 500 000 sockets, or 150 000 with their `struct tcp_info`.
+const CAP: usize = 64 << 20;
 
 /// The kernel fills at most 32 KiB at a time.
 const PIECE: usize = 64 << 10;
@@ -24,7 +24,7 @@ const HEADER: usize = 16;
 const ERROR: u16 = 2;
 
 /// The type of the last message.
-pub(super) const DONE: u16 = 3;
+pub(crate) const DONE: u16 = 3;
 
 const REQUEST: u16 = 1;
 const DUMP: u16 = 0x300;
@@ -32,11 +32,16 @@ const DUMP: u16 = 0x300;
 /// TCPDIAG_GETSOCK of linux/inet_diag.h: as ss(8), since it asks for both families in one walk, which SOCK_DIAG_BY_FAMILY cannot.
 const TCPDIAG_GETSOCK: u16 = 18;
 
+/// `1 << (INET_DIAG_INFO - 1)`.
+const EXTENSION_INFO: u8 = 2;
+
 /// The TCP sockets in these states.
-pub(super) fn tcp_sockets(question: Question, states: u32) -> Reading<Vec<u8>> {
-    refrain_if_it_loads_a_module(question)?;
-    // struct inet_diag_req: four bytes and the identity of a socket, all 0 for any; the states; 4 bytes of 0.
+pub(super) fn tcp_sockets(question: Question, states: u32, info: bool) -> Reading<Vec<u8>> {
+    refrain_if_it_loads_a_module(&Live, question)?;
+    // struct inet_diag_req: four bytes, the last of which has the extensions; the identity of a socket, all 0 for any; the
+    // states; 4 bytes of 0.
     let mut body = [0; 60];
+    body[3] = if info { EXTENSION_INFO } else { 0 };
     body[52..56].copy_from_slice(&states.to_ne_bytes());
     dump(TCPDIAG_GETSOCK, &body).map_err(|errno| match errno {
         // What is not in the kernel, or not for this family of protocols.
@@ -50,20 +55,16 @@ pub(super) fn tcp_sockets(question: Question, states: u32) -> Reading<Vec<u8>> {
 
 /// To ask is to make the kernel load the module that answers. A program that only looks does not do that: it asks where the
 /// module is there, is part of the kernel, or could not be loaded anyway.
-fn refrain_if_it_loads_a_module(question: Question) -> Reading<()> {
-    let is_there = |path: &str| Live.stat(Path::new(path)).is_ok();
-    let holds = |path: &str, what: &str| {
-        Live.read(Path::new(path), 4 << 20)
-            .is_ok_and(|bytes| super::text(bytes).lines().any(|l| l.ends_with(what)))
-    };
+fn refrain_if_it_loads_a_module(source: &dyn Source, question: Question) -> Reading<()> {
+    let read = |path: &str| source.read(Path::new(path), 4 << 20).map(super::text);
     let in_kernel = || {
-        let release =
-            Live.read(Path::new("/proc/sys/kernel/osrelease"), 4096).map(super::text).unwrap_or_default();
-        holds(&format!("/lib/modules/{}/modules.builtin", release.trim()), "/tcp_diag.ko")
+        let release = read("/proc/sys/kernel/osrelease").unwrap_or_default();
+        let list = read(&format!("/lib/modules/{}/modules.builtin", release.trim()));
+        list.is_ok_and(|list| list.lines().any(|module| module.ends_with("/tcp_diag.ko")))
     };
-    if is_there("/sys/module/tcp_diag")
-        || Live.stat(Path::new("/proc/modules")) == Err(Missing::Absent)
-        || holds("/proc/sys/kernel/modules_disabled", "1")
+    if source.stat(Path::new("/sys/module/tcp_diag")).is_ok()
+        || source.stat(Path::new("/proc/modules")) == Err(Missing::Absent)
+        || read("/proc/sys/kernel/modules_disabled").is_ok_and(|text| text.trim() == "1")
         || in_kernel()
     {
         return Ok(());
@@ -128,7 +129,7 @@ fn ended(piece: &[u8]) -> nix::Result<bool> {
 }
 
 /// The messages of an answer: the type of each, and what it holds; none where the bytes make no sense, which ends them.
-pub(super) fn messages(mut rest: &[u8]) -> impl Iterator<Item = Option<(u16, &[u8])>> {
+pub(crate) fn messages(mut rest: &[u8]) -> impl Iterator<Item = Option<(u16, &[u8])>> {
     std::iter::from_fn(move || {
         if rest.is_empty() {
             return None;
@@ -154,6 +155,7 @@ fn first(bytes: &[u8]) -> Option<(u16, &[u8], &[u8])> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::source::Files;
 
     fn message(kind: u16, body: &[u8]) -> Vec<u8> {
         let mut bytes = u32::try_from(HEADER + body.len()).unwrap().to_ne_bytes().to_vec();
@@ -196,11 +198,36 @@ mod tests {
         assert_eq!(ended(&message(ERROR, &i32::MIN.to_ne_bytes())), Err(Errno::UnknownErrno));
     }
 
+    #[test]
+    fn no_module_is_loaded_for_the_sake_of_an_answer() {
+        let question = Question::TcpSockets { states: 1 << 10, info: false };
+        let asks = |change: fn(&mut Files)| {
+            let mut files = Files::new();
+            files.file("/proc/modules", "").file("/proc/sys/kernel/osrelease", "6.1.0\n");
+            change(&mut files);
+            refrain_if_it_loads_a_module(&files, question).is_ok()
+        };
+        assert!(!asks(|_| {}));
+        assert!(!asks(|files| {
+            files.file("/lib/modules/6.1.0/modules.builtin", "kernel/net/ipv4/udp_diag.ko\n");
+        }));
+        assert!(asks(|files| {
+            files.file("/lib/modules/6.1.0/modules.builtin", "kernel/net/ipv4/tcp_diag.ko\n");
+        }));
+        assert!(asks(|files| {
+            files.directory("/sys/module/tcp_diag");
+        }));
+        assert!(asks(|files| {
+            files.file("/proc/sys/kernel/modules_disabled", "1\n");
+        }));
+        assert!(refrain_if_it_loads_a_module(&Files::new(), question).is_ok(), "a kernel without modules");
+    }
+
     /// Where it may not be asked, or does not know the question, it says so; there is no other outcome.
     #[test]
     fn this_host_answers_or_tells_why_not() {
         let listening = std::net::TcpListener::bind("127.0.0.1:0");
-        let question = Question::TcpSockets { states: 1 << 10 };
+        let question = Question::TcpSockets { states: 1 << 10, info: false };
         match Live.ask(question) {
             Ok(answer) => {
                 let count = messages(&answer).map(Option::unwrap).filter(|(kind, _)| *kind != DONE).count();
