@@ -3,6 +3,7 @@
 use super::wrap::{one_line, wrap};
 use super::{About, Report};
 use crate::engine::{Evidence, Finding, Severity};
+use crate::model::render_double;
 use crate::source::TargetKind;
 use owo_colors::{OwoColorize, Style};
 use std::collections::{BTreeMap, BTreeSet};
@@ -181,5 +182,9 @@ fn summary(report: &Report, out: &mut dyn Write) -> io::Result<()> {
     };
     let system = report.system.as_ref().map(|s| format!(" ({})", one_line(s))).unwrap_or_default();
     writeln!(out, "{target}{system}: {}", found.join(", "))?;
-    writeln!(out, "rules: {}", judged.join(", "))
+    writeln!(out, "rules: {}", judged.join(", "))?;
+    match report.sample_seconds {
+        Some(seconds) => writeln!(out, "rates: over {} seconds", render_double(seconds)),
+        None => Ok(()),
+    }
 }

@@ -145,8 +145,9 @@ fn describe(text: &mut String, shape: &'static Shape, seen: &mut BTreeSet<&'stat
         let bare =
             if shape.bare == Some(i) { " Stands for the whole where a plain value is wanted." } else { "" };
         let doc = field.doc.split_whitespace().collect::<Vec<_>>().join(" ").replace('|', "\\|");
+        let sampled = if field.sampled { " Takes two readings: `--sample`." } else { "" };
         let ty = field.ty.to_string().replace('|', "\\|");
-        let _ = writeln!(text, "| `{}` | {ty} | {doc}{bare} |", field.name);
+        let _ = writeln!(text, "| `{}` | {ty} | {doc}{sampled}{bare} |", field.name);
         nested(field.ty, &mut below);
     }
     text.push('\n');
