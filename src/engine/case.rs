@@ -147,6 +147,11 @@ impl Case {
         &self.expect
     }
 
+    /// Whether there is an earlier reading.
+    pub(super) fn is_sampled(&self) -> bool {
+        self.host.earlier.is_some()
+    }
+
     /// The parameters that this case sets.
     pub(super) fn params(&self) -> &super::draft::Overrides {
         &self.params

@@ -42,7 +42,7 @@ facts! {
     pam::Pam,
     pressure::Pressure,
     process::Process,
-    sample::Sample,
+    sampling::Sampling,
     selinux::Selinux,
     slab::Slab,
     snmp::Snmp,

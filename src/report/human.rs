@@ -184,7 +184,7 @@ fn summary(report: &Report, out: &mut dyn Write) -> io::Result<()> {
     writeln!(out, "{target}{system}: {}", found.join(", "))?;
     writeln!(out, "rules: {}", judged.join(", "))?;
     match report.sample_seconds {
-        Some(seconds) => writeln!(out, "rates: over {} seconds", render_double(seconds)),
+        Some(seconds) => writeln!(out, "rates: over {} s", render_double(seconds)),
         None => Ok(()),
     }
 }

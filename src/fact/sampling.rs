@@ -14,14 +14,14 @@ record! {
     ///
     /// Fields of other facts that take two readings say so; without these they are absent. Absent where no kernel runs.
     #[bare(seconds)]
-    pub struct Sample {
+    pub struct Sampling {
         /// The time between the two readings, in seconds.
         pub seconds: Sampled<f64>,
     }
 }
 
-impl Fact for Sample {
-    const NAME: &'static str = "sample";
+impl Fact for Sampling {
+    const NAME: &'static str = "sampling";
     const READS: &'static [&'static str] = &["--sample"];
 
     fn collect(host: &Host) -> Reading<Self> {
@@ -41,10 +41,10 @@ mod tests {
     #[test]
     fn seconds_are_there_if_two_readings_are() {
         let host = Host::new(Files::new(), Target::live());
-        assert_eq!(Sample::collect(&host).unwrap().seconds, Sampled::default());
+        assert_eq!(Sampling::collect(&host).unwrap().seconds, Sampled::default());
         let host = host.with_earlier(Earlier::new(Files::new(), Duration::from_millis(1500)));
-        assert_eq!(Sample::collect(&host).unwrap().seconds, Sampled(Ok(1.5)));
+        assert_eq!(Sampling::collect(&host).unwrap().seconds, Sampled(Ok(1.5)));
         let image = Host::new(Files::new(), Target::root("x"));
-        assert_eq!(Sample::collect(&image).map(|_| ()), Err(Missing::Absent));
+        assert_eq!(Sampling::collect(&image).map(|_| ()), Err(Missing::Absent));
     }
 }
