@@ -26,6 +26,9 @@ pub fn explain(rule: &Rule, out: &mut dyn Write) -> io::Result<()> {
     section(out, "read on", &indented(&about.references))?;
     writeln!(out)?;
     writeln!(out, "{} {}", "facts".dimmed(), rule.facts().join(", "))?;
+    if rule.samples() {
+        writeln!(out, "{} asked for: check --sample 1s", "rates".dimmed())?;
+    }
     if !about.tags.is_empty() {
         writeln!(out, "{} {}", "tags ".dimmed(), about.tags.join(", "))?;
     }
@@ -101,6 +104,9 @@ pub fn rules_markdown<'r>(rules: impl Iterator<Item = &'r Rule>) -> String {
         );
         for (title, expression) in expressions(rule).iter().filter(|(title, _)| title != "severity") {
             let _ = writeln!(text, "\n{title}\n\n```\n{expression}\n```");
+        }
+        if rule.samples() {
+            let _ = writeln!(text, "\nAsks for rates: `--sample`.");
         }
         if !about.params.is_empty() {
             let params: Vec<_> = about.params.iter().map(|(k, v)| format!("`{k} = {v}`")).collect();
