@@ -361,7 +361,8 @@ fn two_readings_are_of_a_running_host() {
         let (code, _, err) = status(&hostvet(&["check", "--sample", bad]));
         assert!(code == 2 && err.contains("--sample"), "{bad}: {err}");
     }
-    let (_, out, _) = status(&hostvet(&["check", "--sample", "1s", "--format", "json", "--select", "load/cpu-hog"]));
+    let (_, out, _) =
+        status(&hostvet(&["check", "--sample", "1s", "--format", "json", "--select", "load/cpu-hog"]));
     let report: serde_json::Value = serde_json::from_str(&out).unwrap();
     assert!(report["sample_seconds"].as_f64().unwrap() >= 1.0, "{out}");
     let (_, out, _) = status(&hostvet(&["check", "--format", "json", "--select", "memory/swapping"]));

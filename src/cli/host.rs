@@ -32,7 +32,8 @@ pub(super) struct SampleArg {
 const WAITS: [Duration; 2] = [Duration::from_secs(1), Duration::from_secs(3600)];
 
 fn duration(text: &str) -> Result<Duration, String> {
-    let parsed = text.parse::<SignedDuration>().map_err(|_| "write a duration, such as 1s or 1m".to_owned())?;
+    let parsed =
+        text.parse::<SignedDuration>().map_err(|_| "write a duration, such as 1s or 1m".to_owned())?;
     let wait = Duration::try_from(parsed).unwrap_or_default();
     match wait >= WAITS[0] && wait <= WAITS[1] {
         true => Ok(wait),

@@ -64,7 +64,8 @@ impl Host {
 
 fn snapshot(source: &dyn Source, paths: &[&str]) -> Files {
     let mut files = Files::new();
-    let (of_processes, others): (Vec<&str>, Vec<&str>) = paths.iter().partition(|path| path.contains("/PID/"));
+    let (of_processes, others): (Vec<&str>, Vec<&str>) =
+        paths.iter().partition(|path| path.contains("/PID/"));
     for path in others {
         keep(source, Path::new(path), &mut files);
     }
