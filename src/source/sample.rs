@@ -1,6 +1,6 @@
 //! Two readings of the kernel's counters, so that facts can tell how fast they rise.
 
-use super::{Entry, Files, Host, Missing, Reading, Source, Space, Stat, TEXT_CAP, text};
+use super::{Entry, Files, Host, Missing, Question, Reading, Source, Space, Stat, TEXT_CAP, text};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::thread;
@@ -128,6 +128,10 @@ impl Source for Held {
     fn statvfs(&self, path: &Path) -> Reading<Space> {
         self.rest.statvfs(path)
     }
+
+    fn ask(&self, question: Question) -> Reading<Vec<u8>> {
+        self.rest.ask(question)
+    }
 }
 
 #[cfg(test)]
@@ -191,6 +195,20 @@ mod tests {
             earlier.read_text("/proc/9/io"),
             Err(Missing::Unreadable(Unreadable { reason: Reason::Denied, .. }))
         ));
+    }
+
+    #[test]
+    fn what_is_no_counter_is_asked_for_as_ever() {
+        let question = Question::TcpSockets { states: 1 << 10 };
+        let mut files = Files::new();
+        files.file("/proc/stat", "cpu 1 2 3 4\n").file("/etc/fstab", "x").link("/etc/mtab", "/proc/mounts");
+        files.answer(question, Ok(vec![7])).size("/proc/7/fd", 9);
+        let host = Host::new(files, Target::live()).sampled(&["/proc/stat"], Duration::ZERO);
+        assert_eq!(host.source.ask(question), Ok(vec![7]));
+        assert_eq!(host.source.read_link(Path::new("/etc/mtab")), Ok("/proc/mounts".into()));
+        assert_eq!(host.source.stat(Path::new("/proc/7/fd")).map(|stat| stat.size), Ok(9));
+        assert_eq!((host.names("/etc"), host.read_text("/etc/fstab")), (Ok(vec!["fstab".into(), "mtab".into()]), Ok("x".into())));
+        assert!(host.source.lstat(Path::new("/etc/mtab")).is_ok() && host.source.statvfs(Path::new("/")).is_err());
     }
 
     #[test]

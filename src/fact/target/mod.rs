@@ -24,6 +24,9 @@ record! {
     pub struct Target {
         /// Kind of target.
         pub kind: Kind,
+        /// Whether it is an image that many machines are to start from: of a disk, of a container, or a tree vetted as one with
+        /// `--profile image`.
+        pub image: bool,
         /// How it was named on the command line: `/`, a directory, a file.
         pub name: String,
         /// Whether a running kernel's state is to be seen: on a live host, and in trees that carry a copy of /proc.
@@ -110,6 +113,7 @@ impl Fact for Target {
                 TargetKind::ContainerImage => Kind::ContainerImage,
                 TargetKind::Capture => Kind::Capture,
             },
+            image: matches!(target.kind, TargetKind::Image | TargetKind::ContainerImage),
             name: target.name.clone(),
             running: host.is_running(),
             container: Lazy::new(move || container::is_container(&container)),
