@@ -387,6 +387,8 @@ fn two_readings_are_of_a_running_host() {
     assert!(report["sample_seconds"].is_null());
     let reason = report["not_applicable"][0]["reason"].as_str().unwrap();
     assert!(reason.contains("needs two readings: --sample 1s"), "{reason}");
+    let (_, out, _) = status(&hostvet(&["check", "--select", "memory/swapping"]));
+    assert!(out.contains("1 not applicable (1 for want of --sample 1s)"), "{out}");
     let (_, out, _) = status(&hostvet(&["facts", "sampling", "--sample", "1s"]));
     assert!(out.contains("\"seconds\": 1"), "{out}");
 }

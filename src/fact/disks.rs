@@ -96,7 +96,8 @@ record! {
         /// Bytes written per second.
         pub written_bytes_per_s: Option<f64>,
         /// How much of the time there was any request under way. At 100 % a disk that does one thing at a time can do no
-        /// more; an array or a flash disk may.
+        /// more; an array or a flash disk may. Since Linux 5.0 it is coarse: a tick of the clock in which a request began or ended
+        /// counts whole, and until 5.6 the rest of one that took longer did not count at all.
         pub busy_percent: Option<f64>,
         /// Milliseconds that a request took on average, its wait in the queue included. Absent if none was completed.
         pub await_ms: Option<f64>,

@@ -207,8 +207,13 @@ mod tests {
         assert_eq!(host.source.ask(question), Ok(vec![7]));
         assert_eq!(host.source.read_link(Path::new("/etc/mtab")), Ok("/proc/mounts".into()));
         assert_eq!(host.source.stat(Path::new("/proc/7/fd")).map(|stat| stat.size), Ok(9));
-        assert_eq!((host.names("/etc"), host.read_text("/etc/fstab")), (Ok(vec!["fstab".into(), "mtab".into()]), Ok("x".into())));
-        assert!(host.source.lstat(Path::new("/etc/mtab")).is_ok() && host.source.statvfs(Path::new("/")).is_err());
+        assert_eq!(
+            (host.names("/etc"), host.read_text("/etc/fstab")),
+            (Ok(vec!["fstab".into(), "mtab".into()]), Ok("x".into()))
+        );
+        assert!(
+            host.source.lstat(Path::new("/etc/mtab")).is_ok() && host.source.statvfs(Path::new("/")).is_err()
+        );
     }
 
     #[test]
