@@ -12,9 +12,33 @@ pub fn count(list: &str) -> Option<u32> {
     Some(count)
 }
 
+/// The numbers that such a list names, in its order; `None` if it is no such list, or names more than 8192, which is as many CPUs as the
+/// kernel can have.
+pub fn numbers(list: &str) -> Option<Vec<u32>> {
+    let list = list.trim();
+    if count(list)? > 1 << 13 {
+        return None;
+    }
+    let parts = list.split(',').filter(|_| !list.is_empty());
+    let bounds = parts.map(|part| {
+        let (first, last) = part.split_once('-').unwrap_or((part, part));
+        Some(first.parse().ok()?..=last.parse().ok()?)
+    });
+    Some(bounds.collect::<Option<Vec<_>>>()?.into_iter().flatten().collect())
+}
+
 #[cfg(test)]
 mod tests {
-    use super::count;
+    use super::{count, numbers};
+
+    #[test]
+    fn lists_are_unfolded_up_to_a_cap() {
+        assert_eq!(numbers("0-2,8\n"), Some(vec![0, 1, 2, 8]));
+        assert_eq!(numbers("5"), Some(vec![5]));
+        assert_eq!(numbers("\n"), Some(vec![]));
+        assert_eq!(numbers("0-8192"), None);
+        assert_eq!(numbers("3-1"), None);
+    }
 
     #[test]
     fn ranges_and_single_numbers_are_counted() {
