@@ -7,11 +7,11 @@
 use serde_json::Value;
 use std::process::{Command, Output};
 
-/// Runs a shell script as the root of new user, network and mount namespaces, with a /sys that shows them, in which `a` and `b` are the
-/// ends of a cable.
+/// Runs a shell script as the root of new user, network and mount namespaces, with a /sys that shows them, in which `eth0` and `eth1` are
+/// the ends of a cable.
 fn in_own_network(script: &str) -> std::io::Result<Output> {
-    let cable = "mount -t sysfs none /sys; ip link set lo up; ip link add a type veth peer name b; \
-                 ip addr add 192.0.2.5/24 dev a; ip addr add 198.51.100.5/24 dev b; ip link set a up; ip link set b up";
+    let cable = "mount -t sysfs none /sys; ip link set lo up; ip link add eth0 type veth peer name eth1; \
+                 ip addr add 192.0.2.5/24 dev eth0; ip addr add 198.51.100.5/24 dev eth1; ip link set eth0 up; ip link set eth1 up";
     Command::new("unshare")
         .args(["--map-root-user", "--net", "--mount", "sh", "-ec", &format!("{cable}; {script}"), "sh"])
         .arg(env!("CARGO_BIN_EXE_hostvet"))
@@ -45,16 +45,16 @@ fn default_routes_of_this_kernel_are_told_apart() {
     }
     let cases = [
         ("true", "info", "there is no default route"),
-        ("ip route add default dev a", "warning", "0.0.0.0/0 on a"),
+        ("ip route add default dev eth0", "warning", "0.0.0.0/0 on eth0"),
         (
             "ip route add default via 192.0.2.1; ip route append default via 198.51.100.1",
             "warning",
-            "metric 0 on different interfaces: a via 192.0.2.1, b via 198.51.100.1",
+            "metric 0 on different interfaces: eth0 via 192.0.2.1, eth1 via 198.51.100.1",
         ),
         ("ip route add default via 192.0.2.1", "", ""),
-        ("ip route add default via 192.0.2.1; ip route add default dev b metric 9", "", ""),
+        ("ip route add default via 192.0.2.1; ip route add default dev eth1 metric 9", "", ""),
         // Without a router's IPv4 address, and yet with a gateway.
-        ("ip -4 route add 0.0.0.0/0 via inet6 fe80::1 dev a", "", ""),
+        ("ip -4 route add 0.0.0.0/0 via inet6 fe80::1 dev eth0", "", ""),
     ];
     for (script, severity, says) in cases {
         match (found("net/default-route", script).as_slice(), severity) {
@@ -70,7 +70,7 @@ fn a_bridge_of_containers_that_does_not_forward_is_found() {
     if unfit() {
         return;
     }
-    let bridge = "ip link add docker0 type bridge; ip link set a master docker0; ip link set docker0 up; \
+    let bridge = "ip link add docker0 type bridge; ip link set eth0 master docker0; ip link set docker0 up; \
                   until grep -q up /sys/class/net/docker0/operstate; do sleep 0.1; done";
     let off = format!("{bridge}; echo 0 > /proc/sys/net/ipv4/ip_forward");
     let [(severity, message)] = &found("net/forwarding-off", &off)[..] else { panic!("nothing is found") };
