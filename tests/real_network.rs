@@ -63,6 +63,12 @@ fn agree(metrics: &[Metric], prefix: &str, least: usize, ours: impl Fn(&str, &Me
     assert!(compared >= least, "only {compared} of {prefix}* were compared");
 }
 
+/// Where the fact has the CPU that a metric is of.
+fn column(fact: &Value, metric: &Metric) -> Option<usize> {
+    let cpu: u64 = metric.labels["cpu"].parse().ok()?;
+    fact["cpus"].as_array()?.iter().position(|n| n.as_u64() == Some(cpu))
+}
+
 #[test]
 fn softnet_agrees() {
     let Some((facts, metrics)) = fixtures() else { return };
@@ -133,11 +139,10 @@ fn interfaces_agree() {
 fn interrupts_agree() {
     let Some((facts, metrics)) = fixtures() else { return };
     let interrupts = fact(&facts, "interrupts");
-    let cpus = interrupts["cpus"].as_array().unwrap();
     agree(&metrics, "node_interrupts_", 100, |_, metric| {
         let lines = interrupts["list"].as_array().unwrap();
         let line = lines.iter().find(|line| line["irq"] == metric.labels["type"].as_str())?;
-        let cpu = cpus.iter().position(|cpu| cpu.to_string() == metric.labels["cpu"])?;
+        let cpu = column(&interrupts, metric)?;
         if metric.labels["type"].parse::<u32>().is_ok() {
             assert_eq!(line["actions"], metric.labels["devices"].as_str());
         }
@@ -149,9 +154,8 @@ fn interrupts_agree() {
 fn softirqs_agree() {
     let Some((facts, metrics)) = fixtures() else { return };
     let softirqs = fact(&facts, "softirqs");
-    let cpus = softirqs["cpus"].as_array().unwrap();
     agree(&metrics, "node_softirqs_functions_", 20, |_, metric| {
-        let cpu = cpus.iter().position(|cpu| cpu.to_string() == metric.labels["cpu"])?;
+        let cpu = column(&softirqs, metric)?;
         Some(softirqs["kinds"][&metric.labels["type"]]["counts"][cpu].clone())
     });
 }

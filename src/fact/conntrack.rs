@@ -2,7 +2,7 @@
 
 use super::Fact;
 use crate::format::per_cpu_stat::{self, PerCpu};
-use crate::model::Limit;
+use crate::model::{Limit, Located};
 use crate::record;
 use crate::source::{At, Host, Missing, Reading};
 
@@ -26,17 +26,17 @@ record! {
         /// Connections that are tracked now.
         pub count: u64,
         /// How many can be; 0 in the kernel's file means no limit.
-        pub max: Reading<Limit>,
+        pub max: Reading<Located<Limit>>,
         /// Packets that were dropped, since their connection could not be tracked: no room, or a helper refused.
-        pub drop: Reading<u64>,
+        pub drop: Reading<Located<u64>>,
         /// Connections that the kernel gave up before their time, since there was no room for new ones.
-        pub early_drop: Reading<u64>,
+        pub early_drop: Reading<Located<u64>>,
         /// Connections that could not be entered, since another packet of the same flow was quicker.
-        pub insert_failed: Reading<u64>,
+        pub insert_failed: Reading<Located<u64>>,
         /// Packets that belong to no connection that could be.
-        pub invalid: Reading<u64>,
+        pub invalid: Reading<Located<u64>>,
         /// Searches that had to be done again, since the table was being rebuilt.
-        pub search_restart: Reading<u64>,
+        pub search_restart: Reading<Located<u64>>,
         /// Where the count was read.
         pub at: At,
     }
@@ -49,10 +49,14 @@ impl Fact for Conntrack {
     fn collect(host: &Host) -> Reading<Self> {
         let count = number(host, COUNT)?;
         let stat = host.read_text(STAT).and_then(|text| per_cpu_stat::parse(STAT, &text));
-        let sum = |name| stat.as_ref().map_err(Clone::clone).and_then(|stat: &PerCpu| stat.sum(name).ok_or(Missing::Absent));
+        let sum = |name| {
+            let stat: &PerCpu = stat.as_ref().map_err(Clone::clone)?;
+            Ok(Located { value: stat.sum(name).ok_or(Missing::Absent)?, at: At::file(STAT) })
+        };
+        let limit = |max| if max == 0 { Limit::Unlimited } else { Limit::Number(max) };
         Ok(Self {
             count,
-            max: number(host, MAX).map(|max| if max == 0 { Limit::Unlimited } else { Limit::Number(max) }),
+            max: number(host, MAX).map(|max| Located { value: limit(max), at: At::file(MAX) }),
             drop: sum("drop"),
             early_drop: sum("early_drop"),
             insert_failed: sum("insert_failed"),
@@ -83,8 +87,10 @@ mod tests {
         files.file(COUNT, "123\n").file(MAX, "65536\n");
         files.file(STAT, "entries  searched insert_failed drop early_drop\n0000007b 0 1 a 0\n0000007b 0 1 b 0\n");
         let found = collect(&files).unwrap();
-        assert_eq!((found.count, found.max), (123, Ok(Limit::Number(65536))));
-        assert_eq!((found.drop, found.early_drop, found.insert_failed), (Ok(21), Ok(0), Ok(2)));
+        let max = found.max.unwrap();
+        assert_eq!((found.count, max.value, max.at.to_string()), (123, Limit::Number(65536), MAX.into()));
+        let counters = [found.drop, found.early_drop, found.insert_failed].map(|counter| counter.unwrap().value);
+        assert_eq!(counters, [21, 0, 2]);
         assert_eq!(found.search_restart, Err(Missing::Absent));
     }
 
@@ -93,7 +99,7 @@ mod tests {
         let mut files = Files::new();
         files.file(COUNT, "5\n").file(MAX, "0\n");
         let found = collect(&files).unwrap();
-        assert_eq!((found.max, found.drop), (Ok(Limit::Unlimited), Err(Missing::Absent)));
+        assert_eq!((found.max.unwrap().value, found.drop), (Limit::Unlimited, Err(Missing::Absent)));
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use super::Fact;
 use crate::format::per_cpu_stat;
-use crate::model::Partial;
+use crate::model::{Located, Partial};
 use crate::record;
 use crate::source::{At, Host, Missing, Reading};
 
@@ -53,11 +53,11 @@ record! {
         /// count for the thresholds.
         pub entries: u64,
         /// Below so many entries none is removed.
-        pub gc_thresh1: Reading<u64>,
+        pub gc_thresh1: Reading<Located<u64>>,
         /// Above so many a new entry makes the kernel remove old ones first.
-        pub gc_thresh2: Reading<u64>,
+        pub gc_thresh2: Reading<Located<u64>>,
         /// More are not kept: a neighbour that is not among them cannot be reached.
-        pub gc_thresh3: Reading<u64>,
+        pub gc_thresh3: Reading<Located<u64>>,
         /// How often a new entry made the kernel remove old ones.
         pub forced_gc_runs: Option<u64>,
         /// How often there was no room for a new entry even then. Absent before Linux 4.3.
@@ -94,7 +94,8 @@ fn table(host: &Host, name: &str, family: NeighbourFamily, thresholds: &str) -> 
     let threshold = |name: &str| {
         let path = format!("{thresholds}/{name}");
         let text = host.read_text(&path)?;
-        text.trim().parse().map_err(|_| Missing::garbled(&path, "is no number"))
+        let value = text.trim().parse().map_err(|_| Missing::garbled(&path, "is no number"))?;
+        Ok(Located { value, at: At::file(path) })
     };
     Ok(NeighbourTable {
         name: name.to_owned(),
@@ -128,7 +129,8 @@ mod tests {
         let found = collect(&files).unwrap().tables;
         let [arp] = found.items.as_slice() else { panic!() };
         assert_eq!((arp.entries, arp.forced_gc_runs, arp.table_fulls), (20, Some(11), Some(5)));
-        assert_eq!((&arp.gc_thresh3, &arp.gc_thresh2), (&Ok(1024), &Err(Missing::Absent)));
+        assert_eq!(arp.gc_thresh3.as_ref().map(|limit| limit.value), Ok(1024));
+        assert_eq!(arp.gc_thresh2, Err(Missing::Absent));
         assert!(found.unread.is_empty());
     }
 
