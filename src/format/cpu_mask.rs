@@ -1,11 +1,13 @@
 //! Sets of CPUs as the kernel prints masks: hexadecimal, in groups of 32 bits, the lowest CPUs last: `00000001,0000000f`.
 
+use super::ranges::line;
+
 /// Characters of the mask of 8192 CPUs, which is as many as the kernel can have.
 const MOST: usize = 8192 / 32 * 9;
 
 /// The CPUs of a mask, ascending; `None` if it is no mask, or is of more than 8192 CPUs.
 pub fn cpus(mask: &str) -> Option<Vec<u32>> {
-    let mask = mask.trim();
+    let mask = line(mask);
     if mask.is_empty() || mask.len() > MOST {
         return None;
     }
@@ -29,6 +31,7 @@ mod tests {
         assert_eq!(cpus("f\n"), Some(vec![0, 1, 2, 3]));
         assert_eq!(cpus("00000000,00000000\n"), Some(vec![]));
         assert_eq!(cpus("00000001,80000002"), Some(vec![1, 31, 32]));
+        assert_eq!(cpus("00000001\n\0"), Some(vec![0]));
         assert_eq!(cpus("ff"), Some((0..8).collect()));
     }
 

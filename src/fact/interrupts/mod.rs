@@ -116,7 +116,7 @@ impl Fact for Interrupts {
         let cpus = lines.next().and_then(|(_, line)| cpu_columns::heading(line));
         let cpus = cpus.ok_or_else(|| Missing::garbled(PATH, "does not begin with the names of CPUs"))?;
         let (mut list, mut table, mut malformed) = (Vec::new(), Vec::new(), Vec::new());
-        for (number, line) in lines {
+        for (number, line) in lines.filter(|(_, line)| !line.trim().is_empty()) {
             match cpu_columns::row(line, cpus.len()) {
                 Some(row) => {
                     let line = Line {
