@@ -1,5 +1,6 @@
-//! The facts of the network against what another program makes of the same files: node_exporter's fixtures, and the metrics that
-//! its own end-to-end test expects of them. Both are no part of this repository: `HOSTVET_REALDATA` tells where they are.
+//! The facts of the network, and of the CPUs that serve it, against what other programs make of the same files: node_exporter's
+//! fixtures with the metrics that its own end-to-end test expects of them, and hwloc's machines. They are no part of this
+//! repository: `HOSTVET_REALDATA` tells where they are.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::print_stderr)]
 
@@ -9,6 +10,7 @@ use hostvet::source::{Directory, Host, Target};
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::process::Command;
 use std::{env, fs};
 
 /// A metric with its labels: `node_softnet_dropped_total{cpu="1"} 41`.
@@ -158,4 +160,39 @@ fn softirqs_agree() {
         let cpu = column(&softirqs, metric)?;
         Some(softirqs["kinds"][&metric.labels["type"]]["counts"][cpu].clone())
     });
+}
+
+/// Machines of twenty years, of many architectures, in hwloc's own tests: the number of cores that it tells of each.
+#[test]
+fn cores_agree_with_hwloc() {
+    let Some(data) = env::var_os("HOSTVET_REALDATA").map(PathBuf::from) else {
+        eprintln!("skipped: HOSTVET_REALDATA is not set");
+        return;
+    };
+    let machines = [
+        "128arm-2pa2n8cluster4co",
+        "16amd64-8n2c",
+        "2arm-2c",
+        "2pa-pcidomain32bits",
+        "2ps3-2t",
+        "32intel64-2p8co2t+8ve",
+        "40intel64-4n10c+pci-conflicts",
+        "48amd64-4pa2n6c-sparse",
+        "8em64t-2s4c-asymcaches",
+        "nvidiagpunumanodes",
+    ];
+    for machine in machines {
+        let tests = data.join("hwloc/tests/hwloc/linux");
+        let place = tempfile::tempdir().unwrap();
+        let archive = tests.join(format!("{machine}.tar.bz2"));
+        let unpacked = Command::new("tar").arg("-xjf").arg(&archive).arg("-C").arg(place.path()).status();
+        if !unpacked.is_ok_and(|status| status.success()) {
+            eprintln!("skipped: {} cannot be unpacked", archive.display());
+            return;
+        }
+        let root = fs::read_dir(place.path()).unwrap().next().unwrap().unwrap().path();
+        let told = fs::read_to_string(tests.join(format!("{machine}.console"))).unwrap();
+        let facts = Facts::new(Host::new(Directory::open(&root).unwrap(), Target::root(machine)));
+        assert_eq!(fact(&facts, "cpu")["cores"], told.matches("Core L#").count(), "{machine}");
+    }
 }

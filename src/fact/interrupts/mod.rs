@@ -143,11 +143,10 @@ fn actions<'a>(label: &str, rest: &'a str) -> &'a str {
     if label.parse::<u32>().is_err() {
         return rest;
     }
-    let begin = rest.rfind("  ").map_or(0, |at| at + 2);
-    let last = &rest[begin..];
-    // Nothing has asked for it: what is last is the signal.
-    let signal = |end: &str| last.ends_with(end);
-    let bare = ["edge", "level", "fasteoi", "Edge", "Level"].iter().any(|end| signal(end));
+    let last = rest.rsplit("  ").next().unwrap_or_default();
+    // Where nothing has asked for it the signal is last: `5-edge`, `27 Level`, `PCI-MSI 524288-edge`.
+    let signal = last.rsplit(['-', ' ']).next().unwrap_or_default();
+    let bare = ["edge", "level", "fasteoi"].iter().any(|name| signal.eq_ignore_ascii_case(name));
     if bare { "" } else { last }
 }
 

@@ -53,6 +53,8 @@ fn what_asked_is_last_on_the_line() {
     assert_eq!(actions("16", "IO-APIC  16-fasteoi   ehci_hcd:usb1, eth0"), "ehci_hcd:usb1, eth0");
     assert_eq!(actions("5", "GICv3  27 Level     arch_timer"), "arch_timer");
     assert_eq!(actions("9", "PCI-MSI 524288-edge"), "");
+    assert_eq!(actions("9", "IO-APIC   9-fasteoi"), "");
+    assert_eq!(actions("9", "PCI-MSI 1-edge      acme_wedge"), "acme_wedge");
     assert_eq!(actions("9", ""), "");
 }
 
