@@ -4,7 +4,7 @@ use super::Fact;
 use crate::format::unit_file;
 use crate::model::Lazy;
 use crate::record;
-use crate::source::{At, FileKind, Host, Missing, Reading};
+use crate::source::{At, FileKind, Host, Missing, Reading, Reason, Unreadable};
 use std::path::Path;
 
 record! {
@@ -112,6 +112,8 @@ fn configured(host: &Host) -> Reading<Found> {
     for path in &Prometheus::READS[..4] {
         let text = match host.read_text(path) {
             Err(Missing::Absent) => continue,
+            // Masked: a link to /dev/null.
+            Err(Missing::Unreadable(Unreadable { reason: Reason::WrongKind(_), .. })) => return Err(Missing::Absent),
             text => text?,
         };
         let file = unit_file::parse(&text);
@@ -203,6 +205,9 @@ mod tests {
     #[test]
     fn what_is_not_said_is_absent_and_denied_is_unreadable() {
         assert_eq!(collect(&Files::new()).unwrap_err(), Missing::Absent);
+        let mut masked = Files::new();
+        masked.link("/etc/systemd/system/prometheus.service", "/dev/null").special("/dev/null", FileKind::Character);
+        assert_eq!(collect(&masked).unwrap_err(), Missing::Absent);
         for exec in ["/usr/bin/prometheus $ARGS", "/usr/bin/prometheus --storage.tsdb.path=${DATA}", "", "\0\u{fffd}"] {
             assert_eq!(collect(&unit(exec)).unwrap().data_dir, None, "{exec:?}");
         }
