@@ -16,7 +16,7 @@ record! {
         pub masked: bool,
         /// Whether it is started at boot, as far as links tell: one in a directory `*.wants` or `*.requires`, an alias of it in
         /// /etc, or, of a template, one of an instance. What other units' files and generators ask for is not looked at.
-        pub enabled: bool,
+        pub enabled: Reading<bool>,
         /// The unit of which it is but another name: its file is a link to that one's. Absent if it is none.
         pub alias_of: Option<String>,
         /// Files that change it, in the order in which they are read.
@@ -91,9 +91,14 @@ pub(super) fn find(host: &Host) -> Partial<Unit> {
         }
     }
     let mut items: Vec<Unit> = units.into_values().collect();
+    let unlisted = tree.unread.clone();
     let mut count = 0;
     for unit in &mut items {
-        unit.enabled = !unit.masked && pulled.contains(&unit.name);
+        unit.enabled = match (pulled.contains(&unit.name), unlisted.first()) {
+            // The link may be where nothing could be listed.
+            (false, Some(why)) if !unit.masked => Err(Missing::Unreadable(why.clone())),
+            (pulled, _) => Ok(pulled && !unit.masked),
+        };
         if count > MAX_DROP_INS {
             let what = format!("the drop-ins are not told: the units before it have more than {MAX_DROP_INS}");
             tree.unread.push(Unreadable { path: unit.at.path.clone(), reason: Reason::NotRead(what) });
@@ -153,7 +158,7 @@ impl Tree<'_> {
         let masked = link.as_deref() == Some(Path::new("/dev/null"));
         let target = link.as_deref().and_then(Path::file_name).map(|n| n.to_string_lossy().into_owned());
         let alias_of = target.filter(|target| !masked && *target != name && is_unit(target));
-        Unit { name, masked, enabled: false, alias_of, drop_ins: Vec::new(), at: At::file(path) }
+        Unit { name, masked, enabled: Ok(false), alias_of, drop_ins: Vec::new(), at: At::file(path) }
     }
 
     /// The drop-ins of a unit, systemd.unit(5): all directories together in the order of the files' names; of files of
@@ -244,9 +249,14 @@ mod tests {
             .link("/etc/systemd/system/e.service", "/dev/null")
             .link("/etc/systemd/system/multi-user.target.wants/e.service", "/usr/lib/systemd/system/e.service")
             .link("/etc/systemd/system/getty.target.wants/getty@tty1.service", "/usr/lib/systemd/system/getty@.service");
-        let units = find(&Host::new(files, Target::root("x"))).items;
-        let enabled: Vec<_> = units.iter().filter(|u| u.enabled).map(|u| u.name.as_str()).collect();
+        let units = find(&Host::new(files.clone(), Target::root("x"))).items;
+        let enabled: Vec<_> = units.iter().filter(|u| u.enabled == Ok(true)).map(|u| u.name.as_str()).collect();
         assert_eq!(enabled, ["a.service", "b.service", "c.service", "getty@.service"]);
+        files.deny("/usr/local/lib/systemd/system/x.target.wants");
+        let units = find(&Host::new(files, Target::root("x"))).items;
+        let enabled = |name: &str| units.iter().find(|u| u.name == name).unwrap().enabled.clone();
+        assert_eq!((enabled("a.service"), enabled("e.service")), (Ok(true), Ok(false)));
+        assert!(matches!(enabled("d.service"), Err(Missing::Unreadable(_))));
     }
 
     #[test]
