@@ -20,8 +20,8 @@ record! {
     pub struct Prometheus {
         /// Its process; absent where none runs.
         pub pid: Option<u32>,
-        /// The directory of its data: `--storage.tsdb.path`. Absent where that is not said, or relative to a directory that is
-        /// not known.
+        /// The directory of its data: `--storage.tsdb.path`, else what its build has as the default. Absent where that cannot be
+        /// told, as it is relative to a directory that is not known or in a variable of the unit.
         pub data_dir: Option<String>,
         /// How many blocks there are; each holds hours to weeks of data.
         pub blocks: Lazy<u64>,
@@ -31,6 +31,9 @@ record! {
         pub at: At,
     }
 }
+
+/// Where Debian's build has its data if nothing is said; others have it in `data` of the working directory.
+const DEBIANS: &str = "/var/lib/prometheus/metrics2";
 
 /// More than any retention makes.
 const MOST: usize = 20_000;
@@ -53,11 +56,16 @@ impl Fact for Prometheus {
             Some(found) => found,
             None => configured(host)?,
         };
-        let path = option(&arguments, "storage.tsdb.path");
-        let data_dir = path.and_then(|path| match path.starts_with('/') {
-            true => Some(path),
-            false => dir.map(|dir| format!("{}/{path}", dir.trim_end_matches('/'))),
-        });
+        let data_dir = match option(&arguments, "storage.tsdb.path") {
+            Some(path) if path.starts_with('/') => Some(path),
+            None if host.exists(DEBIANS).is_ok_and(|there| there) => Some(DEBIANS.to_owned()),
+            // A unit may have the option in a variable.
+            None if pid.is_none() => None,
+            path => {
+                let path = path.as_deref().unwrap_or("data");
+                dir.map(|dir| format!("{}/{path}", dir.trim_end_matches('/')))
+            }
+        };
         let (first, second) = ((host.clone(), data_dir.clone()), (host.clone(), data_dir.clone()));
         Ok(Self {
             pid,
@@ -211,6 +219,14 @@ mod tests {
         for exec in ["/usr/bin/prometheus $ARGS", "/usr/bin/prometheus --storage.tsdb.path=${DATA}", "", "\0\u{fffd}"] {
             assert_eq!(collect(&unit(exec)).unwrap().data_dir, None, "{exec:?}");
         }
+        let mut files = unit("/usr/bin/prometheus $ARGS");
+        files.directory("/var/lib/prometheus/metrics2");
+        assert_eq!(collect(&files).unwrap().data_dir.as_deref(), Some("/var/lib/prometheus/metrics2"));
+        let mut files = Files::new();
+        files.file("/proc/7/stat", "7 (prometheus) S 1\n").file("/proc/7/cmdline", "prometheus\0");
+        assert_eq!(collect(&files).unwrap().data_dir, None);
+        files.link("/proc/7/cwd", "/");
+        assert_eq!(collect(&files).unwrap().data_dir.as_deref(), Some("/data"));
         let mut files = unit("/opt/prometheus --storage.tsdb.path=/data");
         files.deny("/data");
         assert!(matches!(collect(&files).unwrap().blocks.get(), Err(Missing::Unreadable(_))));
