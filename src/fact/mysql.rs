@@ -164,10 +164,10 @@ impl Options {
         };
         for path in paths {
             // One that is not there is passed over.
-            if let Err(Missing::Unreadable(why)) = self.file(host, &path, depth + 1) {
-                if self.unread.len() < MOST {
-                    self.unread.push(why);
-                }
+            if let Err(Missing::Unreadable(why)) = self.file(host, &path, depth + 1)
+                && self.unread.len() < MOST
+            {
+                self.unread.push(why);
             }
         }
     }

@@ -204,10 +204,10 @@ impl<'a> Reader<'a> {
         } else if name == "listen" && block == "server" {
             let protocol = self.blocks.first().cloned().unwrap_or_default();
             self.listens.extend(listen(arguments, protocol, at));
-        } else if let Some(position) = VALUES.iter().position(|value| *value == (name.as_str(), block)) {
-            if let ([value], slot @ None) = (arguments, &mut self.values[position]) {
-                *slot = Some(Located { value: value.clone(), at });
-            }
+        } else if let Some(position) = VALUES.iter().position(|value| *value == (name.as_str(), block))
+            && let ([value], slot @ None) = (arguments, &mut self.values[position])
+        {
+            *slot = Some(Located { value: value.clone(), at });
         }
     }
 
