@@ -4,7 +4,7 @@ use super::Fact;
 use crate::format::unit_file;
 use crate::model::{Lazy, Partial};
 use crate::record;
-use crate::source::{At, Host, Missing, Reading, Unreadable};
+use crate::source::{At, Host, Missing, Reading, Reason, TEXT_CAP, Unreadable};
 use std::collections::BTreeMap;
 
 record! {
@@ -50,7 +50,8 @@ record! {
     }
 }
 
-/// The most JVMs, and the most bytes of a command line.
+/// The most JVMs, the most bytes of a command line, and of all units together.
+const UNITS_CAP: usize = 16 * TEXT_CAP as usize;
 const MOST: usize = 10_000;
 const LINE_CAP: u64 = 2 << 20;
 
@@ -125,16 +126,23 @@ fn configured(host: &Host) -> Partial<Jvm> {
             units.entry(name).or_insert(path);
         }
     }
+    let mut bytes = 0;
     for (unit, path) in units {
+        if bytes > UNITS_CAP {
+            let what = "was not read: the units before it are too large".to_owned();
+            found.unread.push(Unreadable { path: path.into(), reason: Reason::NotRead(what) });
+            break;
+        }
         let text = match host.read_text(&path) {
             Ok(text) => text,
             Err(Missing::Absent) => continue,
-            Err(Missing::Unreadable(Unreadable { reason: crate::source::Reason::WrongKind(_), .. })) => continue,
+            Err(Missing::Unreadable(Unreadable { reason: Reason::WrongKind(_), .. })) => continue,
             Err(Missing::Unreadable(why)) => {
                 found.unread.push(why);
                 continue;
             }
         };
+        bytes += text.len();
         if !text.contains("java") || found.items.len() >= MOST {
             continue;
         }

@@ -3,7 +3,7 @@
 use super::Fact;
 use crate::model::{Located, Partial};
 use crate::record;
-use crate::source::{At, Host, Missing, Reading, Reason, Unreadable};
+use crate::source::{At, Host, Missing, Reading, Reason, TEXT_CAP, Unreadable};
 use std::sync::Arc;
 
 record! {
@@ -57,9 +57,10 @@ const FILES: [&str; 3] = ["/etc/my.cnf", "/etc/mysql/my.cnf", "/usr/etc/my.cnf"]
 const OPTIONS: [&str; 5] =
     ["open_files_limit", "max_connections", "table_open_cache", "innodb_buffer_pool_size", "back_log"];
 
-/// As deep as MySQL follows includes, and how many files are read.
+/// As deep as MySQL follows includes, how many files are read, and how many bytes of them.
 const DEPTH: usize = 10;
 const MOST: usize = 1000;
+const BYTES: usize = 4 * TEXT_CAP as usize;
 
 impl Fact for Mysql {
     const NAME: &'static str = "mysql";
@@ -108,16 +109,18 @@ struct Options {
     malformed: Vec<MysqlMistake>,
     unread: Vec<Unreadable>,
     files: usize,
+    bytes: usize,
 }
 
 impl Options {
     fn file(&mut self, host: &Host, path: &str, depth: usize) -> Reading<()> {
-        if self.files >= MOST {
-            let what = "was not read: the files before it are too many, or include each other";
+        if self.files >= MOST || self.bytes > BYTES {
+            let what = "was not read: the files before it are too many, too large, or include each other";
             return Err(Missing::unreadable(path, Reason::NotRead(what.into())));
         }
         let text = host.read_text(path)?;
         self.files += 1;
+        self.bytes += text.len();
         let path: Arc<str> = path.into();
         let mut of_server = false;
         for (number, line) in (1..).zip(text.lines()) {

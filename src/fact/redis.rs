@@ -3,7 +3,7 @@
 use super::Fact;
 use crate::model::{Located, Partial};
 use crate::record;
-use crate::source::{At, Host, Missing, Reading, Reason, glob};
+use crate::source::{At, Host, Missing, Reading, Reason, TEXT_CAP, glob};
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
@@ -79,9 +79,10 @@ impl Fact for Redis {
     }
 }
 
-/// How deep files may include each other, and how many files are read for one server.
+/// How deep files may include each other, how many files are read for one server, and how many bytes of them.
 const DEPTH: usize = 16;
 const FILES: usize = 1000;
+const BYTES: usize = 4 * TEXT_CAP as usize;
 
 #[derive(Default)]
 struct Settings {
@@ -90,6 +91,7 @@ struct Settings {
     malformed: Vec<String>,
     included: Vec<String>,
     files: usize,
+    bytes: usize,
 }
 
 /// The settings that are looked at, with redis' defaults.
@@ -105,11 +107,12 @@ impl Settings {
 
     fn file(&mut self, host: &Host, path: &str, depth: usize) -> Reading<()> {
         self.files += 1;
-        if depth > DEPTH || self.files > FILES {
-            let what = "was not read: the files before it are too many, or include each other";
+        if depth > DEPTH || self.files > FILES || self.bytes > BYTES {
+            let what = "was not read: the files before it are too many, too large, or include each other";
             return Err(Missing::unreadable(path, Reason::NotRead(what.into())));
         }
         let text = host.read_text(path)?;
+        self.bytes += text.len();
         let path: Arc<str> = path.into();
         for (number, line) in (1..).zip(text.lines()) {
             let line = line.trim();

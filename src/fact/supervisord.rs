@@ -3,7 +3,7 @@
 use super::Fact;
 use crate::model::{Located, Partial};
 use crate::record;
-use crate::source::{At, Host, Missing, Reading, Unreadable};
+use crate::source::{At, Host, Missing, Reading, Reason, TEXT_CAP, Unreadable};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -65,8 +65,9 @@ record! {
     }
 }
 
-/// How many files are read.
+/// How many files are read, and how many bytes of them.
 const MOST: usize = 2000;
+const BYTES: usize = 4 * TEXT_CAP as usize;
 
 impl Fact for Supervisord {
     const NAME: &'static str = "supervisord";
@@ -95,18 +96,23 @@ fn read(host: &Host, path: &str, text: &str) -> Supervisord {
     let patterns = ini.get("include", "files").map_or_else(String::new, |files| files.value.clone());
     let dir = path.rsplit_once('/').map_or("", |(dir, _)| dir);
     let patterns = patterns.replace("%(here)s", dir);
-    let mut files = 0;
+    let (mut files, mut bytes) = (0, text.len());
     for pattern in patterns.split_ascii_whitespace() {
         let pattern = if pattern.starts_with('/') { pattern.to_owned() } else { format!("{dir}/{pattern}") };
         let (paths, denied) = host.glob(&pattern);
         unread.extend(denied);
         for path in paths {
             files += 1;
-            if files > MOST {
+            if files > MOST || bytes > BYTES {
+                let what = "was not read: the files before it are too many or too large".to_owned();
+                unread.push(Unreadable { path: path.into(), reason: Reason::NotRead(what) });
                 break;
             }
             match host.read_text(&path) {
-                Ok(text) => ini.read(&path, &text),
+                Ok(text) => {
+                    bytes += text.len();
+                    ini.read(&path, &text);
+                }
                 Err(Missing::Absent) => {}
                 Err(Missing::Unreadable(why)) => unread.push(why),
             }
