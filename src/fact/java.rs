@@ -4,7 +4,7 @@ use super::Fact;
 use crate::format::unit_file;
 use crate::model::{Lazy, Partial};
 use crate::record;
-use crate::source::{At, Host, Missing, Reading, Reason, TEXT_CAP, Unreadable};
+use crate::source::{At, Host, Missing, Reading, Reason, TEXT_CAP, Unreadable, glob};
 use std::collections::BTreeMap;
 
 record! {
@@ -119,7 +119,7 @@ fn configured(host: &Host) -> Partial<Jvm> {
     let mut units: BTreeMap<String, String> = BTreeMap::new();
     let mut found = Partial::default();
     for pattern in &Java::READS[2..] {
-        let (paths, unread) = host.glob(pattern);
+        let (paths, unread) = host.glob(pattern, &mut glob::NAMES.clone());
         found.unread.extend(unread);
         for path in paths {
             let name = path.rsplit_once('/').map_or("", |(_, name)| name).to_owned();

@@ -57,10 +57,10 @@ const FILES: [&str; 3] = ["/etc/my.cnf", "/etc/mysql/my.cnf", "/usr/etc/my.cnf"]
 const OPTIONS: [&str; 5] =
     ["open_files_limit", "max_connections", "table_open_cache", "innodb_buffer_pool_size", "back_log"];
 
-/// As deep as MySQL follows includes, how many files are read, and how many bytes of them.
+/// As deep as MySQL follows includes, how many files are read and mistakes told of, and how many bytes are read.
 const DEPTH: usize = 10;
 const MOST: usize = 1000;
-const BYTES: usize = 4 * TEXT_CAP as usize;
+const BYTES: usize = TEXT_CAP as usize;
 
 impl Fact for Mysql {
     const NAME: &'static str = "mysql";
@@ -189,7 +189,9 @@ impl Options {
     }
 
     fn malformed(&mut self, text: &str, reason: &str, at: At) {
-        self.malformed.push(MysqlMistake { text: text.to_owned(), reason: reason.to_owned(), at });
+        if self.malformed.len() < MOST {
+            self.malformed.push(MysqlMistake { text: text.to_owned(), reason: reason.to_owned(), at });
+        }
     }
 }
 

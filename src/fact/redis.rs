@@ -57,11 +57,12 @@ impl Fact for Redis {
     fn collect(host: &Host) -> Reading<Self> {
         let mut files = Vec::new();
         let mut unread = Vec::new();
+        let mut budget = Budget { names: glob::NAMES, files: 20_000, bytes: TEXT_CAP as usize };
         for pattern in &Self::READS[..4] {
-            let (paths, denied) = host.glob(pattern);
+            let (paths, denied) = host.glob(pattern, &mut budget.names);
             unread.extend(denied);
             for path in paths {
-                match Settings::read(host, &path) {
+                match Settings::read(host, &path, &mut budget) {
                     Ok(settings) => files.push((path, settings)),
                     Err(Missing::Absent) => {}
                     Err(Missing::Unreadable(why)) => unread.push(why),
@@ -79,10 +80,18 @@ impl Fact for Redis {
     }
 }
 
-/// How deep files may include each other, how many files are read for one server, and how many bytes of them.
+/// How deep files may include each other.
 const DEPTH: usize = 16;
-const FILES: usize = 1000;
-const BYTES: usize = 4 * TEXT_CAP as usize;
+
+/// How many mistakes are told of.
+const TOLD: usize = 1000;
+
+/// What may still be read of all servers' files together.
+struct Budget {
+    names: usize,
+    files: usize,
+    bytes: usize,
+}
 
 #[derive(Default)]
 struct Settings {
@@ -90,8 +99,6 @@ struct Settings {
     values: [Option<Located<u64>>; 3],
     malformed: Vec<String>,
     included: Vec<String>,
-    files: usize,
-    bytes: usize,
 }
 
 /// The settings that are looked at, with redis' defaults.
@@ -99,20 +106,20 @@ const VALUES: [(&str, u64); 3] = [("port", 6379), ("maxclients", 10_000), ("tcp-
 
 impl Settings {
     /// Unreadable if one of the files is: it might overrule the others.
-    fn read(host: &Host, path: &str) -> Reading<Self> {
+    fn read(host: &Host, path: &str, budget: &mut Budget) -> Reading<Self> {
         let mut settings = Self::default();
-        settings.file(host, path, 0)?;
+        settings.file(host, path, 0, budget)?;
         Ok(settings)
     }
 
-    fn file(&mut self, host: &Host, path: &str, depth: usize) -> Reading<()> {
-        self.files += 1;
-        if depth > DEPTH || self.files > FILES || self.bytes > BYTES {
+    fn file(&mut self, host: &Host, path: &str, depth: usize, budget: &mut Budget) -> Reading<()> {
+        if depth > DEPTH || budget.files == 0 || budget.bytes == 0 {
             let what = "was not read: the files before it are too many, too large, or include each other";
             return Err(Missing::unreadable(path, Reason::NotRead(what.into())));
         }
         let text = host.read_text(path)?;
-        self.bytes += text.len();
+        budget.files -= 1;
+        budget.bytes = budget.bytes.saturating_sub(text.len());
         let path: Arc<str> = path.into();
         for (number, line) in (1..).zip(text.lines()) {
             let line = line.trim();
@@ -123,15 +130,15 @@ impl Settings {
             let (name, value) = (name.to_ascii_lowercase(), rest.trim().trim_matches(['"', '\'']));
             if name == "include" {
                 // Since redis 7 a glob may stand here.
-                let (paths, denied) = host.glob(value);
+                let (paths, denied) = host.glob(value, &mut budget.names);
                 if let Some(why) = denied.into_iter().next() {
                     return Err(Missing::Unreadable(why));
                 }
                 for included in paths {
-                    match self.file(host, &included, depth + 1) {
+                    match self.file(host, &included, depth + 1, budget) {
                         Err(Missing::Absent) if glob::is_glob(value) => {}
                         Err(Missing::Absent) => {
-                            self.malformed.push(format!("{path}:{number}: {included} does not exist"));
+                            self.mistake(format!("{path}:{number}: {included} does not exist"));
                         }
                         read => read?,
                     }
@@ -145,11 +152,17 @@ impl Settings {
                     Ok(value) => {
                         self.values[at] = Some(Located { value, at: At::line(path.clone(), number) });
                     }
-                    Err(_) => self.malformed.push(format!("{path}:{number}: {line}")),
+                    Err(_) => self.mistake(format!("{path}:{number}: {line}")),
                 }
             }
         }
         Ok(())
+    }
+
+    fn mistake(&mut self, what: String) {
+        if self.malformed.len() < TOLD {
+            self.malformed.push(what);
+        }
     }
 
     fn server(self, path: &str) -> RedisServer {

@@ -3,7 +3,7 @@
 use super::Fact;
 use crate::model::{Located, Partial};
 use crate::record;
-use crate::source::{At, Host, Missing, Reading, Reason, TEXT_CAP, Unreadable};
+use crate::source::{At, Host, Missing, Reading, Reason, TEXT_CAP, Unreadable, glob};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -67,7 +67,7 @@ record! {
 
 /// How many files are read, and how many bytes of them.
 const MOST: usize = 2000;
-const BYTES: usize = 4 * TEXT_CAP as usize;
+const BYTES: usize = TEXT_CAP as usize;
 
 impl Fact for Supervisord {
     const NAME: &'static str = "supervisord";
@@ -96,17 +96,20 @@ fn read(host: &Host, path: &str, text: &str) -> Supervisord {
     let patterns = ini.get("include", "files").map_or_else(String::new, |files| files.value.clone());
     let dir = path.rsplit_once('/').map_or("", |(dir, _)| dir);
     let patterns = patterns.replace("%(here)s", dir);
-    let (mut files, mut bytes) = (0, text.len());
-    for pattern in patterns.split_ascii_whitespace() {
+    let (mut files, mut bytes, mut names_left) = (0, text.len(), glob::NAMES);
+    'all: for pattern in patterns.split_ascii_whitespace() {
         let pattern = if pattern.starts_with('/') { pattern.to_owned() } else { format!("{dir}/{pattern}") };
-        let (paths, denied) = host.glob(&pattern);
+        let (paths, denied) = host.glob(&pattern, &mut names_left);
         unread.extend(denied);
+        if names_left == 0 {
+            break;
+        }
         for path in paths {
             files += 1;
             if files > MOST || bytes > BYTES {
                 let what = "was not read: the files before it are too many or too large".to_owned();
                 unread.push(Unreadable { path: path.into(), reason: Reason::NotRead(what) });
-                break;
+                break 'all;
             }
             match host.read_text(&path) {
                 Ok(text) => {
@@ -171,7 +174,7 @@ impl Ini {
                     section.options.insert(key.clone(), Located { value, at });
                 }
                 option = Some((key, indent));
-            } else {
+            } else if self.malformed.len() < MOST {
                 self.malformed.push(SupervisorMistake { text: word.to_owned(), at });
             }
         }

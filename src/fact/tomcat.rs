@@ -3,7 +3,7 @@
 use super::{Fact, java};
 use crate::model::Partial;
 use crate::record;
-use crate::source::{At, Host, Missing, Reading, Unreadable, resolve};
+use crate::source::{At, Host, Missing, Reading, Reason, Unreadable, glob, resolve};
 use roxmltree::{Document, Node};
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -45,7 +45,10 @@ record! {
 }
 
 /// Far more than a server.xml has. Whether attributes repeat is looked for in time that grows with the square of their number.
-const CAP: u64 = 256 << 10;
+const CAP: u64 = 128 << 10;
+
+/// More instances than a host has, and more connectors than one of them has.
+const MOST: usize = 1000;
 
 impl Fact for Tomcat {
     const NAME: &'static str = "tomcat";
@@ -63,7 +66,7 @@ impl Fact for Tomcat {
         let mut connectors = Partial::default();
         let mut candidates = Vec::new();
         for pattern in &Self::READS[..6] {
-            let (paths, unread) = host.glob(pattern);
+            let (paths, unread) = host.glob(pattern, &mut glob::NAMES.clone());
             connectors.unread.extend(unread);
             candidates.extend(paths);
         }
@@ -71,6 +74,12 @@ impl Fact for Tomcat {
         connectors.unread.extend(running.unread);
         let bases = running.items.into_iter().filter_map(|jvm| jvm.catalina_base);
         candidates.extend(bases.filter(|b| b.starts_with('/')).map(|base| format!("{base}/conf/server.xml")));
+        if candidates.len() > MOST {
+            let what = format!("was not read: there are more than {MOST} such files");
+            let path = candidates.swap_remove(MOST).into();
+            connectors.unread.push(Unreadable { path, reason: Reason::NotRead(what) });
+            candidates.truncate(MOST);
+        }
         let mut seen = BTreeSet::new();
         let mut any = !connectors.unread.is_empty();
         for path in candidates {
@@ -102,7 +111,7 @@ fn parse(path: &str, text: &str) -> Reading<Vec<TomcatConnector>> {
             Some(value) => value.trim().parse().map_err(|_| {
                 Missing::Unreadable(Unreadable {
                     path: path.clone(),
-                    reason: crate::source::Reason::NotRead(format!("{name} is {value} in line {line}")),
+                    reason: Reason::NotRead(format!("{name} is {value} in line {line}")),
                 })
             }),
         };
@@ -117,7 +126,7 @@ fn parse(path: &str, text: &str) -> Reading<Vec<TomcatConnector>> {
             at: At::line(path.clone(), line),
         }
     };
-    Ok(document.descendants().filter(|node| node.has_tag_name("Connector")).map(connector).collect())
+    Ok(document.descendants().filter(|node| node.has_tag_name("Connector")).take(MOST).map(connector).collect())
 }
 
 #[cfg(test)]

@@ -94,6 +94,9 @@ const DEPTH: usize = 16;
 const FILES: usize = 20_000;
 const BYTES: u64 = 4 * TEXT_CAP;
 
+/// How many `listen` directives and mistakes are told of. Hosts of thousands of sites have some ten thousand.
+const TOLD: usize = 100_000;
+
 struct Reader<'a> {
     host: &'a Host,
     /// Where relative names begin: the directory of the first file.
@@ -103,6 +106,7 @@ struct Reader<'a> {
     files: usize,
     bytes: u64,
     stopped: bool,
+    names_left: usize,
     values: [Option<Located<String>>; 3],
     proxies: bool,
     listens: Vec<NginxListen>,
@@ -126,6 +130,7 @@ impl<'a> Reader<'a> {
             files: 0,
             bytes: 0,
             stopped: false,
+            names_left: glob::NAMES,
             values: [None, None, None],
             proxies: false,
             listens: Vec::new(),
@@ -203,7 +208,9 @@ impl<'a> Reader<'a> {
             self.proxies = true;
         } else if name == "listen" && block == "server" {
             let protocol = self.blocks.first().cloned().unwrap_or_default();
-            self.listens.extend(listen(arguments, protocol, at));
+            if !self.stops(path, 0) {
+                self.listens.extend(listen(arguments, protocol, at));
+            }
         } else if let Some(position) = VALUES.iter().position(|value| *value == (name.as_str(), block))
             && let ([value], slot @ None) = (arguments, &mut self.values[position])
         {
@@ -211,22 +218,31 @@ impl<'a> Reader<'a> {
         }
     }
 
+    /// Whether too much has been read already; what is left is then not known, which is said once.
+    fn stops(&mut self, path: &str, depth: usize) -> bool {
+        let enough = self.listens.len() + self.malformed.len() >= TOLD || depth >= DEPTH || self.files >= FILES || self.bytes > BYTES || self.names_left == 0;
+        if enough && !self.stopped {
+            self.stopped = true;
+            let what = "was not read: the files before it are too many, too large, or include each other";
+            self.unread.push(Unreadable { path: path.into(), reason: Reason::NotRead(what.into()) });
+        }
+        self.stopped
+    }
+
     fn include(&mut self, pattern: &str, at: &At, depth: usize) {
         let pattern = match pattern.starts_with('/') {
             true => pattern.to_owned(),
             false => format!("{}/{pattern}", self.prefix),
         };
-        if depth >= DEPTH || self.files >= FILES || self.bytes > BYTES {
-            let what = "was not read: the files before it are too many, too large, or include each other";
-            if !self.stopped {
-                self.unread.push(Unreadable { path: pattern.into(), reason: Reason::NotRead(what.into()) });
-            }
-            self.stopped = true;
+        if self.stops(&pattern, depth) {
             return;
         }
-        let (paths, unread) = self.host.glob(&pattern);
+        let (paths, unread) = self.host.glob(&pattern, &mut self.names_left);
         self.unread.extend(unread);
         for path in paths {
+            if self.stops(&path, depth) {
+                return;
+            }
             self.files += 1;
             match self.host.read_text(&path) {
                 Ok(text) => self.file(&path.into(), &text, depth + 1),
