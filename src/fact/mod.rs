@@ -31,6 +31,7 @@ facts! {
     fstab::Fstab,
     hugepages::Hugepages,
     kernel::Kernel,
+    klog::Klog,
     limits::Limits,
     load::Load,
     mdraid::Mdraid,

@@ -1,0 +1,176 @@
+//! Which files hold the kernel's messages, and how much of each counts.
+
+use super::clock::{Clock, Now, lossy, zone};
+use super::events::WEEK;
+use super::line::Line;
+use super::syslog::{About, Parsed, dmesg, syslog};
+use super::{KlogSource, MOST_LINES, kmsg};
+use crate::source::{At, FileKind, Host, Missing, Reading, Reason, Tail, TargetKind, Unreadable};
+use jiff::tz::TimeZone;
+use std::path::Path;
+
+const KMSG: &str = "/dev/kmsg";
+/// The kernel's largest default ring is 2 MiB for the CPUs and 1 MiB besides; `log_buf_len=` may ask for more.
+const KMSG_CAP: u64 = 8 << 20;
+/// Of each file, the newest.
+const FILE_CAP: u64 = 8 << 20;
+/// Of all files.
+const ALL_CAP: u64 = 16 << 20;
+/// What a clock that is computed from the uptime may be wrong by, in seconds.
+const SLACK: i64 = 10;
+
+/// What was found.
+#[derive(Debug, Default)]
+pub(super) struct Log {
+    /// The lines, oldest first.
+    pub(super) lines: Vec<Line>,
+    /// The files with lines of a kernel, and the ring even if it is empty.
+    pub(super) sources: Vec<KlogSource>,
+    pub(super) unread: Vec<Unreadable>,
+    pub(super) now: Now,
+    /// The times that the lines reach from and to; none if they have no times.
+    reach: Option<(i64, i64)>,
+    newest: Option<i64>,
+}
+
+pub(super) fn read(host: &Host) -> Log {
+    let clock = Clock::of(host);
+    let mut log = Log::default();
+    let live = host.target.kind == TargetKind::Live;
+    match host.source.read_tail(Path::new(KMSG), KMSG_CAP) {
+        Ok(tail) => log.add_ring(tail, clock),
+        // A tree may have the device's node: the kernel behind it is that of whoever looks.
+        Err(Missing::Unreadable(Unreadable { reason: Reason::WrongKind(_), .. })) if !live => {}
+        Err(Missing::Unreadable(why)) => log.unread.push(why),
+        Err(Missing::Absent) => {}
+    }
+    // What is older than a week is not worth the reading of files on a running host.
+    let ring_reaches = log.lines.first().and_then(|first| first.age(clock.now())).is_some_and(|age| age >= WEEK);
+    let ring = !log.sources.is_empty();
+    if !ring || !ring_reaches {
+        let denied = log.unread.len();
+        log.add_files(host, clock);
+        // The ring is what rules must have; files only go further back.
+        if ring {
+            log.unread.truncate(denied);
+        }
+    }
+    if log.sources.is_empty() {
+        log.note_journals(host);
+    }
+    let newest_seconds = log.lines.iter().filter_map(|l| l.seconds).fold(None, |m: Option<f64>, s| Some(m.map_or(s, |m| m.max(s))));
+    let now = clock.now();
+    log.now = Now { time: now.time.or(log.newest), seconds: now.seconds.or(newest_seconds) };
+    if log.lines.iter().all(|line| line.time.is_some()) {
+        log.lines.sort_by_key(|line| line.time);
+    }
+    let excess = log.lines.len().saturating_sub(MOST_LINES);
+    log.lines.drain(..excess);
+    log
+}
+
+impl Log {
+    fn add_ring(&mut self, tail: Tail, clock: Clock) {
+        let lines = kmsg::parse(&lossy(tail.bytes), &At::file(KMSG), clock);
+        // Nothing is newer than the ring.
+        self.reach = lines.first().and_then(|l| l.time).map(|first| (first.saturating_sub(SLACK), i64::MAX));
+        self.newest = lines.last().and_then(|l| l.time);
+        self.sources.push(KlogSource {
+            path: KMSG.into(),
+            lines: lines.len(),
+            skipped_bytes: tail.skipped,
+            first: lines.first().and_then(Line::date),
+        });
+        self.lines = lines;
+    }
+
+    fn add_files(&mut self, host: &Host, clock: Clock) {
+        let zone = zone(host);
+        let mut budget = ALL_CAP;
+        let names = |folder: &str, prefix: &str| {
+            let names = host.names(folder).unwrap_or_default();
+            let named = names.into_iter().filter(move |name| name.starts_with(prefix));
+            named.map(|name| format!("{folder}/{name}")).take(16).collect::<Vec<_>>()
+        };
+        for path in names("/sos_commands/logs", "journalctl") {
+            self.add_file(host, &path, clock, &zone, &mut budget);
+        }
+        let mut rotated = ["kern.log", "messages", "syslog"].map(|name| names("/var/log", &format!("{name}-")));
+        for name in ["kern.log", "messages", "syslog"] {
+            self.add_file(host, &format!("/var/log/{name}"), clock, &zone, &mut budget);
+        }
+        for (name, rotated) in ["kern.log", "messages", "syslog"].iter().zip(&mut rotated) {
+            self.add_file(host, &format!("/var/log/{name}.1"), clock, &zone, &mut budget);
+            // Named by date; those that are compressed end with what compressed them.
+            let last = rotated.iter().rev().find(|path| path.bytes().last().is_some_and(|b| b.is_ascii_digit()));
+            if let Some(path) = last {
+                self.add_file(host, path, clock, &zone, &mut budget);
+            }
+        }
+        for path in names("/sos_commands/kernel", "dmesg") {
+            self.add_file(host, &path, clock, &zone, &mut budget);
+        }
+        self.add_file(host, "/var/log/dmesg", clock, &zone, &mut budget);
+    }
+
+    /// Adds the lines of a file that are older or newer than those that are there.
+    fn add_file(&mut self, host: &Host, path: &str, clock: Clock, zone: &TimeZone, budget: &mut u64) {
+        // Lines that cannot be compared with those of another file may be the same.
+        if *budget == 0 || (!self.lines.is_empty() && self.reach.is_none()) {
+            return;
+        }
+        let tail = match host.source.read_tail(Path::new(path), FILE_CAP.min(*budget)) {
+            Ok(tail) => tail,
+            Err(Missing::Unreadable(why)) => return self.unread.push(why),
+            Err(Missing::Absent) => return,
+        };
+        *budget = budget.saturating_sub(tail.bytes.len() as u64);
+        let written = || host.source.stat(Path::new(path)).ok().map(|s| s.mtime).filter(|t| *t > 0);
+        let known = clock.now().time.or_else(written);
+        let yearless = known.is_none() && self.lines.iter().any(|line| line.yearless);
+        let about = About { path, cut: tail.skipped > 0, limit: known.or(self.newest), yearless, zone };
+        let text = lossy(tail.bytes);
+        let is_dmesg = path.rsplit('/').next().is_some_and(|name| name.starts_with("dmesg"));
+        let Parsed { mut lines, newest } = if is_dmesg { dmesg(&text, &about, clock) } else { syslog(&text, &about) };
+        self.newest = self.newest.max(newest);
+        let times = || lines.iter().filter_map(|line| line.time);
+        let reach = times().min().zip(times().max());
+        if let Some((from, to)) = self.reach {
+            lines.retain(|line| line.time.is_some_and(|time| time < from || time > to));
+        }
+        let Some(first) = lines.first() else { return };
+        let first = first.date();
+        self.sources.push(KlogSource { path: path.into(), lines: lines.len(), skipped_bytes: tail.skipped, first });
+        self.reach = match (self.reach, reach) {
+            (Some((from, to)), Some((first, last))) => Some((from.min(first), to.max(last))),
+            (None, reach) if lines.iter().all(|line| line.time.is_some()) => reach,
+            (known, _) => known,
+        };
+        self.lines.append(&mut lines);
+    }
+
+    /// Notes the journals that alone can hold the messages.
+    fn note_journals(&mut self, host: &Host) {
+        for folder in ["/var/log/journal", "/run/log/journal"] {
+            match journal(host, folder) {
+                Ok(Some(path)) => {
+                    let why = "hostvet does not read binary journals, and no text log holds messages of the kernel";
+                    self.unread.push(Unreadable { path: path.into(), reason: Reason::NotRead(why.into()) });
+                }
+                Err(Missing::Unreadable(why)) => self.unread.push(why),
+                Ok(None) | Err(Missing::Absent) => {}
+            }
+        }
+    }
+}
+
+/// A journal in one of a folder's folders.
+fn journal(host: &Host, folder: &str) -> Reading<Option<String>> {
+    for machine in host.source.list(Path::new(folder))?.into_iter().filter(|e| e.kind == FileKind::Directory).take(16) {
+        let machine = format!("{folder}/{}", machine.name.to_string_lossy());
+        if let Some(name) = host.names(&machine)?.into_iter().find(|name| name.ends_with(".journal")) {
+            return Ok(Some(format!("{machine}/{name}")));
+        }
+    }
+    Ok(None)
+}
