@@ -19,6 +19,9 @@ const ALL_CAP: u64 = 16 << 20;
 /// What a clock that is computed from the uptime may be wrong by, in seconds.
 const SLACK: i64 = 10;
 
+/// A file whose last line is older than that, in seconds, when it was last written has been copied.
+const COPIED: i64 = 2 * 86_400;
+
 /// What was found.
 #[derive(Debug, Default)]
 pub(super) struct Log {
@@ -125,13 +128,21 @@ impl Log {
             Err(Missing::Absent) => return,
         };
         *budget = budget.saturating_sub(tail.bytes.len() as u64);
-        let written = || host.source.stat(Path::new(path)).ok().map(|s| s.mtime).filter(|t| *t > 0);
-        let known = clock.now().time.or_else(written);
-        let yearless = known.is_none() && self.lines.iter().any(|line| line.yearless);
-        let about = About { path, cut: tail.skipped > 0, limit: known.or(self.newest), yearless, zone };
         let text = lossy(tail.bytes);
         let is_dmesg = path.rsplit('/').next().is_some_and(|name| name.starts_with("dmesg"));
-        let Parsed { mut lines, newest } = if is_dmesg { dmesg(&text, &about, clock) } else { syslog(&text, &about) };
+        let parse = |limit, yearless| {
+            let about = About { path, cut: tail.skipped > 0, limit, yearless, zone };
+            if is_dmesg { dmesg(&text, &about, clock) } else { syslog(&text, &about) }
+        };
+        // A log was last written when its last line was, or has been copied since: then nothing tells the year.
+        let dated = clock.now().time.map(|now| parse(Some(now), false)).or_else(|| {
+            let written = host.source.stat(Path::new(path)).ok().map(|stat| stat.mtime).filter(|time| *time > 0)?;
+            let parsed = parse(Some(written), false);
+            let fresh = parsed.newest.is_some_and(|newest| (newest - written).abs() < COPIED);
+            fresh.then_some(parsed)
+        });
+        let yearless = self.newest.is_none() || self.lines.iter().any(|line| line.yearless);
+        let Parsed { mut lines, newest } = dated.unwrap_or_else(|| parse(self.newest, yearless));
         self.newest = self.newest.max(newest);
         let times = || lines.iter().filter_map(|line| line.time);
         let reach = times().min().zip(times().max());

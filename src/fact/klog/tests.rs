@@ -267,3 +267,19 @@ fn garbage_is_no_message() {
         assert!(found.events.items.iter().all(|e| e.count == 0), "{garbage:?}");
     }
 }
+
+#[test]
+fn a_year_is_taken_from_a_file_only_if_it_was_not_copied() {
+    let directory = tempfile::tempdir().unwrap();
+    let log = directory.path().join("var/log/messages");
+    std::fs::create_dir_all(log.parent().unwrap()).unwrap();
+    std::fs::write(&log, "Jan 31 06:00:00 h kernel: Out of socket memory\n").unwrap();
+    let last = |written: i64| {
+        let time = std::time::UNIX_EPOCH + std::time::Duration::from_secs(written as u64);
+        std::fs::File::options().append(true).open(&log).unwrap().set_modified(time).unwrap();
+        let host = Host::new(crate::source::Directory::open(directory.path()).unwrap(), Target::root("x"));
+        event(&Klog::collect(&host).unwrap(), KlogKind::TcpOutOfMemory).last.clone().unwrap()
+    };
+    assert_eq!(last(1_706_680_800), "2024-01-31 06:00:00 UTC");
+    assert_eq!(last(1_706_680_800 + 40 * 86_400), "Jan 31 06:00:00");
+}
