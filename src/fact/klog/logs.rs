@@ -4,9 +4,10 @@ use super::clock::{Clock, Now, lossy, zone};
 use super::events::WEEK;
 use super::line::Line;
 use super::syslog::{About, Parsed, dmesg, syslog};
-use super::{KlogSource, MOST_LINES, kmsg};
+use super::{KlogSource, MOST_LINES, journal, kmsg};
 use crate::source::{At, FileKind, Host, Missing, Reading, Reason, Tail, TargetKind, Unreadable};
 use jiff::tz::TimeZone;
+use std::cmp::Reverse;
 use std::path::Path;
 
 const KMSG: &str = "/dev/kmsg";
@@ -16,6 +17,10 @@ const KMSG_CAP: u64 = 8 << 20;
 const FILE_CAP: u64 = 8 << 20;
 /// Of all files.
 const ALL_CAP: u64 = 16 << 20;
+/// Of a journal: journald makes none larger.
+const JOURNAL_CAP: u64 = 128 << 20;
+/// Of one machine.
+const MOST_JOURNALS: usize = 3;
 /// What a clock that is computed from the uptime may be wrong by, in seconds.
 const SLACK: i64 = 10;
 
@@ -59,7 +64,7 @@ pub(super) fn read(host: &Host) -> Log {
         }
     }
     if log.sources.is_empty() {
-        log.note_journals(host);
+        log.add_journals(host);
     }
     let newest_seconds = log.lines.iter().filter_map(|l| l.seconds).fold(None, |m: Option<f64>, s| Some(m.map_or(s, |m| m.max(s))));
     let now = clock.now();
@@ -116,7 +121,7 @@ impl Log {
         self.add_file(host, "/var/log/dmesg", clock, &zone, &mut budget);
     }
 
-    /// Adds the lines of a file that are older or newer than those that are there.
+    /// Adds the lines of a text file.
     fn add_file(&mut self, host: &Host, path: &str, clock: Clock, zone: &TimeZone, budget: &mut u64) {
         // Lines that cannot be compared with those of another file may be the same.
         if *budget == 0 || (!self.lines.is_empty() && self.reach.is_none()) {
@@ -142,7 +147,12 @@ impl Log {
             fresh.then_some(parsed)
         });
         let yearless = self.newest.is_none() || self.lines.iter().any(|line| line.yearless);
-        let Parsed { mut lines, newest } = dated.unwrap_or_else(|| parse(self.newest, yearless));
+        let Parsed { lines, newest } = dated.unwrap_or_else(|| parse(self.newest, yearless));
+        self.add(path, lines, newest, tail.skipped);
+    }
+
+    /// Adds the lines that are older or newer than those that are there.
+    fn add(&mut self, path: &str, mut lines: Vec<Line>, newest: Option<i64>, skipped_bytes: u64) {
         self.newest = self.newest.max(newest);
         let times = || lines.iter().filter_map(|line| line.time);
         let reach = times().min().zip(times().max());
@@ -151,7 +161,7 @@ impl Log {
         }
         let Some(first) = lines.first() else { return };
         let first = first.date();
-        self.sources.push(KlogSource { path: path.into(), lines: lines.len(), skipped_bytes: tail.skipped, first });
+        self.sources.push(KlogSource { path: path.into(), lines: lines.len(), skipped_bytes, first });
         self.reach = match (self.reach, reach) {
             (Some((from, to)), Some((first, last))) => Some((from.min(first), to.max(last))),
             (None, reach) if lines.iter().all(|line| line.time.is_some()) => reach,
@@ -160,28 +170,42 @@ impl Log {
         self.lines.append(&mut lines);
     }
 
-    /// Notes the journals that alone can hold the messages.
-    fn note_journals(&mut self, host: &Host) {
+    /// Adds the journals.
+    fn add_journals(&mut self, host: &Host) {
         for folder in ["/var/log/journal", "/run/log/journal"] {
-            match journal(host, folder) {
-                Ok(Some(path)) => {
-                    let why = "hostvet does not read binary journals, and no text log holds messages of the kernel";
-                    self.unread.push(Unreadable { path: path.into(), reason: Reason::NotRead(why.into()) });
+            let paths = journals(host, folder).unwrap_or_else(|missing| {
+                if let Missing::Unreadable(why) = missing {
+                    self.unread.push(why);
                 }
-                Err(Missing::Unreadable(why)) => self.unread.push(why),
-                Ok(None) | Err(Missing::Absent) => {}
+                Vec::new()
+            });
+            for path in paths {
+                let read = host.source.read(Path::new(&path), JOURNAL_CAP);
+                let lines = read.and_then(|bytes| {
+                    journal::parse(&bytes, &At::file(path.as_str())).ok_or_else(|| Missing::garbled(&path, "is no journal"))
+                });
+                match lines {
+                    Ok(lines) => self.add(&path, lines, None, 0),
+                    Err(Missing::Unreadable(why)) => self.unread.push(why),
+                    Err(Missing::Absent) => {}
+                }
             }
         }
+        self.newest = self.newest.or(self.reach.map(|(_, last)| last));
     }
 }
 
-/// A journal in one of a folder's folders.
-fn journal(host: &Host, folder: &str) -> Reading<Option<String>> {
-    for machine in host.source.list(Path::new(folder))?.into_iter().filter(|e| e.kind == FileKind::Directory).take(16) {
+/// The journals of the system in each machine's folder, the newest first.
+fn journals(host: &Host, folder: &str) -> Reading<Vec<String>> {
+    let mut found = Vec::new();
+    for machine in host.source.list(Path::new(folder))?.into_iter().filter(|e| e.kind == FileKind::Directory).take(4) {
         let machine = format!("{folder}/{}", machine.name.to_string_lossy());
-        if let Some(name) = host.names(&machine)?.into_iter().find(|name| name.ends_with(".journal")) {
-            return Ok(Some(format!("{machine}/{name}")));
-        }
+        let names = host.names(&machine)?;
+        let is = |name: &&String| name.starts_with("system") && name.ends_with(".journal");
+        let mut names: Vec<&String> = names.iter().filter(is).collect();
+        // `system.journal` is the present one; in `system@ID-NUMBER-TIME.journal` the time is that of its first entry.
+        names.sort_by_key(|name| (name.contains('@'), Reverse(name.rsplit('-').next().unwrap_or(""))));
+        found.extend(names.into_iter().take(MOST_JOURNALS).map(|name| format!("{machine}/{name}")));
     }
-    Ok(None)
+    Ok(found)
 }

@@ -7,6 +7,7 @@ use crate::source::{At, Host, Missing, Reading};
 
 mod clock;
 mod events;
+mod journal;
 mod kinds;
 mod kmsg;
 mod line;
@@ -35,8 +36,9 @@ record! {
     /// syslog, these before the rotated ones, and dmesg, which has no dates, if there is no other. Of each the last 8 MiB are
     /// read; what is compressed is not. A sosreport's journalctl output is read before all of these.
     ///
-    /// Binary journals (/var/log/journal, /run/log/journal) are not read: the crates that do open files by themselves, as memory
-    /// that others write to. Where only they can hold the kernel's messages, these are unreadable.
+    /// Journal files (/var/log/journal, /run/log/journal) are read where neither the ring nor a text file tells: of each machine the
+    /// present one and the two before it, without the messages of more than 512 bytes, which are compressed. hostvet reads
+    /// them itself: the crates for it open files on their own, past the root of a tree, or need a C library.
     ///
     /// Why there are `events`: most rules ask for one kind of message, and dozens of patterns over thousands of lines would take
     /// longer than all else. One pass files every line under its kind, and takes device, process or port out of it. Rules with
@@ -45,7 +47,7 @@ record! {
     /// Counts are of lines: the kernel suppresses most messages that repeat fast ("callbacks suppressed"), so that the true
     /// number may be far higher. Only what the kernel itself said counts, not what programs write to /dev/kmsg.
     ///
-    /// Source: ABI/testing/dev-kmsg, RFC 3164, RFC 3339, journalctl(1), dmesg(1); the texts are those of Linux 2.6.32 to 6.16.
+    /// Source: ABI/testing/dev-kmsg, RFC 3164, RFC 3339, systemd's JOURNAL_FILE_FORMAT, journalctl(1), dmesg(1); the texts are those of Linux 2.6.32 to 6.16.
     /// Absent where nothing holds messages of a kernel: images.
     pub struct Klog {
         /// What was found, by kind and subject. Every kind is there: with a count of 0 and without a subject if there is none.
@@ -177,6 +179,8 @@ impl Fact for Klog {
         "/dev/kmsg",
         "/var/log/{kern.log,messages,syslog}{,.1,-DATE}",
         "/var/log/dmesg",
+        "/var/log/journal/*/system*.journal",
+        "/run/log/journal/*/system*.journal",
         "/sos_commands/logs/journalctl*",
         "/sos_commands/kernel/dmesg*",
         "/proc/stat",

@@ -128,15 +128,16 @@ fn a_dmesg_alone_counts_from_its_last_line() {
 }
 
 #[test]
-fn a_journal_that_nobody_reads_is_unreadable() {
+fn a_journal_that_is_none_is_unreadable() {
     let mut files = Files::new();
     files.directory("/var/log/journal/0abc");
     assert!(matches!(klog(&files, TargetKind::Root), Err(Missing::Absent)));
     files.file("/var/log/journal/0abc/system.journal", "LPKSHHRH");
     assert!(matches!(
         klog(&files, TargetKind::Root),
-        Err(Missing::Unreadable(Unreadable { reason: Reason::NotRead(_), .. }))
+        Err(Missing::Unreadable(Unreadable { reason: Reason::Garbled(_), .. }))
     ));
+    // Where a text file tells, no journal is looked at.
     files.file("/var/log/syslog", "Jan  5 00:00:00 h kernel: x\n");
     assert!(klog(&files, TargetKind::Root).unwrap().lines.unread.is_empty());
 }
