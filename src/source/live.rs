@@ -3,7 +3,7 @@
 use super::{Entry, FileKind, LIST_CAP, Missing, Reading, Reason, Source, Space, Stat, Tail, normalise};
 use nix::errno::Errno;
 use nix::fcntl::{OFlag, open};
-use nix::sys::stat::{FileStat, Mode, fstat, lstat, stat};
+use nix::sys::stat::{FileStat, Mode, fstat, lstat, makedev, stat};
 use nix::sys::statvfs::{Statvfs, statvfs};
 use std::borrow::Cow;
 use std::collections::VecDeque;
@@ -104,12 +104,10 @@ const KMSG_RECORD: usize = 16 << 10;
 /// to the number of reads as well.
 fn kmsg(cap: u64) -> Reading<Tail> {
     let path = Path::new(KMSG);
+    // Managers of containers put other things there: a terminal, whose input is not ours to take, or /dev/null.
+    require_kmsg(&stat(path).map_err(|e| missing(path, e))?)?;
     let mut file = File::from(open(path, READ_FLAGS, Mode::empty()).map_err(|e| missing(path, e))?);
-    let opened = fstat(&file).map_err(|e| missing(path, e))?;
-    let character = FileKind::of_mode(opened.st_mode);
-    if character != FileKind::Character {
-        return Err(Missing::unreadable(path, Reason::WrongKind(character.name())));
-    }
+    require_kmsg(&fstat(&file).map_err(|e| missing(path, e))?)?;
     let (mut record, mut bytes, mut starts, mut skipped) =
         (vec![0; KMSG_RECORD], Vec::new(), VecDeque::new(), 0);
     for _ in 0..KMSG_READS {
@@ -132,6 +130,18 @@ fn kmsg(cap: u64) -> Reading<Tail> {
     }
     skipped += cut(&mut bytes, &mut starts, cap);
     Ok(Tail { bytes, skipped })
+}
+
+/// Refuses anything but the device 1:11, which is that of the kernel's messages (admin-guide/devices.txt).
+fn require_kmsg(found: &FileStat) -> Reading<()> {
+    let kind = FileKind::of_mode(found.st_mode);
+    match kind == FileKind::Character && found.st_rdev == makedev(1, 11) {
+        true => Ok(()),
+        false if kind == FileKind::Character => {
+            Err(Missing::unreadable(KMSG, Reason::WrongKind("another device")))
+        }
+        false => Err(Missing::unreadable(KMSG, Reason::WrongKind(kind.name()))),
+    }
 }
 
 /// Ends the reading of a ring that is filled as fast as it is read; the largest rings hold far fewer records.
@@ -299,6 +309,16 @@ mod tests {
             Ok(tail) => assert!(tail.bytes.len() <= 1 << 20),
             Err(missing) => assert!(matches!(missing, Missing::Absent | Missing::Unreadable(_))),
         }
+    }
+
+    #[test]
+    fn another_device_is_not_taken_for_the_kernels_messages() {
+        let refused = |path: &str| require_kmsg(&stat(path).unwrap()).unwrap_err();
+        assert_eq!(refused("/dev/null"), Missing::unreadable(KMSG, Reason::WrongKind("another device")));
+        assert_eq!(
+            refused("/proc/self/status"),
+            Missing::unreadable(KMSG, Reason::WrongKind("a regular file"))
+        );
     }
 
     #[test]

@@ -69,7 +69,7 @@ impl<'a> Journal<'a> {
         let [found, flags] = field(self.bytes, at)?;
         let size = self.offset(at.checked_add(8)?)?;
         let object = self.bytes.get(at..at.checked_add(size)?)?;
-        (found == kind && at % 8 == 0).then_some((flags, object))
+        (found == kind && at.is_multiple_of(8)).then_some((flags, object))
     }
 
     /// What a field's object holds: `PRIORITY=6`.
