@@ -77,7 +77,8 @@ struct Wording {
     kind: KlogKind,
     /// What every such line holds. Most lines of a log hold none of these, and cost nothing else.
     literal: &'static str,
-    /// Must match, too. The group `subject` is what the message is about, other groups go into the detail.
+    /// Must match, too. The group `subject` is what the message is about, other groups go into the detail. Subjects go into the
+    /// commands of remedies, so they have only the characters that such names have; but a process may have any name.
     pattern: &'static str,
     /// The subject where the line does not name it.
     subject: Option<&'static str>,
@@ -113,7 +114,7 @@ const WORDINGS: &[Wording] = &[
     of("memory", says(TcpOutOfMemory, "Out of socket memory", "", "")),
     of("orphans", says(TcpOutOfMemory, "orphaned sockets", "too many (?:of )?orphaned sockets", "")),
     // net/ipv4/tcp_input.c; with the address since 6.2.
-    says(SynFlood, "ossible SYN flooding on port", r"ossible SYN flooding on port (?<subject>\S+?)\. (?<what>Sending cookies|Dropping request)", "$what"),
+    says(SynFlood, "ossible SYN flooding on port", r"ossible SYN flooding on port (?<subject>[0-9A-Fa-f.:\[\]]+?)\. (?<what>Sending cookies|Dropping request)", "$what"),
     // net/ipv4/route.c until 3.5, net/core/neighbour.c.
     says(NeighbourOverflow, "eighbour table overflow", "", ""),
     says(NeighbourOverflow, "eighbor table overflow", r"(?:(?<subject>[a-z_]+): )?neighbor table overflow", ""),
@@ -124,21 +125,21 @@ const WORDINGS: &[Wording] = &[
     says(SoftLockup, "atchdog detected hard LOCKUP on cpu", r"on cpu (?<cpu>[0-9]+)", "CPU $cpu with interrupts off"),
     // block/blk-core.c, blk-mq.c: end_request until 3.18, blk_update_request and print_req_error until 5.15. Others of blk_errors[]
     // say what a device cannot do, or that another host has reserved it.
-    says(IoError, " error, dev ", r"(?:^|: )(?<error>I/O|critical medium|critical target|timeout|protection|recoverable transport|critical nexus) error, dev (?<subject>[a-z]+[^\s,]*), sector (?<sector>[0-9]+)(?: op 0x[0-9a-f]+:\((?<op>[A-Z_]+)\))?", "$error error at sector $sector $op"),
+    says(IoError, " error, dev ", r"(?:^|: )(?<error>I/O|critical medium|critical target|timeout|protection|recoverable transport|critical nexus) error, dev (?<subject>[a-z][\w!/.-]*), sector (?<sector>[0-9]+)(?: op 0x[0-9a-f]+:\((?<op>[A-Z_]+)\))?", "$error error at sector $sector $op"),
     // fs/buffer.c; said besides the one above, but alone by devices that have no queue, such as those of the device mapper.
-    says(IoError, "Buffer I/O error on dev", r"on dev(?:ice)? (?<subject>(?:dm-|md|drbd|bcache|nbd|rbd)[0-9]+[^\s,]*), logical block (?<block>[0-9]+)(?:, (?<op>.+))?", "buffer I/O error at block $block $op"),
+    says(IoError, "Buffer I/O error on dev", r"on dev(?:ice)? (?<subject>(?:dm-|md|drbd|bcache|nbd|rbd)[0-9]+\w*), logical block (?<block>[0-9]+)(?:, (?<op>.+))?", "buffer I/O error at block $block $op"),
     // fs/ext4/super.c, ext3, ext2
-    says(FsError, "EXT", r"EXT[234]-fs error \(device (?<subject>[^)]+)\)(?: in (?<in>\S+))?:? ?(?<what>.*)", "$in $what"),
-    says(FsError, "Remounting filesystem read-only", r"EXT[234]-fs \((?<subject>[^)]+)\)", "remounted read-only"),
-    says(FsError, "Aborting journal on device ", r"Aborting journal on device (?<subject>.+?)(?:-[0-9]+)?\.$", "journal aborted"),
+    says(FsError, "EXT", r"EXT[234]-fs error \(device (?<subject>[\w!/.-]+)\)(?: in (?<in>\S+))?:? ?(?<what>.*)", "$in $what"),
+    says(FsError, "Remounting filesystem read-only", r"EXT[234]-fs \((?<subject>[\w!/.-]+)\)", "remounted read-only"),
+    says(FsError, "Aborting journal on device ", r"Aborting journal on device (?<subject>[\w!/.-]+?)(?:-[0-9]+)?\.$", "journal aborted"),
     // fs/xfs
-    says(FsError, "XFS (", r"XFS \((?<subject>[^)]+)\): (?<what>(?:Metadata )?[Cc]orruption.*|Metadata CRC error detected.*|Internal error .*|xfs_do_force_shutdown.*|.*[Ss]hutting down filesystem.*|Filesystem has been shut down.*)", "$what"),
+    says(FsError, "XFS (", r"XFS \((?<subject>[\w!/.-]+)\): (?<what>(?:Metadata )?[Cc]orruption.*|Metadata CRC error detected.*|Internal error .*|xfs_do_force_shutdown.*|.*[Ss]hutting down filesystem.*|Filesystem has been shut down.*)", "$what"),
     // fs/btrfs; a mount that fails is not damage of a file system that works.
-    says(FsError, "BTRFS", r"BTRFS:? (?:error|critical) \(device (?<subject>[^) :]+)[^)]*\):? (?:in )?(?<what>(?:[^o]|o[^p]).*)", "$what"),
-    says(FsError, "csum failed", r"BTRFS warning \(device (?<subject>[^) :]+)[^)]*\): (?<what>csum failed.*)", "$what"),
+    says(FsError, "BTRFS", r"BTRFS:? (?:error|critical) \(device (?<subject>[\w!/.-]+)[^)]*\):? (?:in )?(?<what>(?:[^o]|o[^p]).*)", "$what"),
+    says(FsError, "csum failed", r"BTRFS warning \(device (?<subject>[\w!/.-]+)[^)]*\): (?<what>csum failed.*)", "$what"),
     // net/sunrpc/clnt.c
-    says(NfsNotResponding, " not responding, ", r"(?:nfs|lockd): server (?<subject>\S+) not responding, (?<what>still trying|timed out)", "$what"),
-    ends(NfsNotResponding, ": server ", r"(?:nfs|lockd): server (?<subject>\S+) OK"),
+    says(NfsNotResponding, " not responding, ", r"(?:nfs|lockd): server (?<subject>[\w.:%\[\]-]+) not responding, (?<what>still trying|timed out)", "$what"),
+    ends(NfsNotResponding, ": server ", r"(?:nfs|lockd): server (?<subject>[\w.:%\[\]-]+) OK"),
     // arch/x86/mm/fault.c, arch/x86/kernel/traps.c, arch/arm64/mm/fault.c
     says(Segfault, "segfault at ", r"^(?<subject>.+)\[[0-9]+\]:? segfault at (?<where>[0-9a-f]+) .*?(?: in (?<object>[^\s\[]+))?(?:\[.*)?$", "at $where in $object"),
     says(Segfault, "traps: ", r"traps: (?<subject>.+)\[[0-9]+\]:? (?<what>general protection|trap [a-z0-9 ]+?)(?: fault)? ip:\S+ .*?(?: in (?<object>[^\s\[]+))?(?:\[.*)?$", "$what in $object"),
@@ -155,15 +156,15 @@ const WORDINGS: &[Wording] = &[
     says(ThermalThrottle, "temperature", r"CPU(?<cpu>[0-9]+): (?<part>Core|Package) temperature (?:is )?above threshold, cpu clock (?:is )?throttled", "$part of CPU $cpu"),
     ends(ThermalThrottle, "temperature/speed normal", ""),
     // kernel/cgroup/pids.c; once for a cgroup.
-    says(ForkFailed, "fork rejected by pids controller in ", r"controller in (?<subject>/.*)", ""),
+    says(ForkFailed, "fork rejected by pids controller in ", r"controller in (?<subject>/[\w/.:@%+=\\-]*)$", ""),
     // net/ipv4/route.c
-    says(Martian, "martian source ", r"martian source (?<to>\S+) from (?<from>[0-9.]+), on dev (?<subject>\S+)", "$from to $to"),
-    says(Martian, "martian destination ", r"martian destination (?<to>\S+) from (?<from>[0-9.]+), dev (?<subject>\S+)", "$from to $to"),
+    says(Martian, "martian source ", r"martian source (?<to>\S+) from (?<from>[0-9.]+), on dev (?<subject>[\w.@-]+)$", "$from to $to"),
+    says(Martian, "martian destination ", r"martian destination (?<to>\S+) from (?<from>[0-9.]+), dev (?<subject>[\w.@-]+)$", "$from to $to"),
     // Drivers word it as they like; bonding says it of its ports.
-    says(LinkFlap, "ink is", r"(?:^|\s)(?<subject>[^\s:]+):? (?:NIC )?[Ll]ink is [Dd]own", ""),
-    says(LinkFlap, "Link down", r"(?:^|\s)(?<subject>[^\s:]+): Link down$", ""),
-    ends(LinkFlap, "ink is", r"(?:^|\s)(?<subject>[^\s:]+):? (?:NIC )?[Ll]ink is [Uu]p"),
-    ends(LinkFlap, "Link up", r"(?:^|\s)(?<subject>[^\s:]+): Link up"),
+    says(LinkFlap, "ink is", r"(?:^|\s)(?<subject>[\w.@-]+):? (?:NIC )?[Ll]ink is [Dd]own", ""),
+    says(LinkFlap, "Link down", r"(?:^|\s)(?<subject>[\w.@-]+): Link down$", ""),
+    ends(LinkFlap, "ink is", r"(?:^|\s)(?<subject>[\w.@-]+):? (?:NIC )?[Ll]ink is [Uu]p"),
+    ends(LinkFlap, "Link up", r"(?:^|\s)(?<subject>[\w.@-]+): Link up"),
 ];
 
 /// What a line says, by its wording.
@@ -359,6 +360,9 @@ mod tests {
             "ata3: SATA link down (SStatus 0 SControl 300)",
             "thermal thermal_zone0: failed to read out thermal zone",
             "INFO: task scheduler registered",
+            "cgroup: fork rejected by pids controller in /user.slice/$(reboot).service",
+            "nfs: server `reboot` not responding, still trying",
+            "I/O error, dev sda;reboot, sector 0 op 0x0:(READ) flags 0x0",
             "nfs4flexfilelayout_init: NFSv4 Flexfile Layout Driver Registering...",
             "",
         ] {
