@@ -1,5 +1,6 @@
 use super::*;
-use crate::source::{Files, Reason, Target, TargetKind, Unreadable};
+use crate::source::{Entry, Files, Reason, Source, Space, Stat, Target, TargetKind, Unreadable};
+use std::path::{Path, PathBuf};
 
 fn klog(files: &Files, kind: TargetKind) -> Reading<Klog> {
     Klog::collect(&Host::new(files.clone(), Target { kind, ..Target::live() }))
@@ -269,16 +270,42 @@ fn garbage_is_no_message() {
     }
 }
 
+/// Files that were last written at this time.
+#[derive(Debug)]
+struct Written(Files, i64);
+
+impl Source for Written {
+    fn read(&self, path: &Path, cap: u64) -> Reading<Vec<u8>> {
+        self.0.read(path, cap)
+    }
+
+    fn list(&self, path: &Path) -> Reading<Vec<Entry>> {
+        self.0.list(path)
+    }
+
+    fn stat(&self, path: &Path) -> Reading<Stat> {
+        Ok(Stat { mtime: self.1, ..self.0.stat(path)? })
+    }
+
+    fn lstat(&self, path: &Path) -> Reading<Stat> {
+        self.0.lstat(path)
+    }
+
+    fn read_link(&self, path: &Path) -> Reading<PathBuf> {
+        self.0.read_link(path)
+    }
+
+    fn statvfs(&self, path: &Path) -> Reading<Space> {
+        self.0.statvfs(path)
+    }
+}
+
 #[test]
 fn a_year_is_taken_from_a_file_only_if_it_was_not_copied() {
-    let directory = tempfile::tempdir().unwrap();
-    let log = directory.path().join("var/log/messages");
-    std::fs::create_dir_all(log.parent().unwrap()).unwrap();
-    std::fs::write(&log, "Jan 31 06:00:00 h kernel: Out of socket memory\n").unwrap();
+    let mut files = Files::new();
+    files.file("/var/log/messages", "Jan 31 06:00:00 h kernel: Out of socket memory\n");
     let last = |written: i64| {
-        let time = std::time::UNIX_EPOCH + std::time::Duration::from_secs(written as u64);
-        std::fs::File::options().append(true).open(&log).unwrap().set_modified(time).unwrap();
-        let host = Host::new(crate::source::Directory::open(directory.path()).unwrap(), Target::root("x"));
+        let host = Host::new(Written(files.clone(), written), Target::root("x"));
         event(&Klog::collect(&host).unwrap(), KlogKind::TcpOutOfMemory).last.clone().unwrap()
     };
     assert_eq!(last(1_706_680_800), "2024-01-31 06:00:00 UTC");
