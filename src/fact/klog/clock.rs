@@ -1,6 +1,7 @@
 //! What time it is on the host, and what its local time means.
 
-use crate::source::{Host, text};
+use super::line::Dated;
+use crate::source::{Host, Missing, text};
 use jiff::tz::TimeZone;
 use jiff::civil::DateTime;
 use std::path::Path;
@@ -43,10 +44,33 @@ impl Clock {
     }
 }
 
-/// The host's time zone; UTC where there is none, as the C library has it.
-pub(super) fn zone(host: &Host) -> TimeZone {
-    let bytes = host.source.read(Path::new("/etc/localtime"), 1 << 20).unwrap_or_default();
-    TimeZone::tzif("localtime", &bytes).unwrap_or(TimeZone::UTC)
+/// A host's time zone.
+#[derive(Clone, Debug)]
+pub(super) struct Zone {
+    pub(super) zone: TimeZone,
+    /// Else the zone is but a stand-in.
+    pub(super) known: bool,
+}
+
+impl Zone {
+    /// The host's time zone: UTC where there is none, as the C library has it. A tree may have the link, and not what it leads to.
+    pub(super) fn of(host: &Host) -> Self {
+        let path = Path::new("/etc/localtime");
+        match host.source.read(path, 1 << 20) {
+            Err(Missing::Absent) => {
+                Self { zone: TimeZone::UTC, known: host.source.lstat(path) == Err(Missing::Absent) }
+            }
+            found => match TimeZone::tzif("localtime", &found.unwrap_or_default()) {
+                Ok(zone) => Self { zone, known: true },
+                Err(_) => Self { zone: TimeZone::UTC, known: false },
+            },
+        }
+    }
+
+    /// What a time of this zone is worth.
+    pub(super) fn dated(&self) -> Dated {
+        if self.known { Dated::Exactly } else { Dated::Locally }
+    }
 }
 
 /// A date of the host's own zone, in seconds since 1970.

@@ -2,7 +2,7 @@
 
 use super::MOST_LINES;
 use super::clock::lossy;
-use super::line::Line;
+use super::line::{Dated, Line};
 use crate::source::At;
 
 /// The value of `incompatible_flags` that makes offsets four bytes long.
@@ -137,7 +137,7 @@ impl<'a> Journal<'a> {
         let said = source.map_or(taken, |source| taken.saturating_sub(monotonic.saturating_sub(source)));
         let time = i64::try_from(said / 1_000_000).ok();
         let seconds = source.map(|source| source as f64 / 1e6);
-        let line = Line { level, seconds, time, yearless: false, text: String::new(), at: At::file("") };
+        let line = Line { level, seconds, time, dated: Dated::Exactly, text: String::new(), at: At::file("") };
         Some((line, message?))
     }
 }

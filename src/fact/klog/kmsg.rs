@@ -1,7 +1,7 @@
 //! The records of /dev/kmsg.
 
 use super::clock::Clock;
-use super::line::Line;
+use super::line::{Dated, Line};
 use crate::source::At;
 
 /// The kernel's own messages out of records that stand one after the other:
@@ -39,7 +39,7 @@ pub(super) fn parse(text: &str, at: &At, clock: Clock) -> Vec<Line> {
                 level: u8::try_from(priority & 7).ok(),
                 seconds: Some(seconds),
                 time: clock.time(seconds),
-                yearless: false,
+                dated: Dated::Exactly,
                 text: part.to_owned(),
                 at: at.clone(),
             });

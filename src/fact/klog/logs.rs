@@ -1,12 +1,11 @@
 //! Which files hold the kernel's messages, and how much of each counts.
 
-use super::clock::{Clock, Now, lossy, zone};
+use super::clock::{Clock, Now, Zone, lossy};
 use super::events::WEEK;
-use super::line::Line;
+use super::line::{Dated, Line};
 use super::syslog::{About, Parsed, dmesg, syslog};
 use super::{KlogSource, MOST_LINES, journal, kmsg};
 use crate::source::{At, FileKind, Host, Missing, Reading, Reason, Tail, TargetKind, Unreadable};
-use jiff::tz::TimeZone;
 use std::cmp::Reverse;
 use std::path::Path;
 
@@ -21,8 +20,10 @@ const ALL_CAP: u64 = 16 << 20;
 const JOURNAL_CAP: u64 = 128 << 20;
 /// Of one machine.
 const MOST_JOURNALS: usize = 3;
-/// What a clock that is computed from the uptime may be wrong by, in seconds.
-const SLACK: i64 = 10;
+/// Of one command's, in a sosreport.
+const MOST_OUTPUTS: usize = 16;
+/// What the ring's clock, which nobody corrects, may be wrong by after days, in seconds.
+const SLACK: i64 = 60;
 
 /// A file whose last line is older than that, in seconds, when it was last written has been copied.
 const COPIED: i64 = 2 * 86_400;
@@ -68,7 +69,10 @@ pub(super) fn read(host: &Host) -> Log {
     }
     let newest_seconds = log.lines.iter().filter_map(|l| l.seconds).fold(None, |m: Option<f64>, s| Some(m.map_or(s, |m| m.max(s))));
     let now = clock.now();
-    log.now = Now { time: now.time.or(log.newest), seconds: now.seconds.or(newest_seconds) };
+    // What is in an unknown zone can be compared with its like only.
+    let comparable = log.lines.iter().all(|line| line.dated == Dated::Exactly);
+    let time = now.time.filter(|_| comparable || log.newest.is_none());
+    log.now = Now { time: time.or(log.newest), seconds: now.seconds.or(newest_seconds) };
     if log.lines.iter().all(|line| line.time.is_some()) {
         log.lines.sort_by_key(|line| line.time);
     }
@@ -93,15 +97,15 @@ impl Log {
     }
 
     fn add_files(&mut self, host: &Host, clock: Clock) {
-        let zone = zone(host);
+        let zone = Zone::of(host);
         let mut budget = ALL_CAP;
         let names = |folder: &str, prefix: &str| {
             let names = host.names(folder).unwrap_or_default();
             let named = names.into_iter().filter(move |name| name.starts_with(prefix));
-            named.map(|name| format!("{folder}/{name}")).take(16).collect::<Vec<_>>()
+            named.map(|name| format!("{folder}/{name}")).collect::<Vec<_>>()
         };
-        for path in names("/sos_commands/logs", "journalctl") {
-            self.add_file(host, &path, clock, &zone, &mut budget);
+        for path in names("/sos_commands/logs", "journalctl").iter().take(MOST_OUTPUTS) {
+            self.add_file(host, path, clock, &zone, &mut budget);
         }
         let mut rotated = ["kern.log", "messages", "syslog"].map(|name| names("/var/log", &format!("{name}-")));
         for name in ["kern.log", "messages", "syslog"] {
@@ -115,14 +119,14 @@ impl Log {
                 self.add_file(host, path, clock, &zone, &mut budget);
             }
         }
-        for path in names("/sos_commands/kernel", "dmesg") {
-            self.add_file(host, &path, clock, &zone, &mut budget);
+        for path in names("/sos_commands/kernel", "dmesg").iter().take(MOST_OUTPUTS) {
+            self.add_file(host, path, clock, &zone, &mut budget);
         }
         self.add_file(host, "/var/log/dmesg", clock, &zone, &mut budget);
     }
 
     /// Adds the lines of a text file.
-    fn add_file(&mut self, host: &Host, path: &str, clock: Clock, zone: &TimeZone, budget: &mut u64) {
+    fn add_file(&mut self, host: &Host, path: &str, clock: Clock, zone: &Zone, budget: &mut u64) {
         // Lines that cannot be compared with those of another file may be the same.
         if *budget == 0 || (!self.lines.is_empty() && self.reach.is_none()) {
             return;
@@ -146,13 +150,19 @@ impl Log {
             let fresh = parsed.newest.is_some_and(|newest| (newest - written).abs() < COPIED);
             fresh.then_some(parsed)
         });
-        let yearless = self.newest.is_none() || self.lines.iter().any(|line| line.yearless);
+        let yearless = self.newest.is_none() || self.lines.iter().any(|line| line.dated == Dated::Yearless);
         let Parsed { lines, newest } = dated.unwrap_or_else(|| parse(self.newest, yearless));
         self.add(path, lines, newest, tail.skipped);
     }
 
     /// Adds the lines that are older or newer than those that are there.
     fn add(&mut self, path: &str, mut lines: Vec<Line>, newest: Option<i64>, skipped_bytes: u64) {
+        // Times of an unknown zone and true ones cannot be compared: the lines may be the same.
+        if let (Some(mine), Some(other)) = (self.lines.first(), lines.first())
+            && mine.dated != other.dated
+        {
+            return;
+        }
         self.newest = self.newest.max(newest);
         let times = || lines.iter().filter_map(|line| line.time);
         let reach = times().min().zip(times().max());

@@ -77,8 +77,9 @@ record! {
         pub week: u64,
         /// The decisive words of the latest, each once, 8 at most: `CPU 2 for 22 s in java`.
         pub details: Vec<String>,
-        /// When the first was: `2024-01-31 06:00:00 UTC`; `Jan 31 06:00:00` where the year cannot be known, `7205 s after boot`
-        /// where nothing but that can. Absent without any, and for lines without a time.
+        /// When the first was: `2024-01-31 06:00:00 UTC`; without `UTC` where the host's time zone cannot be known,
+        /// `Jan 31 06:00:00` where the year cannot, `7205 s after boot` where nothing but that can. Absent without any, and for
+        /// lines without a time.
         pub first: Option<String>,
         /// When the last was, likewise.
         pub last: Option<String>,

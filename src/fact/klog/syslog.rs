@@ -1,7 +1,7 @@
 //! Log files: what syslog daemons, journalctl(1) and dmesg(1) write.
 
-use super::clock::{Clock, local, with_offset};
-use super::line::Line;
+use super::clock::{Clock, Zone, local, with_offset};
+use super::line::{Dated, Line};
 use crate::source::At;
 use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
@@ -25,7 +25,7 @@ pub(super) struct About<'a> {
     pub(super) limit: Option<i64>,
     /// Whether the year of that time is made up.
     pub(super) yearless: bool,
-    pub(super) zone: &'a TimeZone,
+    pub(super) zone: &'a Zone,
 }
 
 impl About<'_> {
@@ -65,7 +65,7 @@ pub(super) fn syslog(text: &str, about: &About<'_>) -> Parsed {
         let said = text[tag + TAG.len()..].lines().next().unwrap_or("");
         let (seconds, said) = since_boot(said);
         let at = about.at(u32::try_from(number).unwrap_or(u32::MAX));
-        found.push((stamp, Line { level: None, seconds, time: None, yearless: false, text: said.to_owned(), at }));
+        found.push((stamp, Line { level: None, seconds, time: None, dated: Dated::Exactly, text: said.to_owned(), at }));
     }
     let newest = text.trim_end().lines().next_back().and_then(stamp).map(|(stamp, _)| stamp);
     dated(found, newest, about)
@@ -82,8 +82,8 @@ fn dated(found: Vec<(Stamp, Line)>, newest: Option<Stamp>, about: &About<'_>) ->
         Stamp::Yearless { month, day, hour, minute, second } => {
             // Without any limit a leap year will do: every date exists in it.
             let last = limit.and_then(|l| jiff::Timestamp::from_second(l.saturating_add(SLACK)).ok());
-            let year = last.map_or(2000, |l| l.to_zoned(about.zone.clone()).year());
-            let of_year = |year: i16| local(DateTime::new(year, month, day, hour, minute, second, 0).ok()?, about.zone);
+            let year = last.map_or(2000, |l| l.to_zoned(about.zone.zone.clone()).year());
+            let of_year = |year: i16| local(DateTime::new(year, month, day, hour, minute, second, 0).ok()?, &about.zone.zone);
             let time = match limit {
                 None => of_year(year),
                 Some(limit) => (0..5).filter_map(|n| of_year(year.saturating_sub(n))).find(|t| *t <= limit.saturating_add(SLACK)),
@@ -95,8 +95,12 @@ fn dated(found: Vec<(Stamp, Line)>, newest: Option<Stamp>, about: &About<'_>) ->
     let newest = newest.and_then(&mut time);
     let mut lines: Vec<Line> = Vec::with_capacity(found.len());
     for (stamp, line) in found.into_iter().rev() {
-        let yearless = yearless && matches!(stamp, Stamp::Yearless { .. });
-        lines.push(Line { time: time(stamp), yearless, ..line });
+        let dated = match stamp {
+            Stamp::Time(_) => Dated::Exactly,
+            Stamp::Yearless { .. } if yearless => Dated::Yearless,
+            Stamp::Yearless { .. } => about.zone.dated(),
+        };
+        lines.push(Line { time: time(stamp), dated, ..line });
     }
     lines.reverse();
     Parsed { newest: newest.or(lines.last().and_then(|l| l.time)), lines }
@@ -118,15 +122,16 @@ pub(super) fn dmesg(text: &str, about: &About<'_>, clock: Clock) -> Parsed {
             continue;
         }
         let (level, rest) = level(whole);
-        let (time, rest) = match ctime(rest, about.zone) {
+        let (time, rest) = match ctime(rest, &about.zone.zone) {
             Some((time, rest)) => (Some(time), rest),
             None => (None, rest),
         };
+        let dated = if time.is_some() { about.zone.dated() } else { Dated::Exactly };
         let (seconds, said) = since_boot(rest);
         // Of a boot before this one, if it is later than now.
         let of_this_boot = seconds.filter(|s| clock.uptime.is_some_and(|uptime| *s <= uptime + 1.0));
         let time = time.or_else(|| clock.time(of_this_boot?));
-        lines.push(Line { level, seconds, time, yearless: false, text: said.to_owned(), at: about.at(number) });
+        lines.push(Line { level, seconds, time, dated, text: said.to_owned(), at: about.at(number) });
     }
     Parsed { newest: lines.iter().rev().find_map(|l| l.time), lines }
 }
@@ -201,7 +206,7 @@ mod tests {
     use super::*;
 
     fn about(limit: Option<i64>) -> About<'static> {
-        About { path: "/var/log/messages", cut: false, limit, yearless: false, zone: const { &TimeZone::UTC } }
+        About { path: "/var/log/messages", cut: false, limit, yearless: false, zone: const { &Zone { zone: TimeZone::UTC, known: true } } }
     }
 
     // 2024-01-31 06:00:00 UTC
@@ -237,7 +242,7 @@ Jan 31 06:00:04.500 web1 app: end
         // 2023 had no 29th of February: the year before the next line's that has one.
         assert_eq!(dates, ["2020-02-29 00:00:00 UTC", "2023-12-31 23:59:59 UTC", "2024-01-01 00:00:00 UTC"]);
         let found = syslog(text, &about(None));
-        assert!(found.lines.iter().all(|l| l.yearless && l.known_time().is_none()));
+        assert!(found.lines.iter().all(|l| l.dated == Dated::Yearless && l.known_time().is_none()));
         assert_eq!(found.lines[2].date().unwrap(), "Jan  1 00:00:00");
         assert!(found.lines.is_sorted_by(|a, b| a.time < b.time), "{found:?}");
     }
@@ -245,7 +250,7 @@ Jan 31 06:00:04.500 web1 app: end
     #[test]
     fn local_time_is_that_of_the_host() {
         // Without a transition; a footer alone: five hours and a half ahead.
-        let zone = TimeZone::fixed(jiff::tz::offset(5));
+        let zone = Zone { zone: TimeZone::fixed(jiff::tz::offset(5)), known: true };
         let found = syslog("Jan 31 11:00:00 h kernel: a\n", &About { zone: &zone, ..about(Some(THEN)) });
         assert_eq!(found.lines[0].time, Some(THEN));
     }

@@ -311,3 +311,28 @@ fn a_year_is_taken_from_a_file_only_if_it_was_not_copied() {
     assert_eq!(last(1_706_680_800), "2024-01-31 06:00:00 UTC");
     assert_eq!(last(1_706_680_800 + 40 * 86_400), "Jan 31 06:00:00");
 }
+
+#[test]
+fn a_sosreport_is_read_by_its_commands() {
+    let mut files = host(100_000);
+    // The zone is a link out of what the report holds; the host is eight hours ahead.
+    files.link("/etc/localtime", "../usr/share/zoneinfo/Asia/Shanghai");
+    let journal = "-- Journal begins at Mon 2024-01-01 --\n\
+        Feb 01 01:46:38 h kernel: Out of socket memory\nFeb 01 01:46:40 h sudo[7]: x\n";
+    files.file("/sos_commands/logs/journalctl_--no-pager", journal);
+    files.file("/sos_commands/logs/journalctl_--no-pager_--boot", journal).file("/var/log/messages", journal);
+    files.file("/sos_commands/logs/journalctl_--list-boots", " 0 4f3a Wed 2024-01-31 14:00:00 CST\n");
+    files.file("/sos_commands/kernel/dmesg", "[   10.000000] Out of socket memory\n");
+    let found = klog(&files, TargetKind::Root).unwrap();
+    let memory = event(&found, KlogKind::TcpOutOfMemory);
+    assert_eq!((memory.times.as_str(), memory.age_seconds, memory.last_time), ("once, 2024-02-01 01:46:38", Some(2), None));
+    assert_eq!(found.sources.len(), 1);
+}
+
+#[test]
+fn a_report_with_dmesg_alone_is_dated_by_its_copy_of_proc() {
+    let mut files = host(100_000);
+    files.file("/sos_commands/kernel/dmesg", "[   10.000000] Out of socket memory\n");
+    let found = klog(&files, TargetKind::Root).unwrap();
+    assert_eq!(event(&found, KlogKind::TcpOutOfMemory).times, "once, 2024-01-31 06:00:10 UTC");
+}
