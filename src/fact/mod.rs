@@ -36,6 +36,7 @@ facts! {
     interrupts::Interrupts,
     java::Java,
     kernel::Kernel,
+    klog::Klog,
     limits::Limits,
     load::Load,
     mdraid::Mdraid,
