@@ -8,4 +8,5 @@ pub mod mountinfo;
 pub mod octal;
 pub mod pressure;
 pub mod ranges;
+pub mod shared_library;
 pub mod unit_file;
