@@ -15,6 +15,7 @@ use std::sync::OnceLock;
 
 facts! {
     accounts::Accounts,
+    autostart::Autostart,
     block::Block,
     boot_images::BootImages,
     cgroups::Cgroups,
@@ -29,6 +30,7 @@ facts! {
     filesystems::Filesystems,
     fs_errors::FsErrors,
     fstab::Fstab,
+    hosts::Hosts,
     hugepages::Hugepages,
     kernel::Kernel,
     ld_preload::LdPreload,
@@ -43,6 +45,7 @@ facts! {
     pam::Pam,
     pressure::Pressure,
     process::Process,
+    resolv::Resolv,
     selinux::Selinux,
     slab::Slab,
     snmp::Snmp,
