@@ -32,6 +32,7 @@ facts! {
     fstab::Fstab,
     hosts::Hosts,
     hugepages::Hugepages,
+    ifcfg::Ifcfg,
     kernel::Kernel,
     ld_preload::LdPreload,
     limits::Limits,
