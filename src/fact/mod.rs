@@ -28,6 +28,7 @@ facts! {
     edac::Edac,
     files::Files,
     filesystems::Filesystems,
+    firewall::Firewall,
     fs_errors::FsErrors,
     fstab::Fstab,
     hosts::Hosts,
