@@ -2,7 +2,7 @@
 //!
 //! Source: iptables(8), iptables-extensions(8), iptables-restore(8).
 
-use super::packet::{Action, Base, Chains, Fit, Ports, Rule, port_range};
+use super::packet::{Action, Base, Chains, Fit, MOST_INSERTS, MOST_RULES, Ports, Rule, port_range};
 use crate::source::{At, Missing, Reading};
 
 /// Where a new connection to this host comes through, in this order.
@@ -32,6 +32,7 @@ const SOMETIMES: [&str; 38] = [
 /// Adds the chains of a file. A line that iptables-restore would refuse is an error: it then loads nothing of the table.
 pub(super) fn add(chains: &mut Chains, path: &str, text: &str) -> Reading<()> {
     let mut table = "";
+    let (mut rules, mut inserts) = (0usize, 0usize);
     for (number, line) in (1..).zip(text.lines()) {
         let at = At::line(path, number);
         let refused = || Missing::garbled(path, format!("line {number} is none that iptables-restore takes"));
@@ -47,6 +48,11 @@ pub(super) fn add(chains: &mut Chains, path: &str, text: &str) -> Reading<()> {
             Some(_) if line == "COMMIT" => {}
             Some(_) => {
                 let words = words(line).ok_or_else(refused)?;
+                rules += 1;
+                inserts += usize::from(words.iter().any(|word| word == "-I" || word == "--insert"));
+                if rules > MOST_RULES || inserts > MOST_INSERTS {
+                    return Err(Missing::garbled(path, "has more rules than hostvet follows"));
+                }
                 command(chains, table, &words, at).ok_or_else(refused)?;
             }
         }

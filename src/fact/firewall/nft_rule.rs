@@ -8,6 +8,9 @@ use std::collections::BTreeMap;
 /// The elements of a table's sets, by name.
 pub(super) type Sets = BTreeMap<String, Vec<String>>;
 
+/// The largest set of ports or interfaces that is looked at: each rule that names it gets its own copy.
+const LARGEST_SET: usize = 256;
+
 /// What stands to the right of a field.
 enum Value {
     /// Words, or the elements of a set.
@@ -255,7 +258,9 @@ impl<'a> Reader<'a> {
         }
         let Some(first) = self.take() else { return (negated, Value::Other) };
         if let Some(set) = first.text.strip_prefix('@').filter(|_| !first.quoted) {
-            let value = self.sets.get(set).cloned().map_or(Value::Other, Value::Words);
+            // Large sets are of addresses, which are not looked at.
+            let found = self.sets.get(set).filter(|set| set.len() <= LARGEST_SET);
+            let value = found.cloned().map_or(Value::Other, Value::Words);
             return (negated, value);
         }
         let mut words = vec![first.text.clone()];

@@ -3,7 +3,7 @@
 //! Source: nft(8). JSON, which nft also reads, is not met in these files.
 
 use super::nft_rule::{Sets, rules};
-use super::packet::{Action, Base, Chains};
+use super::packet::{Action, Base, Chains, MOST_INSERTS, MOST_RULES};
 use crate::source::{At, Host, Missing, Reading, Reason};
 use globset::Glob;
 use std::collections::BTreeMap;
@@ -12,6 +12,8 @@ use std::collections::BTreeMap;
 const MOST_FILES: usize = 200;
 const DEEPEST: usize = 16;
 const MOST_TOKENS: usize = 2_000_000;
+/// Words that variables may be replaced by, in all.
+const MOST_REPLACED: usize = 100_000;
 
 /// A word or sign and where it stands.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -33,10 +35,13 @@ pub(super) fn add(chains: &mut Chains, host: &Host, path: &str, text: &str) -> R
     let mut tokens = Vec::new();
     let mut files = 0;
     gather(host, path, text, 0, &mut files, &mut tokens)?;
-    let mut parser = Parser { tokens: &tokens, next: 0, ruleset: Ruleset::default(), path };
+    let mut parser = Parser { tokens: &tokens, next: 0, replaced: 0, inserts: 0, ruleset: Ruleset::default(), path };
     parser.block(&Scope::Top, 0)?;
     let Ruleset { tables, .. } = parser.ruleset;
     let mut bases = Vec::new();
+    if tables.values().flat_map(|table| table.chains.values()).map(|chain| chain.rules.len()).sum::<usize>() > MOST_RULES {
+        return Err(Missing::garbled(path, "has more rules than hostvet follows"));
+    }
     for ((family, table), content) in tables {
         // Only what IPv4 goes through; a dormant table does nothing.
         if !["ip", "inet", "netdev"].contains(&family.as_str()) || content.dormant {
@@ -211,6 +216,8 @@ enum Scope {
 struct Parser<'a> {
     tokens: &'a [Token],
     next: usize,
+    replaced: usize,
+    inserts: usize,
     ruleset: Ruleset,
     path: &'a str,
 }
@@ -284,8 +291,9 @@ impl Parser<'_> {
             match token.text.strip_prefix('$').filter(|_| !token.quoted) {
                 Some(name) => {
                     let value = self.ruleset.variables.get(name).ok_or_else(|| self.refused(Some(token)))?;
-                    if found.len() + value.len() > MOST_TOKENS {
-                        return Err(self.refused(Some(token)));
+                    self.replaced += value.len();
+                    if self.replaced > MOST_REPLACED {
+                        return Err(Missing::garbled(self.path, "has variables in variables"));
                     }
                     found.extend(value.iter().map(|t| Token { at: token.at.clone(), ..t.clone() }));
                 }
@@ -391,6 +399,10 @@ impl Parser<'_> {
             }
             ("add" | "insert", ["rule", table, name, ..]) => {
                 let rule = body(3);
+                self.inserts += usize::from(verb == "insert");
+                if self.inserts > MOST_INSERTS {
+                    return Err(Missing::garbled(self.path, "has more rules than hostvet follows"));
+                }
                 let chain = self.table(&family, table).chains.entry((*name).to_owned()).or_default();
                 match verb {
                     "insert" => chain.rules.insert(0, rule),

@@ -93,8 +93,12 @@ pub(super) struct Chains {
 const DEEPEST: usize = 32;
 /// Rules that are looked at in all. The largest honest sets have some thousand rules and some hundred ports.
 const MOST_STEPS: usize = 4_000_000;
-/// Different ports that rules may name.
+/// Different ports that rules may name, and how often in all.
 const MOST_PORTS: usize = 8192;
+const MOST_RANGES: usize = 50_000;
+/// Rules that a file may have, and of these such as are put before others.
+pub(super) const MOST_RULES: usize = 50_000;
+pub(super) const MOST_INSERTS: usize = 2000;
 
 enum End {
     Accept(At),
@@ -127,7 +131,10 @@ impl Chains {
     pub(super) fn ports(&self, path: &str) -> Reading<Vec<FirewallPorts>> {
         let all = self.chains.values().flatten().flat_map(|rule| &rule.ports).flat_map(|ports| &ports.ranges);
         let mut starts = BTreeSet::from([0]);
-        for (first, last) in all {
+        for (number, (first, last)) in all.enumerate() {
+            if number >= MOST_RANGES {
+                return Err(Missing::garbled(path, format!("names ports more than {MOST_RANGES} times")));
+            }
             starts.insert(*first);
             starts.extend(last.checked_add(1));
         }

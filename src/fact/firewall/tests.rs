@@ -225,3 +225,18 @@ fn absent_denied_and_the_kernels_tables() {
     files.file(KERNEL_TABLES, "nat\nfilter\n");
     assert_eq!(collect(&files).unwrap().kernel_tables, Ok(vec!["nat".to_owned(), "filter".to_owned()]));
 }
+
+#[test]
+fn hostile_sizes_end_soon() {
+    let many = |line: &str, times: usize| line.repeat(times);
+    assert!(unknown(&iptables(&many("-A INPUT -p tcp --dport 22 -j ACCEPT\n", 60_000), 22)));
+    assert!(unknown(&iptables(&many("-I INPUT -j DROP\n", 3000), 22)));
+    let ports: String = (0..9000).map(|n| format!("-A INPUT -p tcp --dport {} -j DROP\n", n * 2)).collect();
+    assert!(unknown(&iptables(&ports, 22)));
+    // Each chain goes through the next one twice.
+    let chains: String = (0..31).map(|n| format!(":c{n} -\n-A c{n} -j c{}\n-A c{n} -j c{}\n", n + 1, n + 1)).collect();
+    assert!(unknown(&iptables(&format!("{chains}:c31 -\n-A INPUT -j c0\n-A c31 -j LOG\n"), 22)));
+    let doubled: String = (1..60).map(|n| format!("define v{n} = $v{} $v{}\n", n - 1, n - 1)).collect();
+    assert!(unknown(&nft(&format!("define v0 = 1\n{doubled}"), 22)));
+    assert!(unknown(&nft_rules(&format!("tcp dport {{ {} }} accept", many("22, ", 300_000)), 22)));
+}
