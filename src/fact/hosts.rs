@@ -3,7 +3,7 @@
 use super::Fact;
 use crate::record;
 use crate::source::{At, Host, Missing, Reading};
-use std::net::IpAddr;
+use core::net::IpAddr;
 
 record! {
     /// The names that are looked up in /etc/hosts, and the host's own.

@@ -3,7 +3,7 @@
 use super::Fact;
 use crate::source::{At, FileKind, Host, Missing, Reading, Reason};
 use crate::{record, word};
-use std::net::{Ipv4Addr, Ipv6Addr};
+use core::net::{Ipv4Addr, Ipv6Addr};
 use std::path::Path;
 
 record! {

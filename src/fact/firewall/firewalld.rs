@@ -43,7 +43,7 @@ pub(super) fn find(host: &Host) -> Reading<FirewallRuleSet> {
         }
         Err(unreadable) => return Err(unreadable),
     };
-    let zone = conf.lines().filter_map(|line| line.trim().strip_prefix("DefaultZone=")).last();
+    let zone = conf.lines().filter_map(|line| line.trim().strip_prefix("DefaultZone=")).next_back();
     let zone = zone.map(str::trim).filter(|zone| !zone.is_empty()).unwrap_or("public");
     let mut open = Open::default();
     let at = match look_up(host, "zones", zone) {

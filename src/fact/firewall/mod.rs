@@ -3,6 +3,7 @@
 mod firewalld;
 mod iptables;
 mod nft_rule;
+mod nft_words;
 mod nftables;
 mod packet;
 #[cfg(test)]

@@ -1,6 +1,6 @@
 //! A rule of nft(8), as far as it speaks of a new TCP connection over IPv4 from another host.
 
-use super::nftables::Token;
+use super::nft_words::Token;
 use super::packet::{Action, Fit, Ports, Rule, port_range};
 use crate::source::At;
 use std::collections::BTreeMap;

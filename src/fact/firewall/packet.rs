@@ -100,6 +100,9 @@ const MOST_RANGES: usize = 50_000;
 pub(super) const MOST_RULES: usize = 50_000;
 pub(super) const MOST_INSERTS: usize = 2000;
 
+/// What becomes of connections to a port, and where that is decided.
+type Fate = (Reading<FirewallVerdict>, Option<At>);
+
 enum End {
     Accept(At),
     Deny(At),
@@ -146,7 +149,7 @@ impl Chains {
         Ok(joined(fates.collect()))
     }
 
-    fn fate(&self, port: u16, path: &str, steps: &mut usize) -> (Reading<FirewallVerdict>, Option<At>) {
+    fn fate(&self, port: u16, path: &str, steps: &mut usize) -> Fate {
         let (mut some, mut last) = (None, None);
         let mut unknown = None;
         for base in &self.bases {
@@ -239,7 +242,7 @@ fn beyond(at: &At) -> Missing {
 }
 
 /// Ranges of ports from the first port of each and what becomes of it.
-pub(super) fn joined(fates: Vec<(u16, (Reading<FirewallVerdict>, Option<At>))>) -> Vec<FirewallPorts> {
+pub(super) fn joined(fates: Vec<(u16, Fate)>) -> Vec<FirewallPorts> {
     let mut found: Vec<FirewallPorts> = Vec::new();
     for (first, (verdict, at)) in fates {
         if let Some(last) = found.last_mut() {

@@ -69,6 +69,6 @@ fn chains(host: &Host, policy: Action) -> Reading<Chains> {
 /// The last assignment of a shell file.
 fn setting(text: &str, key: &str) -> Option<String> {
     let of = |line: &str| line.trim().strip_prefix(key)?.strip_prefix('=').map(str::to_owned);
-    let value = text.lines().filter_map(of).last()?;
+    let value = text.lines().filter_map(of).next_back()?;
     Some(value.split('#').next().unwrap_or_default().trim().trim_matches(['"', '\'']).to_owned())
 }

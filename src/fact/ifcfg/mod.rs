@@ -12,7 +12,7 @@ use crate::source::{At, Host, Missing, Reading};
 use crate::{record, word};
 pub use managers::NetworkManager;
 use std::collections::BTreeMap;
-use std::net::Ipv4Addr;
+use core::net::Ipv4Addr;
 
 record! {
     /// The interfaces that the files of ifup(8) and its kin describe, and the programs that bring interfaces up.
