@@ -1,10 +1,10 @@
 //! The file descriptors of a process: how many, and of which kinds.
 
 use super::place::Place;
+use crate::format::descriptors;
 use crate::record;
-use crate::source::{Missing, Reading};
+use crate::source::Reading;
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
 
 record! {
     /// What the file descriptors of a process lead to.
@@ -35,67 +35,20 @@ record! {
     }
 }
 
-/// Links that are read of one process at most: some 5 ms, and enough to tell the proportions to a percent or two.
-const BUDGET: u64 = 2_048;
-
-/// How many there are: since Linux 6.2 the directory's size says so, before that its entries are counted.
-pub(super) fn count(place: &Place) -> Reading<u64> {
-    let path = place.path("fd");
-    let size = |path: &str| Ok(place.source.stat(Path::new(path))?.size);
-    let list = || Ok(place.source.list(Path::new(&path))?.len() as u64);
-    if !place.kernel {
-        return list();
-    }
-    match size(&path)? {
-        0 => match list() {
-            // None at all, on a kernel that counts: hostvet itself always has some.
-            Err(Missing::Unreadable(_)) if size("/proc/self/fd").is_ok_and(|own| own > 0) => Ok(0),
-            counted => counted,
-        },
-        size => Ok(size),
-    }
-}
-
 /// Looks at them, or at a sample.
 pub(super) fn look(place: &Place) -> Reading<Fds> {
-    let path = place.path("fd");
-    let mut fds = Fds { total: count(place)?, ..Fds::default() };
-    // A descriptor gets the lowest free number, so that of very many nearly all numbers below their count are taken;
-    // to list a million names only to choose some of them would cost more than all else.
-    if fds.total > BUDGET {
-        let step = usize::try_from(step(fds.total)).unwrap_or(usize::MAX);
-        for number in (0..fds.total).step_by(step) {
-            fds.add(place.link(&format!("fd/{number}")))?;
-        }
-    } else {
-        for entry in place.source.list(Path::new(&path))? {
-            fds.add(place.source.read_link(&Path::new(&path).join(entry.name)))?;
-        }
-    }
+    let found = descriptors::look(&*place.source, place.pid, place.kernel)?;
+    let mut fds = Fds { total: found.total, ..Fds::default() };
+    found.links.iter().for_each(|link| fds.add(&link.to_string_lossy()));
     fds.sampled = fds.looked_at < fds.total;
     Ok(fds)
 }
 
-/// How far apart the descriptors of a sample are. What is opened together (a selector of Java is an event queue and the two ends
-/// of a pipe) repeats every few numbers; a distance that shares a factor with that would meet the same kind each time.
-fn step(total: u64) -> u64 {
-    let mut step = total.div_ceil(BUDGET);
-    while [2, 3, 5, 7].into_iter().any(|factor| step.is_multiple_of(factor)) {
-        step += 1;
-    }
-    step
-}
-
 impl Fds {
-    /// Counts a link by its target as the kernel writes it; nothing if it has been closed meanwhile.
-    fn add(&mut self, link: Reading<PathBuf>) -> Reading<()> {
-        let link = match link {
-            Err(Missing::Absent) => return Ok(()),
-            other => other?,
-        };
-        let target = link.to_string_lossy();
+    /// Counts a link by its target as the kernel writes it.
+    fn add(&mut self, target: &str) {
         self.looked_at += 1;
-        let (before, rest) = target.split_once(':').unwrap_or((&target, ""));
+        let (before, rest) = target.split_once(':').unwrap_or((target, ""));
         match before {
             "socket" => self.sockets += 1,
             "pipe" => self.pipes += 1,
@@ -106,7 +59,6 @@ impl Fds {
             _ if target.ends_with(" (deleted)") => self.deleted += 1,
             _ => self.files += 1,
         }
-        Ok(())
     }
 
     fn add_anon(&mut self, kind: &str) {
