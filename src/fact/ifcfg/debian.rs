@@ -1,6 +1,7 @@
 //! Debian's interfaces(5), which Alpine has too.
 
 use super::{Found, IfcfgInterface, IfcfgMalformed, IfcfgStyle, Network, bits, reaches};
+use crate::model::Located;
 use crate::source::{At, Host, Missing, Reason};
 use globset::Glob;
 use std::collections::{BTreeMap, BTreeSet};
@@ -48,7 +49,8 @@ impl Stanza {
             None => (None, None),
         };
         let prefix = own.or_else(|| options.get("netmask").cloned()).as_deref().and_then(bits);
-        let gateway = options.get("gateway").filter(|_| v4).cloned();
+        let gateway = options.get("gateway").filter(|_| v4);
+        let gateway = gateway.map(|value| Located { value: value.clone(), at: at.clone() });
         let network: Option<Network> =
             address.as_deref().and_then(|a| a.parse().ok()).zip(prefix);
         let networks: Vec<Network> = network.into_iter().collect();
@@ -58,7 +60,7 @@ impl Stanza {
             style: IfcfgStyle::Debian,
             at_boot,
             method: Some(method),
-            reaches_gateway: reaches(gateway.as_deref(), &networks),
+            reaches_gateway: reaches(gateway.as_ref(), &networks),
             address,
             prefix,
             gateway,

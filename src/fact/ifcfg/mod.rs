@@ -60,7 +60,7 @@ record! {
         /// The bits of the address that are the network's; absent without.
         pub prefix: Option<u8>,
         /// The gateway: its own, else that of /etc/sysconfig/network. Absent without one.
-        pub gateway: Option<String>,
+        pub gateway: Option<Located<String>>,
         /// Whether the gateway is in the network of one of its addresses. Absent without a gateway or an address.
         pub reaches_gateway: Option<bool>,
         /// All settings as they are written, quotes removed.
@@ -176,7 +176,7 @@ fn bits(mask: &str) -> Option<u8> {
 }
 
 /// Whether a gateway is in one of the networks; `None` if one of them is not known.
-fn reaches(gateway: Option<&str>, networks: &[Network]) -> Option<bool> {
-    let gateway: Ipv4Addr = gateway?.parse().ok()?;
+fn reaches(gateway: Option<&Located<String>>, networks: &[Network]) -> Option<bool> {
+    let gateway: Ipv4Addr = gateway?.value.parse().ok()?;
     (!networks.is_empty()).then(|| networks.iter().any(|network| is_within(gateway, *network)))
 }

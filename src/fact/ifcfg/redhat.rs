@@ -111,7 +111,8 @@ fn of(
         }
         _ => get("ONBOOT").is_none_or(|onboot| !onboot.eq_ignore_ascii_case("no")),
     };
-    let gateway = get("GATEWAY").or_else(|| get("GATEWAY0")).or_else(|| global.map(|g| g.value.clone()));
+    let own = ["GATEWAY", "GATEWAY0"].iter().filter_map(|key| settings.get(*key)).find(|g| !g.value.is_empty());
+    let gateway = own.or(global).cloned();
     // The address without a number, then those with one; `IPADDR=192.0.2.7/24` is SUSE's.
     let numbers = std::iter::once(String::new()).chain((0..=256).map(|n| n.to_string()));
     let addresses: Vec<(String, Option<u8>)> = numbers
@@ -126,7 +127,7 @@ fn of(
         .collect();
     let networks: Option<Vec<Network>> =
         addresses.iter().map(|(address, prefix)| Some((address.parse().ok()?, (*prefix)?))).collect();
-    let reaches_gateway = reaches(gateway.as_deref(), &networks.unwrap_or_default());
+    let reaches_gateway = reaches(gateway.as_ref(), &networks.unwrap_or_default());
     let first = addresses.into_iter().next();
     IfcfgInterface {
         loopback: name == "lo" || name.starts_with("lo:"),
