@@ -5,6 +5,7 @@ mod fds;
 mod limits;
 mod maps;
 mod place;
+mod rates;
 mod stat;
 mod status;
 #[cfg(test)]
@@ -14,7 +15,7 @@ mod users;
 
 use super::Fact;
 use crate::format::descriptors;
-use crate::model::{Lazy, Partial};
+use crate::model::{Lazy, Partial, Sampled};
 use crate::record;
 use crate::source::{At, Host, Missing, Reading, Reason, TargetKind, Unreadable};
 use clock::Clock;
@@ -23,7 +24,9 @@ pub use limits::ProcessLimits;
 use place::{Place, garbled};
 use std::collections::HashMap;
 use std::sync::Arc;
+use stat::TICKS_PER_SECOND;
 pub use threads::BusyProgram;
+use users::Names;
 pub use users::ProcessUser;
 
 record! {
@@ -71,6 +74,18 @@ record! {
         pub age_seconds: Lazy<u64>,
         /// CPU time it has used, with that of children it has waited for left out, in seconds.
         pub cpu_seconds: f64,
+        /// CPU time it used in the sample, in percent of one CPU: with threads on several it may be more than 100. Absent
+        /// for a process that is new.
+        pub cpu_percent: Lazy<Sampled<f64>>,
+        /// Bytes it has had read from storage, children that it has waited for included; what it found in the cache is not.
+        /// Told to its own user and root only.
+        pub read_bytes: Lazy<u64>,
+        /// Bytes it has had written to storage, or will have once the cache is written back; likewise.
+        pub write_bytes: Lazy<u64>,
+        /// `read_bytes` per second of the sample. A child that ended in it brings all that it ever read.
+        pub read_bytes_per_s: Lazy<Sampled<f64>>,
+        /// `write_bytes` per second of the sample; likewise.
+        pub write_bytes_per_s: Lazy<Sampled<f64>>,
         /// Its address space, used or not, in KiB.
         pub virtual_kib: u64,
         /// Memory of its own and shared that is in RAM, in pages, of 4 KiB on most architectures; `rss_kib` without a further look.
@@ -81,6 +96,8 @@ record! {
         pub command: Lazy<String>,
         /// The effective user id it runs with.
         pub uid: Lazy<u32>,
+        /// The name of that user in /etc/passwd; the number where it has none there, as users of a directory service.
+        pub user: Lazy<String>,
         /// Memory of its own and shared that is in RAM, in KiB (VmRSS); absent for kernel threads and zombies.
         pub rss_kib: Lazy<u64>,
         /// Memory of its own that is swapped out, in KiB (VmSwap); absent for kernel threads and zombies.
@@ -127,10 +144,12 @@ impl Fact for Process {
         "/proc/PID/maps",
         "/proc/PID/wchan",
         "/proc/PID/oom_score_adj",
+        "/proc/PID/io",
         "/proc/PID/task/TID/stat",
         "/proc/mounts",
         "/proc/uptime",
         "/proc/stat",
+        "/etc/passwd",
         "/etc/ld.so.cache",
         "/var/lib/dpkg/status",
         "/var/lib/rpm/rpmdb.sqlite",
@@ -139,6 +158,8 @@ impl Fact for Process {
         "/var/lib/pacman/local",
         "/lib/apk/db/installed",
     ];
+
+    const COUNTERS: &'static [&'static str] = &["/proc/PID/stat", "/proc/PID/io"];
 
     fn collect(host: &Host) -> Reading<Self> {
         if !host.is_running() {
@@ -152,7 +173,7 @@ impl Fact for Process {
         for pid in &pids {
             let path = format!("/proc/{pid}/stat");
             match host.read_text(&path).and_then(|text| garbled(&path, stat::parse(&text))) {
-                Ok(stat) => places.push(Arc::new(Place::new(host.source.clone(), *pid, kernel, stat))),
+                Ok(stat) => places.push(Arc::new(Place::new(host, *pid, kernel, stat))),
                 Err(Missing::Absent) => {}
                 Err(Missing::Unreadable(why)) => unread.push(why),
             }
@@ -162,9 +183,10 @@ impl Fact for Process {
             *zombies.entry(place.stat.ppid).or_default() += 1;
         }
         let clock = Arc::new(Clock::new(host.clone()));
+        let names = Arc::new(Names::new(host.clone()));
         let entries = places.iter().map(|place| {
             let zombies = zombies.get(&place.pid).copied().unwrap_or(0);
-            entry(place, &clock, zombies)
+            entry(place, &clock, &names, zombies)
         });
         let mut list = Partial { items: entries.collect(), unread: Vec::new() };
         list.unread.extend(summary(unread, pids.len()));
@@ -181,7 +203,7 @@ impl Fact for Process {
     }
 }
 
-fn entry(place: &Arc<Place>, clock: &Arc<Clock>, zombies: u32) -> ProcessEntry {
+fn entry(place: &Arc<Place>, clock: &Arc<Clock>, names: &Arc<Names>, zombies: u32) -> ProcessEntry {
     fn lazy<T>(
         place: &Arc<Place>,
         read: impl Fn(&Place) -> Reading<T> + Send + Sync + 'static,
@@ -189,7 +211,7 @@ fn entry(place: &Arc<Place>, clock: &Arc<Clock>, zombies: u32) -> ProcessEntry {
         let place = place.clone();
         Lazy::new(move || read(&place))
     }
-    let (now, then) = (clock.clone(), clock.clone());
+    let (now, then, names) = (clock.clone(), clock.clone(), names.clone());
     let stat = &place.stat;
     ProcessEntry {
         pid: place.pid,
@@ -200,12 +222,18 @@ fn entry(place: &Arc<Place>, clock: &Arc<Clock>, zombies: u32) -> ProcessEntry {
         zombies,
         start_seconds: stat.start_seconds,
         age_seconds: lazy(place, move |p| Ok((now.uptime()? - p.stat.start_seconds).max(0.0) as u64)),
-        cpu_seconds: stat.cpu_seconds,
+        cpu_seconds: stat.cpu_ticks as f64 / TICKS_PER_SECOND,
+        cpu_percent: lazy(place, rates::cpu_percent),
+        read_bytes: lazy(place, |p| rates::io(p, "read_bytes")),
+        write_bytes: lazy(place, |p| rates::io(p, "write_bytes")),
+        read_bytes_per_s: lazy(place, |p| rates::io_per_s(p, "read_bytes")),
+        write_bytes_per_s: lazy(place, |p| rates::io_per_s(p, "write_bytes")),
         virtual_kib: stat.virtual_kib,
         rss_pages: stat.rss_pages,
         kernel_thread: stat.kernel_thread,
         command: lazy(place, |p| Ok(command(&p.text("cmdline")?, &p.stat.comm))),
         uid: lazy(place, |p| p.status()?.uid.clone()),
+        user: lazy(place, move |p| names.of(p.status()?.uid.clone()?)),
         real_uid: lazy(place, |p| p.status()?.real_uid.clone()),
         rss_kib: lazy(place, |p| p.status()?.rss_kib.clone()),
         swap_kib: lazy(place, |p| p.status()?.swap_kib.clone()),
