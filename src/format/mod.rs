@@ -14,5 +14,6 @@ pub mod octal;
 pub mod per_cpu_stat;
 pub mod pressure;
 pub mod ranges;
+pub mod shared_library;
 pub mod socket_owners;
 pub mod unit_file;
