@@ -203,7 +203,22 @@ impl Reader<'_> {
         if !active && !allowed {
             return Some("is not allowed within a Match block".into());
         }
-        values::refused(keyword.kind, words, version)
+        // In a block that is not in force yet, 9.5 and later do not look at it.
+        if keyword.kind == Kind::Subsystem && !active {
+            return None;
+        }
+        values::refused(keyword.kind, words, version).or_else(|| self.defined_twice(keyword, words))
+    }
+
+    /// Until 9.5 a second Subsystem of one name was a mistake.
+    fn defined_twice(&self, keyword: &Keyword, words: &Words) -> Option<String> {
+        let name = words.arguments.as_ref()?.first()?;
+        if keyword.kind != Kind::Subsystem || !self.program.version.before(9, 5) {
+            return None;
+        }
+        let same = |d: &&Directive| d.keyword == keyword.shown && d.arguments.first() == Some(name);
+        let first = self.config.directives.iter().find(same)?;
+        Some(format!("defines {name} again, after {}", first.at))
     }
 
     fn include(&mut self, directive: Directive, active: bool, depth: usize) -> Node {

@@ -3,7 +3,7 @@
 //! Source: the AUTHORIZED_KEYS FILE FORMAT of sshd(8); safe_path() of misc.c and auth_openfile() of auth2-pubkeyfile.c for StrictModes.
 
 use super::people::Person;
-use super::records::{BadPermission, GuardedKind};
+use super::records::{GuardedFile, GuardedKind};
 use crate::source::{At, FileKind, Host, Missing, Reading, Stat, Unreadable};
 use std::path::{Path, PathBuf};
 
@@ -82,16 +82,17 @@ fn after_options(line: &str) -> (&str, &str) {
     (line, "")
 }
 
-/// What StrictModes refuses in a file of keys or in a directory above it, if it does; `Ok(None)` is a file that sshd looks at.
-pub(super) fn refused(host: &Host, file: &str, user: &Person, strict: bool) -> Result<Option<BadPermission>, Unreadable> {
+/// A file of keys, and what StrictModes refuses in it or in a directory above it, if it does. `Ok(None)`: it is not there.
+pub(super) fn guarded(host: &Host, file: &str, user: &Person, strict: bool) -> Result<Option<GuardedFile>, Unreadable> {
     let Some(real) = real(host, file)? else { return Ok(None) };
     let home = real_home(host, user)?;
-    let bad = |path: &Path, reason: String, wanted: &str, owner: Option<String>| {
+    let told = |path: &Path, reason: Option<String>, wanted: &str, owner: Option<String>| {
         let path = path.to_string_lossy().into_owned();
         let at = At::file(path.as_str());
         let (user, wanted) = (Some(user.name.clone()), wanted.to_owned());
-        Some(BadPermission { path, kind: GuardedKind::AuthorizedKeys, reason, user, wanted, owner, stops: false, at })
+        Some(GuardedFile { path, kind: GuardedKind::AuthorizedKeys, reason, user, wanted, owner, stops: false, at })
     };
+    let bad = |path: &Path, reason: String, wanted: &str, owner: Option<String>| told(path, Some(reason), wanted, owner);
     let stat = match host.source.stat(&real) {
         Ok(stat) => stat,
         Err(Missing::Absent) => return Ok(None),
@@ -121,7 +122,7 @@ pub(super) fn refused(host: &Host, file: &str, user: &Person, strict: bool) -> R
         let reason = format!("cannot be read by {} ({:04o}, owner {})", user.name, stat.mode, stat.uid);
         return Ok(bad(&real, reason, "600", Some(user.name.clone())));
     }
-    Ok(None)
+    Ok(told(&real, None, "600", None))
 }
 
 /// Who else may write, in words.

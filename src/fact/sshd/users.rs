@@ -8,9 +8,10 @@ use super::evaluate::{Entry, Settings};
 use super::keys::{self, Keys};
 use super::patterns::matches;
 use super::people::{Password, People, Person};
-use super::records::{BadPermission, SshUser};
+use super::records::{GuardedFile, SshUser};
 use super::version::{Distribution, Program, not_read};
-use crate::source::{FileKind, Host, Missing, Reading, Unreadable};
+use crate::model::Partial;
+use crate::source::{FileKind, Host, Missing, Reading};
 use std::path::Path;
 
 /// What is known of the host, to judge accounts by.
@@ -30,24 +31,29 @@ pub(super) struct Judge<'a> {
 /// More accounts with a shell are not looked at one by one.
 const MOST_USERS: usize = 2_000;
 
-/// The accounts with a shell, and the permissions that keep keys of theirs from being looked at.
-pub(super) fn judge(judge: &Judge<'_>) -> (Vec<SshUser>, Vec<BadPermission>, Vec<Unreadable>) {
-    let (mut users, mut bad, mut unread) = (Vec::new(), Vec::new(), Vec::new());
+/// The accounts with a shell, and their files of keys.
+pub(super) fn judge(judge: &Judge<'_>) -> (Vec<SshUser>, Partial<GuardedFile>) {
+    let (mut users, mut files) = (Vec::new(), Partial::<GuardedFile>::default());
     for person in judge.people.users.iter().filter(|p| p.uid == 0 || has_shell(p)).take(MOST_USERS) {
         let mut case = Case { judge, person, settings: judge.settings(person), reasons: Vec::new(), by_choice: false };
-        let (user, refused) = case.user();
-        for found in refused {
-            match found {
-                Ok(found) => bad.push(found),
-                Err(why) => unread.push(why),
-            }
-        }
+        let (user, looked_at) = case.user();
+        files.items.extend(looked_at.items);
+        files.unread.extend(looked_at.unread);
         users.push(user);
     }
     // Several users may be refused for one directory.
-    bad.sort_by(|a: &BadPermission, b| a.path.cmp(&b.path));
-    bad.dedup_by(|a, b| a.path == b.path);
-    (users, bad, unread)
+    files.items.sort_by(|a, b| a.path.cmp(&b.path));
+    files.items.dedup_by(|a, b| a.path == b.path);
+    (users, files)
+}
+
+/// Whether anybody at all can log in by ssh and work.
+pub(super) fn way_in(judge: &Judge<'_>, users: &[SshUser]) -> Reading<bool> {
+    let known = users.iter().fold(Ok(false), |found, user| or(found, || user.way_in.clone()));
+    or(known, || match &judge.people.other_users {
+        Some(source) => Err(not_read("/etc/nsswitch.conf", format!("users also come from {source}"))),
+        None => Ok(false),
+    })
 }
 
 impl<'a> Judge<'a> {
@@ -99,15 +105,13 @@ fn and(a: Reading<bool>, b: impl FnOnce() -> Reading<bool>) -> Reading<bool> {
     }
 }
 
-type Refused = Vec<Result<BadPermission, Unreadable>>;
-
 impl<'a> Case<'a, '_> {
-    fn user(&mut self) -> (SshUser, Refused) {
+    fn user(&mut self) -> (SshUser, Partial<GuardedFile>) {
         let person = self.person;
         let allowed = self.allowed();
         let password = self.password();
         let interactive = self.interactive();
-        let (has_keys, keys_usable, refused) = self.keys();
+        let (has_keys, keys_usable, files) = self.keys();
         let password_possible = self.by_methods(Ok(false), password.clone(), interactive.clone());
         let enters = self.by_methods(keys_usable.clone(), password, interactive);
         let enters = or(enters, || self.other_method());
@@ -132,11 +136,13 @@ impl<'a> Case<'a, '_> {
             by_choice: self.by_choice,
             at: person.at.clone(),
         };
-        (user, refused)
+        (user, files)
     }
 
-    fn default_reason(&mut self, reason: String) {
-        self.reasons.push(reason);
+    fn reason(&mut self, reason: String) {
+        if !self.reasons.contains(&reason) {
+            self.reasons.push(reason);
+        }
     }
 
     /// A reason that a line of the configuration gives.
@@ -144,9 +150,9 @@ impl<'a> Case<'a, '_> {
         match statement {
             Some(s) => {
                 self.by_choice = true;
-                self.reasons.push(format!("{shown} {} ({})", s.arguments.join(" "), s.at));
+                self.reason(format!("{shown} {} ({})", s.arguments.join(" "), s.at));
             }
-            None => self.default_reason(format!("{shown} by default")),
+            None => self.reason(format!("{shown} by default")),
         }
     }
 
@@ -319,7 +325,7 @@ impl<'a> Case<'a, '_> {
         if on && root && self.uses_pam() { self.has_password() } else { Ok(false) }
     }
 
-    fn keys(&mut self) -> (Reading<bool>, Reading<bool>, Refused) {
+    fn keys(&mut self) -> (Reading<bool>, Reading<bool>, Partial<GuardedFile>) {
         let mut words: Vec<String> = Vec::new();
         for statement in self.settings.possible("authorizedkeysfile") {
             match statement {
@@ -331,7 +337,8 @@ impl<'a> Case<'a, '_> {
         words.sort();
         words.dedup();
         let strict = self.settings.possible("strictmodes").iter().all(|s| s.is_none_or(|s| !is(s, "no")));
-        let (mut has, mut usable, mut refused) = (Ok(false), Ok(false), Vec::new());
+        let (mut has, mut usable, mut files) = (Ok(false), Ok(false), Partial::default());
+        let mut forced = false;
         let mut looked_at = Vec::new();
         for word in words.iter().take(64) {
             let file = keys::path(word, self.person);
@@ -342,28 +349,37 @@ impl<'a> Case<'a, '_> {
             if found == Ok(Keys::default()) {
                 continue;
             }
-            let bad = match self.judge.owners_told {
-                true => keys::refused(self.judge.host, &file, self.person, strict),
+            forced |= free == Ok(false);
+            let guarded = match self.judge.owners_told {
+                true => keys::guarded(self.judge.host, &file, self.person, strict),
                 false => Ok(None),
             };
-            match bad {
+            match guarded {
                 Ok(None) => usable = or(usable, || free),
-                Ok(Some(bad)) => {
-                    self.by_choice = true;
-                    self.reasons.push(format!("{} {}", bad.path, bad.reason));
-                    refused.push(Ok(bad));
+                Ok(Some(file)) => {
+                    match &file.reason {
+                        None => usable = or(usable, || free),
+                        Some(reason) => {
+                            self.by_choice = true;
+                            self.reasons.push(format!("{} {reason}", file.path));
+                        }
+                    }
+                    files.items.push(file);
                 }
                 Err(why) => {
                     usable = or(usable, || Err(Missing::Unreadable(why.clone())));
-                    refused.push(Err(why));
+                    files.unread.push(why);
                 }
             }
+        }
+        if forced && usable == Ok(false) {
+            self.reasons.push("its keys are bound to commands".into());
         }
         self.elsewhere(&looked_at, &mut has);
         if has != Ok(false) && !self.switch("pubkeyauthentication", "PubkeyAuthentication", true) {
             usable = Ok(false);
         }
-        (has, usable, refused)
+        (has, usable, files)
     }
 
     /// Keys in the usual place, where the configuration names another.
