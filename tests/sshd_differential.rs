@@ -91,12 +91,12 @@ impl Dice {
 }
 
 /// Lines that sshd prints as they are written.
-const ANYWHERE: [&str; 22] = [
+const ANYWHERE: [&str; 23] = [
     "PermitRootLogin yes", "PermitRootLogin no", "permitrootlogin forced-commands-only", "PasswordAuthentication no",
     "PasswordAuthentication=yes", "PubkeyAuthentication no", "PubkeyAuthentication yes # c", "KbdInteractiveAuthentication no",
     "ChallengeResponseAuthentication yes", "MaxAuthTries 3", "MaxAuthTries 9", "MaxSessions 2", "MaxSessions \"7\"", "X11Forwarding yes",
     "X11Forwarding no", "AllowUsers root ann@10.0.0.0/8", "AllowUsers bob", "DenyUsers eve", "AllowGroups wheel sudo",
-    "DenyGroups nobody", "AuthorizedKeysFile .ssh/a /etc/k/%u", "AuthorizedKeysFile .ssh/b",
+    "DenyGroups nobody", "AuthorizedKeysFile .ssh/a /etc/k/%u", "X11UseLocalhost no", "AuthorizedKeysFile .ssh/b",
 ];
 const GLOBAL: [&str; 8] =
     ["Port 22", "Port 2222", "StrictModes no", "StrictModes yes", "UseDNS yes", "UseDNS no", "LoginGraceTime 60", "MaxStartups 5:50:20"];
@@ -105,11 +105,12 @@ const MATCHES: [&str; 14] = [
     "Match User root Address 10.0.0.0/8", "Match Group root", "Match Group *,!root", "Match LocalPort 22", "Match LocalAddress 192.0.2.1",
     "match user ro?t host client.example.com", "Match Group daemon,root", "Match User nobody",
 ];
-const MISTAKES: [&str; 26] = [
+const MISTAKES: [&str; 29] = [
     "PermitRootLogins no", "PermitRootLogin maybe", "Port 70000", "Port 22 23", "Match", "Match user", "Match all user root", "Match usr root",
     "Match Address 10.0.0.1/8", "AllowUsers", "Include", "Banner 'x", "Subsystem sftp", "MaxStartups 0", "LoginGraceTime 1y", "Ciphers nonsense",
     "MACs hmac-ripemd160", "AcceptEnv A=b", "AuthenticationMethods pin", "AuthorizedKeysCommand keys", "SyslogFacility mail", "RekeyLimit much",
     "\u{feff}Port 22", "MaxAuthTries many", "PermitTunnel YES", "PasswordAuthentication",
+    "AuthenticationMethods hostbased publickey,password", "AuthenticationMethods publickey password", "AuthorizedKeysCommand /bin/true",
 ];
 
 fn text(dice: &mut Dice, includes: &[&str], mistakes: bool) -> String {

@@ -61,8 +61,9 @@ impl Config {
                 Ok(text) => {
                     let mut reader = Reader { host, program, lines: 0, stopped: false, config: Self { path: path.into(), ..Self::default() } };
                     let mut active = true;
-                    reader.config.nodes = reader.file(path, &text, &mut active, false, 0);
+                    reader.config.nodes = reader.file(path, &text, &mut active, false, None, 0);
                     reader.config.commands_without_user();
+                    reader.config.methods_that_are_off(program);
                     return Ok(reader.config);
                 }
                 Err(Missing::Absent) => {}
@@ -95,6 +96,35 @@ impl Config {
     }
 }
 
+impl Config {
+    /// sshd does not start where AuthenticationMethods asks for nothing but what is switched off.
+    fn methods_that_are_off(&mut self, program: &Program) {
+        // Before 8.7 two keywords switched one of them.
+        if !program.version.from(8, 7) {
+            return;
+        }
+        let first = |name: &str| {
+            let mut found = self.directives.iter().filter(|d| d.condition.is_none());
+            found.find(|d| keywords::find(&d.keyword).is_some_and(|k| keywords::alias(k.name, true) == name))
+        };
+        let off = |name: &str, default: bool| {
+            first(name).map_or(!default, |d| d.arguments.first().is_some_and(|a| a.eq_ignore_ascii_case("no")))
+        };
+        let Some(methods) = first("authenticationmethods") else { return };
+        let is_off = |method: &str| match method.split(':').next().unwrap_or("") {
+            "publickey" => off("pubkeyauthentication", true),
+            "password" => off("passwordauthentication", true),
+            "keyboard-interactive" => off("kbdinteractiveauthentication", true),
+            "hostbased" => off("hostbasedauthentication", false),
+            _ => false,
+        };
+        if !methods.arguments.is_empty() && methods.arguments.iter().all(|list| list.split(',').any(is_off)) {
+            let bad = methods.malformed("asks for methods of authentication that are switched off".into());
+            self.malformed.push(bad);
+        }
+    }
+}
+
 struct Reader<'a> {
     host: &'a Host,
     program: &'a Program,
@@ -105,10 +135,11 @@ struct Reader<'a> {
 
 impl Reader<'_> {
     /// The parts of a file. `active` is as at the start of sshd: whether lines count that are no part of a Match block.
-    fn file(&mut self, path: &str, text: &str, active: &mut bool, never: bool, depth: usize) -> Vec<Node> {
+    fn file(
+        &mut self, path: &str, text: &str, active: &mut bool, never: bool, mut condition: Option<String>, depth: usize,
+    ) -> Vec<Node> {
         self.config.files.push(At::file(path));
         let mut nodes = Vec::new();
-        let mut condition = None;
         let old = self.program.version.before(8, 7);
         for (number, line) in (1u32..).zip(text.split('\n')) {
             self.lines += 1;
@@ -223,7 +254,7 @@ impl Reader<'_> {
 
     fn include(&mut self, directive: Directive, active: bool, depth: usize) -> Node {
         let mut parts = Vec::new();
-        if directive.arguments.is_empty() {
+        if directive.arguments.is_empty() || directive.arguments.iter().any(String::is_empty) {
             self.config.malformed.push(directive.malformed("has no value".into()));
             return Node::Include(parts);
         }
@@ -243,7 +274,7 @@ impl Reader<'_> {
                 match self.host.read_text(&path) {
                     Ok(text) => {
                         let mut inner = active;
-                        let nodes = self.file(&path, &text, &mut inner, !active, depth + 1);
+                        let nodes = self.file(&path, &text, &mut inner, !active, directive.condition.clone(), depth + 1);
                         parts.push(nodes);
                     }
                     // The name is there, and leads nowhere.

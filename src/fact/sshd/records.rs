@@ -25,7 +25,7 @@ record! {
         pub arguments: Vec<String>,
         /// All that follows the keyword, as it is written.
         pub text: String,
-        /// The conditions of the Match block of the same file that it stands in: `User ann`. Absent outside of one.
+        /// The conditions of the Match block that it stands in, or that its file is included in: `User ann`. Absent outside of one.
         pub condition: Option<String>,
         /// Whether it counts.
         pub state: DirectiveState,

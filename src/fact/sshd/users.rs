@@ -152,7 +152,7 @@ impl<'a> Case<'a, '_> {
                 self.by_choice = true;
                 self.reason(format!("{shown} {} ({})", s.arguments.join(" "), s.at));
             }
-            None => self.reason(format!("{shown} by default")),
+            None => self.reason(format!("{shown} is off by default")),
         }
     }
 
@@ -294,7 +294,10 @@ impl<'a> Case<'a, '_> {
         let possible = self.settings.possible("permitrootlogin");
         let yes = possible.iter().any(|s| s.map_or(default, |s| is(s, "yes")));
         if !yes && self.person.password == Password::Hash {
-            self.because(possible.first().copied().flatten(), "PermitRootLogin");
+            match possible.first().copied().flatten() {
+                None => self.reason("PermitRootLogin prohibit-password by default".into()),
+                line => self.because(line, "PermitRootLogin"),
+            }
         }
         yes
     }
@@ -336,7 +339,10 @@ impl<'a> Case<'a, '_> {
         }
         words.sort();
         words.dedup();
+        let lenient = matches!(self.judge.program.distribution, Distribution::Debian | Distribution::Unknown);
+        let private_groups = lenient.then_some(self.judge.people);
         let strict = self.settings.possible("strictmodes").iter().all(|s| s.is_none_or(|s| !is(s, "no")));
+        let modes = keys::Modes { strict, private_groups };
         let (mut has, mut usable, mut files) = (Ok(false), Ok(false), Partial::default());
         let mut forced = false;
         let mut looked_at = Vec::new();
@@ -351,7 +357,7 @@ impl<'a> Case<'a, '_> {
             }
             forced |= free == Ok(false);
             let guarded = match self.judge.owners_told {
-                true => keys::guarded(self.judge.host, &file, self.person, strict),
+                true => keys::guarded(self.judge.host, &file, self.person, &modes),
                 false => Ok(None),
             };
             match guarded {
