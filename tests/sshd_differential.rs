@@ -65,7 +65,8 @@ impl Real {
         for (name, text) in files {
             let text = text.replace('@', root.to_str().unwrap());
             fs::write(root.join(name), &text).unwrap();
-            let path = if name == "sshd_config" { PathBuf::from("/etc/ssh/sshd_config") } else { root.join(name) };
+            let path =
+                if name == "sshd_config" { PathBuf::from("/etc/ssh/sshd_config") } else { root.join(name) };
             tree.file(path, text);
         }
         // hostvet reads the version and nothing else from the program.
@@ -92,25 +93,86 @@ impl Dice {
 
 /// Lines that sshd prints as they are written.
 const ANYWHERE: [&str; 23] = [
-    "PermitRootLogin yes", "PermitRootLogin no", "permitrootlogin forced-commands-only", "PasswordAuthentication no",
-    "PasswordAuthentication=yes", "PubkeyAuthentication no", "PubkeyAuthentication yes # c", "KbdInteractiveAuthentication no",
-    "ChallengeResponseAuthentication yes", "MaxAuthTries 3", "MaxAuthTries 9", "MaxSessions 2", "MaxSessions \"7\"", "X11Forwarding yes",
-    "X11Forwarding no", "AllowUsers root ann@10.0.0.0/8", "AllowUsers bob", "DenyUsers eve", "AllowGroups wheel sudo",
-    "DenyGroups nobody", "AuthorizedKeysFile .ssh/a /etc/k/%u", "X11UseLocalhost no", "AuthorizedKeysFile .ssh/b",
+    "PermitRootLogin yes",
+    "PermitRootLogin no",
+    "permitrootlogin forced-commands-only",
+    "PasswordAuthentication no",
+    "PasswordAuthentication=yes",
+    "PubkeyAuthentication no",
+    "PubkeyAuthentication yes # c",
+    "KbdInteractiveAuthentication no",
+    "ChallengeResponseAuthentication yes",
+    "MaxAuthTries 3",
+    "MaxAuthTries 9",
+    "MaxSessions 2",
+    "MaxSessions \"7\"",
+    "X11Forwarding yes",
+    "X11Forwarding no",
+    "AllowUsers root ann@10.0.0.0/8",
+    "AllowUsers bob",
+    "DenyUsers eve",
+    "AllowGroups wheel sudo",
+    "DenyGroups nobody",
+    "AuthorizedKeysFile .ssh/a /etc/k/%u",
+    "X11UseLocalhost no",
+    "AuthorizedKeysFile .ssh/b",
 ];
-const GLOBAL: [&str; 8] =
-    ["Port 22", "Port 2222", "StrictModes no", "StrictModes yes", "UseDNS yes", "UseDNS no", "LoginGraceTime 60", "MaxStartups 5:50:20"];
+const GLOBAL: [&str; 8] = [
+    "Port 22",
+    "Port 2222",
+    "StrictModes no",
+    "StrictModes yes",
+    "UseDNS yes",
+    "UseDNS no",
+    "LoginGraceTime 60",
+    "MaxStartups 5:50:20",
+];
 const MATCHES: [&str; 14] = [
-    "Match User root", "Match User *,!root", "Match Address 10.0.0.0/8", "Match Address !10.1.0.0/16,10.*", "Match Host *.example.com", "Match all",
-    "Match User root Address 10.0.0.0/8", "Match Group root", "Match Group *,!root", "Match LocalPort 22", "Match LocalAddress 192.0.2.1",
-    "match user ro?t host client.example.com", "Match Group daemon,root", "Match User nobody",
+    "Match User root",
+    "Match User *,!root",
+    "Match Address 10.0.0.0/8",
+    "Match Address !10.1.0.0/16,10.*",
+    "Match Host *.example.com",
+    "Match all",
+    "Match User root Address 10.0.0.0/8",
+    "Match Group root",
+    "Match Group *,!root",
+    "Match LocalPort 22",
+    "Match LocalAddress 192.0.2.1",
+    "match user ro?t host client.example.com",
+    "Match Group daemon,root",
+    "Match User nobody",
 ];
 const MISTAKES: [&str; 29] = [
-    "PermitRootLogins no", "PermitRootLogin maybe", "Port 70000", "Port 22 23", "Match", "Match user", "Match all user root", "Match usr root",
-    "Match Address 10.0.0.1/8", "AllowUsers", "Include", "Banner 'x", "Subsystem sftp", "MaxStartups 0", "LoginGraceTime 1y", "Ciphers nonsense",
-    "MACs hmac-ripemd160", "AcceptEnv A=b", "AuthenticationMethods pin", "AuthorizedKeysCommand keys", "SyslogFacility mail", "RekeyLimit much",
-    "\u{feff}Port 22", "MaxAuthTries many", "PermitTunnel YES", "PasswordAuthentication",
-    "AuthenticationMethods hostbased publickey,password", "AuthenticationMethods publickey password", "AuthorizedKeysCommand /bin/true",
+    "PermitRootLogins no",
+    "PermitRootLogin maybe",
+    "Port 70000",
+    "Port 22 23",
+    "Match",
+    "Match user",
+    "Match all user root",
+    "Match usr root",
+    "Match Address 10.0.0.1/8",
+    "AllowUsers",
+    "Include",
+    "Banner 'x",
+    "Subsystem sftp",
+    "MaxStartups 0",
+    "LoginGraceTime 1y",
+    "Ciphers nonsense",
+    "MACs hmac-ripemd160",
+    "AcceptEnv A=b",
+    "AuthenticationMethods pin",
+    "AuthorizedKeysCommand keys",
+    "SyslogFacility mail",
+    "RekeyLimit much",
+    "\u{feff}Port 22",
+    "MaxAuthTries many",
+    "PermitTunnel YES",
+    "PasswordAuthentication",
+    "AuthenticationMethods hostbased publickey,password",
+    "AuthenticationMethods publickey password",
+    "AuthorizedKeysCommand /bin/true",
 ];
 
 fn text(dice: &mut Dice, includes: &[&str], mistakes: bool) -> String {
@@ -144,7 +206,14 @@ fn configuration(dice: &mut Dice, mistakes: bool) -> Vec<(String, String)> {
         all.lines().filter(keep).map(|line| format!("{line}\n")).collect::<String>()
     };
     vec![
-        ("sshd_config".into(), text(dice, &["Include @/a*.conf", "Include @/b.conf @/none/*.conf", "Include @/b.conf"], mistakes)),
+        (
+            "sshd_config".into(),
+            text(
+                dice,
+                &["Include @/a*.conf", "Include @/b.conf @/none/*.conf", "Include @/b.conf"],
+                mistakes,
+            ),
+        ),
         ("a1.conf".into(), inner(dice, &["Include @/b.conf"])),
         ("a2.conf".into(), inner(dice, &[])),
         ("b.conf".into(), inner(dice, &[])),
@@ -160,7 +229,8 @@ fn sshd_refuses_what_hostvet_calls_malformed_and_nothing_else() {
         let files = configuration(&mut dice, true);
         let host = real.host(&files);
         let fact = Sshd::collect(&host).unwrap();
-        let ours: Vec<String> = fact.malformed.items.iter().map(|m| format!("{} {} {}", m.at, m.keyword, m.reason)).collect();
+        let ours: Vec<String> =
+            fact.malformed.items.iter().map(|m| format!("{} {} {}", m.at, m.keyword, m.reason)).collect();
         match real.run(&["-t"]) {
             Ok(_) => assert!(ours.is_empty(), "sshd takes it: {ours:?}\n{files:#?}"),
             Err(why) => {
@@ -191,16 +261,49 @@ const KEYWORDS: &str = "AcceptEnv AddressFamily AllowAgentForwarding AllowGroups
 
 /// What may stand behind a keyword, right or wrong.
 const VALUES: [&str; 24] = [
-    "", "yes", "NO", "maybe", "0", "1", "-1", "070", "10:30:60", "1h30m", "/etc/x", "none", "any", "a b", "a # b", "\"a b", "'a b'", "A=b", "a=b c=d",
-    "10.0.0.1/8", "publickey,password", "aes256-ctr", "INFO", "sftp internal-sftp",
+    "",
+    "yes",
+    "NO",
+    "maybe",
+    "0",
+    "1",
+    "-1",
+    "070",
+    "10:30:60",
+    "1h30m",
+    "/etc/x",
+    "none",
+    "any",
+    "a b",
+    "a # b",
+    "\"a b",
+    "'a b'",
+    "A=b",
+    "a=b c=d",
+    "10.0.0.1/8",
+    "publickey,password",
+    "aes256-ctr",
+    "INFO",
+    "sftp internal-sftp",
 ];
 
 /// Whether hostvet leaves it to sshd: what these take depends on the build, or is rarely written.
 fn is_left(keyword: &str) -> bool {
     let lower = keyword.to_ascii_lowercase();
-    ["gssapi", "kerberos", "ipqos", "permitopen", "permitlisten", "persource", "channeltimeout", "pubkeyauthoptions", "usepam", "printlastlog"]
-        .iter()
-        .any(|start| lower.starts_with(start))
+    [
+        "gssapi",
+        "kerberos",
+        "ipqos",
+        "permitopen",
+        "permitlisten",
+        "persource",
+        "channeltimeout",
+        "pubkeyauthoptions",
+        "usepam",
+        "printlastlog",
+    ]
+    .iter()
+    .any(|start| lower.starts_with(start))
         || ["port", "revokedkeys", "skeyauthentication"].contains(&lower.as_str())
         || lower.contains("algorithms")
         || lower.contains("keytypes")
@@ -212,16 +315,25 @@ fn every_keyword_takes_and_refuses_the_values_that_sshd_does() {
     let (mut both, mut wrong) = (0, Vec::new());
     for keyword in KEYWORDS.split_ascii_whitespace() {
         for value in VALUES {
-            let blocks: &[&str] = if ["yes", "maybe"].contains(&value) { &["", "Match user a\n"] } else { &[""] };
+            let blocks: &[&str] =
+                if ["yes", "maybe"].contains(&value) { &["", "Match user a\n"] } else { &[""] };
             for before in blocks {
                 let line = format!("{keyword} {value}");
                 let host = real.host(&[("sshd_config".into(), format!("{before}{line}\n"))]);
-                let ours = Sshd::collect(&host).unwrap().malformed.items.iter().map(|m| m.reason.clone()).collect::<Vec<_>>();
+                let ours = Sshd::collect(&host)
+                    .unwrap()
+                    .malformed
+                    .items
+                    .iter()
+                    .map(|m| m.reason.clone())
+                    .collect::<Vec<_>>();
                 match (real.run(&["-t"]), ours.is_empty()) {
                     (Ok(_), false) => wrong.push(format!("{before}{line}: sshd takes it, hostvet: {ours:?}")),
                     // Names of hosts are looked up, and the cipher `none` is there in some builds.
                     (Err(why), true) if why.contains("bad addr or host") || line == "Ciphers none" => {}
-                    (Err(why), true) if !is_left(keyword) => wrong.push(format!("{before}{line}: hostvet takes it, sshd: {why}")),
+                    (Err(why), true) if !is_left(keyword) => {
+                        wrong.push(format!("{before}{line}: hostvet takes it, sshd: {why}"))
+                    }
                     (Err(_), false) => both += 1,
                     _ => {}
                 }
@@ -287,7 +399,9 @@ fn printed_values(printed: &str, keyword: &str) -> Vec<String> {
 /// As sshd prints them: times in seconds, a list of files in one line.
 fn normal(keyword: &str, values: &[String]) -> Vec<String> {
     match keyword {
-        "pubkeyauthentication" | "passwordauthentication" => values.iter().map(|v| v.to_ascii_lowercase()).collect(),
+        "pubkeyauthentication" | "passwordauthentication" => {
+            values.iter().map(|v| v.to_ascii_lowercase()).collect()
+        }
         _ => values.to_vec(),
     }
 }

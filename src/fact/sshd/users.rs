@@ -49,7 +49,10 @@ pub(super) fn judge(judge: &Judge<'_>) -> (Vec<SshUser>, Partial<GuardedFile>) {
 
 /// Whether anybody at all can log in by ssh and work.
 pub(super) fn way_in(judge: &Judge<'_>, users: &[SshUser]) -> Reading<bool> {
-    let known = users.iter().fold(Ok(false), |found, user| or(found, || user.way_in.clone()));
+    let mut known = Ok(false);
+    for user in users {
+        known = or(known, || user.way_in.clone());
+    }
     or(known, || match &judge.people.other_users {
         Some(source) => Err(not_read("/etc/nsswitch.conf", format!("users also come from {source}"))),
         None => Ok(false),
