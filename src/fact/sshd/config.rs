@@ -234,8 +234,8 @@ impl Reader<'_> {
         if !active && !allowed {
             return Some("is not allowed within a Match block".into());
         }
-        // In a block that is not in force yet, 9.5 and later do not look at it.
-        if keyword.kind == Kind::Subsystem && !active {
+        // In a block that is not in force, 9.5 and later do not look at the one, nor those before 8.7 at the other.
+        if !active && (keyword.kind == Kind::Subsystem || (keyword.kind == Kind::Command && !version.from(8, 7))) {
             return None;
         }
         values::refused(keyword.kind, words, version).or_else(|| self.defined_twice(keyword, words))
