@@ -4,7 +4,7 @@ use super::place::Place;
 use crate::record;
 use crate::source::{Missing, Reading};
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 record! {
     /// What the file descriptors of a process lead to.
@@ -35,6 +35,16 @@ record! {
     }
 }
 
+/// What was found by looking at the descriptors of a process.
+#[derive(Debug, Default)]
+pub(super) struct Look {
+    pub(super) fds: Fds,
+    /// Those that lead to a file without a name, each with that file's former path.
+    pub(super) deleted: Vec<(String, String)>,
+    /// The numbers of those that are inotify instances.
+    pub(super) inotify: Vec<String>,
+}
+
 /// Links that are read of one process at most: some 5 ms, and enough to tell the proportions to a percent or two.
 const BUDGET: u64 = 2_048;
 
@@ -57,23 +67,26 @@ pub(super) fn count(place: &Place) -> Reading<u64> {
 }
 
 /// Looks at them, or at a sample.
-pub(super) fn look(place: &Place) -> Reading<Fds> {
-    let path = place.path("fd");
-    let mut fds = Fds { total: count(place)?, ..Fds::default() };
+pub(super) fn look(place: &Place) -> Reading<Look> {
+    let mut look = Look::default();
+    if place.stat.kernel_thread {
+        return Ok(look);
+    }
+    look.fds.total = count(place)?;
     // A descriptor gets the lowest free number, so that of very many nearly all numbers below their count are taken;
     // to list a million names only to choose some of them would cost more than all else.
-    if fds.total > BUDGET {
-        let step = usize::try_from(step(fds.total)).unwrap_or(usize::MAX);
-        for number in (0..fds.total).step_by(step) {
-            fds.add(place.link(&format!("fd/{number}")))?;
+    if look.fds.total > BUDGET {
+        let step = usize::try_from(step(look.fds.total)).unwrap_or(usize::MAX);
+        for number in (0..look.fds.total).step_by(step) {
+            look.add(place, number.to_string())?;
         }
     } else {
-        for entry in place.source.list(Path::new(&path))? {
-            fds.add(place.source.read_link(&Path::new(&path).join(entry.name)))?;
+        for entry in place.source.list(Path::new(&place.path("fd")))? {
+            look.add(place, entry.name.to_string_lossy().into_owned())?;
         }
     }
-    fds.sampled = fds.looked_at < fds.total;
-    Ok(fds)
+    look.fds.sampled = look.fds.looked_at < look.fds.total;
+    Ok(look)
 }
 
 /// How far apart the descriptors of a sample are. What is opened together (a selector of Java is an event queue and the two ends
@@ -86,29 +99,43 @@ fn step(total: u64) -> u64 {
     step
 }
 
-impl Fds {
-    /// Counts a link by its target as the kernel writes it; nothing if it has been closed meanwhile.
-    fn add(&mut self, link: Reading<PathBuf>) -> Reading<()> {
-        let link = match link {
+impl Look {
+    /// Counts a descriptor by its target as the kernel writes it; nothing if it has been closed meanwhile.
+    fn add(&mut self, place: &Place, number: String) -> Reading<()> {
+        let link = match place.link(&format!("fd/{number}")) {
             Err(Missing::Absent) => return Ok(()),
             other => other?,
         };
         let target = link.to_string_lossy();
-        self.looked_at += 1;
+        let fds = &mut self.fds;
+        fds.looked_at += 1;
         let (before, rest) = target.split_once(':').unwrap_or((&target, ""));
         match before {
-            "socket" => self.sockets += 1,
-            "pipe" => self.pipes += 1,
+            "socket" => fds.sockets += 1,
+            "pipe" => fds.pipes += 1,
             // `anon_inode:[eventpoll]`, and `anon_inode:inotify` for those that have no inode of their own.
-            "anon_inode" => self.add_anon(rest.trim_matches(['[', ']'])),
-            "/memfd" => self.add_anon("memfd"),
-            _ if !target.starts_with('/') => self.others += 1,
-            _ if target.ends_with(" (deleted)") => self.deleted += 1,
-            _ => self.files += 1,
+            "anon_inode" => {
+                let kind = rest.trim_matches(['[', ']']);
+                fds.add_anon(kind);
+                if kind == "inotify" {
+                    self.inotify.push(number);
+                }
+            }
+            "/memfd" => fds.add_anon("memfd"),
+            _ if !target.starts_with('/') => fds.others += 1,
+            _ => match target.strip_suffix(" (deleted)") {
+                Some(path) => {
+                    fds.deleted += 1;
+                    self.deleted.push((number, path.to_owned()));
+                }
+                None => fds.files += 1,
+            },
         }
         Ok(())
     }
+}
 
+impl Fds {
     fn add_anon(&mut self, kind: &str) {
         self.anon += 1;
         *self.anon_by_type.entry(kind.to_owned()).or_default() += 1;

@@ -1,7 +1,9 @@
 //! The processes that run: one pass over /proc, and what costs more only when it is asked for.
 
 mod clock;
+mod deleted;
 mod fds;
+mod inotify;
 mod limits;
 mod maps;
 mod place;
@@ -17,7 +19,10 @@ use crate::model::{Lazy, Partial};
 use crate::record;
 use crate::source::{At, Host, Missing, Reading, Reason, TargetKind, Unreadable};
 use clock::Clock;
+use deleted::Deleted;
+pub use deleted::DeletedFiles;
 pub use fds::Fds;
+pub use inotify::{InotifyHolder, InotifyUser};
 pub use limits::ProcessLimits;
 use place::{Place, garbled};
 use std::collections::HashMap;
@@ -46,6 +51,8 @@ record! {
         pub busy: Lazy<Vec<BusyProgram>>,
         /// The users that the processes run as, by number. Not all where the list is not whole.
         pub users: Lazy<Partial<ProcessUser>>,
+        /// The users of inotify, by number. Looks at the descriptors of every process.
+        pub inotify: Lazy<Partial<InotifyUser>>,
     }
 }
 
@@ -106,8 +113,10 @@ record! {
         pub fd_count: Lazy<u64>,
         /// Its resource limits.
         pub limits: Lazy<ProcessLimits>,
-        /// What its file descriptors lead to. Costs a look at each, up to 20 000 of a process.
+        /// What its file descriptors lead to. Costs a look at each, up to some 2 000 of a process.
         pub fds: Lazy<Fds>,
+        /// The deleted files that it has open. Looks at the descriptors of every process.
+        pub deleted: Lazy<DeletedFiles>,
         /// Its directory in /proc.
         pub at: At,
     }
@@ -123,6 +132,9 @@ impl Fact for Process {
         "/proc/PID/limits",
         "/proc/PID/exe",
         "/proc/PID/fd",
+        "/proc/PID/fdinfo/FD",
+        "/proc/PID/mountinfo",
+        "/proc/PID/ns/user",
         "/proc/PID/maps",
         "/proc/PID/wchan",
         "/proc/PID/oom_score_adj",
@@ -161,26 +173,28 @@ impl Fact for Process {
             *zombies.entry(place.stat.ppid).or_default() += 1;
         }
         let clock = Arc::new(Clock::new(host.clone()));
+        let places: Arc<[Arc<Place>]> = places.into();
+        let deleted = Arc::new(Deleted::new(places.clone()));
         let entries = places.iter().map(|place| {
             let zombies = zombies.get(&place.pid).copied().unwrap_or(0);
-            entry(place, &clock, zombies)
+            entry(place, &clock, &deleted, zombies)
         });
         let mut list = Partial { items: entries.collect(), unread: Vec::new() };
-        list.unread.extend(summary(unread, pids.len()));
+        list.unread.extend(summary("stat", unread, pids.len()));
         if !pids.contains(&1) {
             list.unread.extend(hidden(host));
         }
-        let places: Arc<[Arc<Place>]> = places.into();
-        let others = places.clone();
+        let (others, watchers) = (places.clone(), places.clone());
         Ok(Self {
             list,
             busy: Lazy::new(move || threads::busy(&places)),
             users: Lazy::new(move || Ok(users::users(&others))),
+            inotify: Lazy::new(move || Ok(inotify::users(&watchers))),
         })
     }
 }
 
-fn entry(place: &Arc<Place>, clock: &Arc<Clock>, zombies: u32) -> ProcessEntry {
+fn entry(place: &Arc<Place>, clock: &Arc<Clock>, deleted: &Arc<Deleted>, zombies: u32) -> ProcessEntry {
     fn lazy<T>(
         place: &Arc<Place>,
         read: impl Fn(&Place) -> Reading<T> + Send + Sync + 'static,
@@ -188,7 +202,7 @@ fn entry(place: &Arc<Place>, clock: &Arc<Clock>, zombies: u32) -> ProcessEntry {
         let place = place.clone();
         Lazy::new(move || read(&place))
     }
-    let (now, then) = (clock.clone(), clock.clone());
+    let (now, then, deleted) = (clock.clone(), clock.clone(), deleted.clone());
     let stat = &place.stat;
     ProcessEntry {
         pid: place.pid,
@@ -224,7 +238,8 @@ fn entry(place: &Arc<Place>, clock: &Arc<Clock>, zombies: u32) -> ProcessEntry {
         map_count: lazy(place, |p| p.maps().map(|maps| maps.count)),
         fd_count: lazy(place, |p| if p.stat.kernel_thread { Ok(0) } else { fds::count(p) }),
         limits: lazy(place, |p| p.parse("limits", limits::parse(&p.text("limits")?))),
-        fds: lazy(place, fds::look),
+        fds: lazy(place, |p| Ok(p.look()?.fds.clone())),
+        deleted: lazy(place, move |p| deleted.of(p.pid)),
         at: At::file(format!("/proc/{}", place.pid)),
     }
 }
@@ -255,14 +270,14 @@ fn unit(cgroups: &str) -> Option<String> {
 }
 
 /// Processes that could not be read, as one reason: with `hidepid` there are as many as processes.
-fn summary(unread: Vec<Unreadable>, all: usize) -> Option<Unreadable> {
+fn summary(file: &str, unread: Vec<Unreadable>, all: usize) -> Option<Unreadable> {
     let count = unread.len();
     let first = unread.into_iter().next()?;
     if count == 1 {
         return Some(first);
     }
     let reason = Reason::NotRead(format!("{} for {count} of {all} processes", first.reason));
-    Some(Unreadable { path: "/proc/PID/stat".into(), reason })
+    Some(Unreadable { path: format!("/proc/PID/{file}").into(), reason })
 }
 
 /// Why process 1 is not to be seen: /proc is mounted with an option that hides others' processes.

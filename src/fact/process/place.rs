@@ -1,5 +1,6 @@
 //! A process's directory in /proc, and the files of it that several fields are read from.
 
+use super::fds::{self, Look};
 use super::maps::{self, Maps};
 use super::stat::Stat;
 use super::status::Status;
@@ -17,6 +18,7 @@ pub(super) struct Place {
     pub(super) stat: Stat,
     status: OnceLock<Reading<Status>>,
     maps: OnceLock<Reading<Maps>>,
+    look: OnceLock<Reading<Look>>,
 }
 
 /// More than the largest file that is read there whole; a command line may be longer, and is then unreadable.
@@ -24,7 +26,15 @@ const CAP: u64 = 2 << 20;
 
 impl Place {
     pub(super) fn new(source: Arc<dyn Source>, pid: u32, kernel: bool, stat: Stat) -> Self {
-        Self { source, pid, kernel, stat, status: OnceLock::new(), maps: OnceLock::new() }
+        Self {
+            source,
+            pid,
+            kernel,
+            stat,
+            status: OnceLock::new(),
+            maps: OnceLock::new(),
+            look: OnceLock::new(),
+        }
     }
 
     pub(super) fn path(&self, name: &str) -> String {
@@ -56,6 +66,11 @@ impl Place {
             Ok(maps::parse(&text(bytes)))
         };
         self.maps.get_or_init(read).as_ref().map_err(Clone::clone)
+    }
+
+    /// What its descriptors lead to, looked at once.
+    pub(super) fn look(&self) -> Result<&Look, Missing> {
+        self.look.get_or_init(|| fds::look(self)).as_ref().map_err(Clone::clone)
     }
 }
 
