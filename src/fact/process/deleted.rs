@@ -48,6 +48,7 @@ impl Deleted {
     /// Those of one process.
     pub(super) fn of(&self, pid: u32) -> Reading<DeletedFiles> {
         let gather = || {
+            Place::look_at_all(&self.places);
             let mut seen = HashSet::new();
             let held = self.places.iter().map(|place| (place.pid, held(place, &mut seen)));
             // Nearly all hold none; these need no room.

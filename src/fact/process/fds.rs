@@ -50,6 +50,9 @@ const BUDGET: u64 = 2_048;
 
 /// How many there are: since Linux 6.2 the directory's size says so, before that its entries are counted.
 pub(super) fn count(place: &Place) -> Reading<u64> {
+    if place.stat.kernel_thread {
+        return Ok(0);
+    }
     let path = place.path("fd");
     let size = |path: &str| Ok(place.source.stat(Path::new(path))?.size);
     let list = || Ok(place.source.list(Path::new(&path))?.len() as u64);
@@ -69,10 +72,10 @@ pub(super) fn count(place: &Place) -> Reading<u64> {
 /// Looks at them, or at a sample.
 pub(super) fn look(place: &Place) -> Reading<Look> {
     let mut look = Look::default();
+    look.fds.total = place.fd_count()?;
     if place.stat.kernel_thread {
         return Ok(look);
     }
-    look.fds.total = count(place)?;
     // A descriptor gets the lowest free number, so that of very many nearly all numbers below their count are taken;
     // to list a million names only to choose some of them would cost more than all else.
     if look.fds.total > BUDGET {

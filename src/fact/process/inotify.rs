@@ -45,6 +45,7 @@ const CAP: u64 = 64 << 20;
 
 /// Every user that has instances; those whose descriptors cannot be seen are unread.
 pub(super) fn users(places: &[Arc<Place>]) -> Partial<InotifyUser> {
+    Place::look_at_all(places);
     let mut unread = Vec::new();
     let own = places.first().and_then(|p| p.source.read_link(Path::new("/proc/self/ns/user")).ok());
     let mut instances: HashMap<u32, HashSet<&str>> = HashMap::new();

@@ -6,6 +6,7 @@ mod fds;
 mod inotify;
 mod limits;
 mod maps;
+mod parallel;
 mod place;
 mod stat;
 mod status;
@@ -160,9 +161,12 @@ impl Fact for Process {
         let kernel = matches!(host.target.kind, TargetKind::Live | TargetKind::Capture);
         let mut places = Vec::with_capacity(pids.len());
         let mut unread = Vec::new();
-        for pid in &pids {
+        let stats = parallel::map(&pids, |pid| {
             let path = format!("/proc/{pid}/stat");
-            match host.read_text(&path).and_then(|text| garbled(&path, stat::parse(&text))) {
+            host.read_text(&path).and_then(|text| garbled(&path, stat::parse(&text)))
+        });
+        for (pid, stat) in pids.iter().zip(stats) {
+            match stat {
                 Ok(stat) => places.push(Arc::new(Place::new(host.source.clone(), *pid, kernel, stat))),
                 Err(Missing::Absent) => {}
                 Err(Missing::Unreadable(why)) => unread.push(why),
@@ -236,7 +240,7 @@ fn entry(place: &Arc<Place>, clock: &Arc<Clock>, deleted: &Arc<Deleted>, zombies
             _ => p.maps().map(|maps| maps.deleted.clone()),
         }),
         map_count: lazy(place, |p| p.maps().map(|maps| maps.count)),
-        fd_count: lazy(place, |p| if p.stat.kernel_thread { Ok(0) } else { fds::count(p) }),
+        fd_count: lazy(place, Place::fd_count),
         limits: lazy(place, |p| p.parse("limits", limits::parse(&p.text("limits")?))),
         fds: lazy(place, |p| Ok(p.look()?.fds.clone())),
         deleted: lazy(place, move |p| deleted.of(p.pid)),

@@ -2,6 +2,7 @@
 
 use super::fds::{self, Look};
 use super::maps::{self, Maps};
+use super::parallel;
 use super::stat::Stat;
 use super::status::Status;
 use crate::source::{Missing, Reading, Source, text};
@@ -18,6 +19,7 @@ pub(super) struct Place {
     pub(super) stat: Stat,
     status: OnceLock<Reading<Status>>,
     maps: OnceLock<Reading<Maps>>,
+    fd_count: OnceLock<Reading<u64>>,
     look: OnceLock<Reading<Look>>,
 }
 
@@ -33,6 +35,7 @@ impl Place {
             stat,
             status: OnceLock::new(),
             maps: OnceLock::new(),
+            fd_count: OnceLock::new(),
             look: OnceLock::new(),
         }
     }
@@ -66,6 +69,16 @@ impl Place {
             Ok(maps::parse(&text(bytes)))
         };
         self.maps.get_or_init(read).as_ref().map_err(Clone::clone)
+    }
+
+    /// How many descriptors it has, counted once.
+    pub(super) fn fd_count(&self) -> Reading<u64> {
+        self.fd_count.get_or_init(|| fds::count(self)).clone()
+    }
+
+    /// Looks at the descriptors of all these processes, for those who want to know of every one.
+    pub(super) fn look_at_all(places: &[Arc<Self>]) {
+        parallel::map(places, |place| drop(place.look()));
     }
 
     /// What its descriptors lead to, looked at once.
