@@ -48,6 +48,7 @@ facts! {
     slab::Slab,
     snmp::Snmp,
     sockets::Sockets,
+    supervisor::Supervisor,
     swaps::Swaps,
     sysctl::Sysctl,
     systemd::Systemd,

@@ -62,7 +62,7 @@ pub(super) fn users(places: &[Arc<Place>]) -> Partial<InotifyUser> {
     for place in places {
         let Some(held) = instances.get(&place.pid) else { continue };
         // What is open at the same number in the parent was inherited from it.
-        let inherited = instances.get(&place.stat.ppid);
+        let inherited = instances.get(&place.stat.ppid).filter(|_| place.stat.ppid != place.pid);
         let numbers: Vec<String> =
             held.iter().filter(|n| inherited.is_none_or(|of| !of.contains(*n))).map(|n| (*n).to_owned()).collect();
         if numbers.is_empty() {
