@@ -1,6 +1,7 @@
 //! Files that have been deleted, but take up a disk as long as a process has them open.
 
 use super::place::{Place, garbled};
+use super::summary;
 use crate::format::fs_type::{PSEUDO, is_remote};
 use crate::format::key_value::KeyValues;
 use crate::format::mountinfo::{Mounted, mountinfo};
@@ -52,9 +53,24 @@ impl Deleted {
             let mut seen = HashSet::new();
             let held = self.places.iter().map(|place| (place.pid, held(place, &mut seen)));
             // Nearly all hold none; these need no room.
-            held.filter(|(_, held)| held.as_ref().map_or(true, |held| held.files > 0)).collect()
+            let mut found: HashMap<_, _> =
+                held.filter(|(_, held)| held.as_ref().map_or(true, |held| held.files > 0)).collect();
+            one_reason_for_all(&mut found, self.places.len());
+            found
         };
         self.found.get_or_init(gather).get(&pid).cloned().unwrap_or_else(|| Ok(DeletedFiles::default()))
+    }
+}
+
+/// Makes what was denied of many processes one reason, as those who are not root meet it for nearly all.
+fn one_reason_for_all(found: &mut HashMap<u32, Reading<DeletedFiles>>, processes: usize) {
+    let denied = |held: &Reading<DeletedFiles>| match held {
+        Err(Missing::Unreadable(why)) if why.reason == Reason::Denied => Some(why.clone()),
+        _ => None,
+    };
+    let Some(why) = summary("fd", found.values().filter_map(denied).collect(), processes) else { return };
+    for held in found.values_mut().filter(|held| denied(held).is_some()) {
+        *held = Err(Missing::Unreadable(why.clone()));
     }
 }
 
@@ -195,6 +211,19 @@ mod tests {
         files.link("/proc/7/fd/3", "/tmp/x (deleted)").directory("/tmp/x (deleted)");
         files.file("/proc/7/fdinfo/3", "mnt_id:\t29\n");
         assert_eq!(found(&files), [(0, 0, None)]);
+    }
+
+    #[test]
+    fn what_is_denied_of_many_is_one_reason() {
+        let mut files = Files::new();
+        for pid in 7..10 {
+            holder(&mut files, pid, &[]);
+            files.deny(format!("/proc/{pid}/fd"));
+        }
+        for process in list(&files).items {
+            let Err(Missing::Unreadable(why)) = process.deleted.get() else { panic!("{}", process.pid) };
+            assert_eq!(why.to_string(), "/proc/PID/fd: permission denied for 3 of 3 processes");
+        }
     }
 
     #[test]
