@@ -57,8 +57,8 @@ record! {
         /// Of the memory it uses, what no reclaim frees without swap space: anonymous memory, shared memory and tmpfs, and what the
         /// kernel holds for it. With version 1 without the latter. In bytes.
         pub memory_held_bytes: Lazy<u64>,
-        /// Processes of it, with version 2 also of groups below it, that were killed for want of memory, whether its own limit or
-        /// the host's memory had run out. Absent before Linux 4.13.
+        /// Processes of it that were killed for want of memory, whether its own limit or the host's memory had run out. Since
+        /// Linux 5.2 those of groups below it too, with version 1 only up to 5.7. Absent before Linux 4.13.
         pub oom_kill: Lazy<u64>,
         /// How often memory had run out at the limit of this very group, and the OOM killer was called for (`oom` of
         /// memory.events.local). Absent with version 1 and before Linux 5.2.
