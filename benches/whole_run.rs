@@ -10,7 +10,7 @@
 
 use hostvet::engine::{Library, judge};
 use hostvet::fact::Facts;
-use hostvet::source::{Entry, Host, Live, Reading, Source, Space, Stat, Target};
+use hostvet::source::{Entry, Host, Live, Question, Reading, Source, Space, Stat, Target};
 use std::io::{BufRead, BufReader, PipeWriter, Read, Write, pipe};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -59,6 +59,13 @@ impl Source for Recorder {
         self.note('v', path);
         Live.statvfs(path)
     }
+
+    fn ask(&self, question: Question) -> Reading<Vec<u8>> {
+        match question {
+            Question::TcpSockets { states, .. } => self.note('q', Path::new(&states.to_string())),
+        }
+        Live.ask(question)
+    }
 }
 
 /// What the bare program does: the look-ups of the list, results thrown away.
@@ -76,6 +83,7 @@ fn bare(list: &str) {
             "s" => drop(std::fs::metadata(path)),
             "t" => drop(std::fs::symlink_metadata(path)),
             "v" => drop(nix::sys::statvfs::statvfs(path)),
+            "q" => drop(path.parse().map(|states| Live.ask(Question::TcpSockets { states, info: false }))),
             _ => drop(std::fs::read_link(path)),
         }
     }

@@ -53,6 +53,23 @@ fn transcripts() {
 }
 
 #[test]
+fn a_profile_chooses_rules_and_says_what_a_tree_is_taken_for() {
+    let dir = root();
+    fs::write(dir.path().join("etc/machine-id"), "4f1d2c3b8a674e5d9c0b1a2b3c4d5e6f\n").unwrap();
+    fs::write(dir.path().join("etc/sysctl.d/60-oom.conf"), "vm.panic_on_oom = 1\n").unwrap();
+    let found = |args: &[&str]| check(dir.path(), &[&["-q"], args].concat());
+    let (panics, machine_id) = ("memory/panic-on-oom", "image/machine-id");
+    let plain = found(&[]).1;
+    assert!(plain.contains(panics) && !plain.contains(machine_id), "{plain}");
+    let (code, image, _) = found(&["--profile", "image"]);
+    assert!(code == 1 && image.contains(panics) && image.contains(machine_id), "{image}");
+    assert_eq!(found(&["--profile", "reboot"]).1, "");
+    assert!(found(&["--profile", "cron"]).1.contains(panics));
+    let (code, _, said) = status(&hostvet(&["check", "--profile", "image"]));
+    assert!(code == 2 && said.contains("a running host is no image"), "{said}");
+}
+
+#[test]
 fn exit_status_follows_fail_on_in_every_format() {
     let dir = root();
     fs::write(dir.path().join("etc/sysctl.d/60-oom.conf"), "vm.panic_on_oom = 1\n").unwrap();

@@ -1,7 +1,7 @@
 //! `hostvet check`: the main job.
 
 use super::{Failure, RuleDirs, Status, Terminal, config, host};
-use crate::engine::{Selection, Severity, judge, waive};
+use crate::engine::{self, Selection, Severity, judge, waive};
 use crate::fact::Facts;
 use crate::report::{Detail, Report, human, json};
 use crate::source::TargetKind;
@@ -14,6 +14,9 @@ pub(super) struct Args {
     host: host::HostArgs,
     #[command(flatten)]
     rules: RuleDirs,
+    /// Run the rules that belong to an occasion
+    #[arg(long, value_enum, value_name = "PROFILE")]
+    profile: Option<Profile>,
     /// Run only these rules: globs over ids (`limits/*`), areas (`boot`), tags (`tag:login`)
     #[arg(long, value_name = "PATTERN", value_delimiter = ',')]
     select: Vec<String>,
@@ -37,6 +40,29 @@ pub(super) struct Args {
     verbose: bool,
 }
 
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Profile {
+    /// If it restarts now, does it come back and let an administrator in?
+    Reboot,
+    /// All that can be wrong with a host that was just set up
+    Provision,
+    /// TARGET is a golden image: also, what did its builder leave in it?
+    Image,
+    /// All but what is only worth knowing
+    Cron,
+}
+
+impl Profile {
+    fn rules(self) -> engine::Profile {
+        match self {
+            Self::Reboot => engine::Profile::Reboot,
+            Self::Provision => engine::Profile::Provision,
+            Self::Image => engine::Profile::Image,
+            Self::Cron => engine::Profile::Cron,
+        }
+    }
+}
+
 #[derive(Clone, Copy, Debug, Default, ValueEnum)]
 enum Format {
     /// For people
@@ -52,11 +78,18 @@ pub(super) fn run(args: &Args, terminal: &mut Terminal) -> Result<Status, Failur
     let flags = Selection::new(&args.select, &args.ignore)?;
     flags.check(rules.iter().map(|rule| &*rule.about))?;
     let configured = Selection::new(&config.select, &config.ignore)?;
-    let host = args.host.host(config.assume.as_deref())?;
+    let mut host = args.host.host(config.assume.as_deref())?;
+    if args.profile == Some(Profile::Image) {
+        host = host::as_image(host)?;
+    }
     let target = host.target.clone();
     let facts = Facts::new(host);
     // What is asked for by name on the command line runs even if the configuration leaves it out.
-    let wanted = |about: &_| flags.has(about) && (!args.select.is_empty() || configured.has(about));
+    let wanted = |about: &_| {
+        args.profile.is_none_or(|profile| profile.rules().has(about))
+            && flags.has(about)
+            && (!args.select.is_empty() || configured.has(about))
+    };
     let mut outcomes: Vec<_> =
         rules.iter().filter(|rule| wanted(&rule.about)).map(|rule| judge(rule, &facts)).collect();
     let today = jiff::Timestamp::now().strftime("%Y-%m-%d").to_string();

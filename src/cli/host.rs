@@ -48,3 +48,14 @@ impl HostArgs {
         }
     }
 }
+
+/// The same tree, taken for the golden image that it is to become.
+pub(super) fn as_image(mut host: Host) -> Result<Host, Failure> {
+    if host.target.kind == TargetKind::Live {
+        return Err(Failure::Usage("--profile image needs a TARGET: a running host is no image".into()));
+    }
+    if host.target.kind == TargetKind::Root {
+        host.target.kind = TargetKind::Image;
+    }
+    Ok(host)
+}

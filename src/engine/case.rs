@@ -94,6 +94,12 @@ impl Case {
             let space = text.get_ref().parse();
             files.space(path, space.map_err(|e| bad(file, text.span(), &format!("is wrong: {e}")))?);
         }
+        for (question, hex) in &raw.answers {
+            let asked = question.get_ref().parse();
+            let asked = asked.map_err(|e| bad(file, question.span(), &format!("is wrong: {e}")))?;
+            let answer = bytes_of(hex.get_ref()).ok_or_else(|| bad(file, hex.span(), "is no hex"))?;
+            files.answer(asked, Ok(answer));
+        }
         for path in &raw.denied {
             files.deny(path);
         }

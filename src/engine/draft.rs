@@ -52,9 +52,19 @@ pub(super) struct Draft {
     pub(super) lets: Vec<Let>,
     item: Option<Sentence>,
     not_applicable: Option<Sentence>,
-    message: Sentence,
-    remedy: Sentence,
+    told: Option<(Sentence, Sentence)>,
     params: BTreeMap<String, Param>,
+}
+
+/// How much of a rule file is wanted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Extent {
+    /// What decides whether there is a problem: neither message nor remedy, nor the names only they use.
+    Deciding,
+    /// All but its cases.
+    Whole,
+    /// Its cases too.
+    WithCases,
 }
 
 /// Values for `[params]` that the user set.
@@ -64,17 +74,14 @@ type Found<T> = Result<T, Box<Diagnostic>>;
 
 impl Draft {
     /// Reads a rule file.
-    pub(super) fn read(file: RuleFile, with_cases: bool) -> Found<Self> {
-        let raw = file.read(with_cases)?;
+    pub(super) fn read(file: RuleFile, extent: Extent) -> Found<Self> {
+        let raw = file.read(extent == Extent::WithCases)?;
         let source = |text: &Spanned<String>| parsed(&file, text);
         let sentence = |text: &Spanned<String>| sentence(&file, text);
         let severity = match Severity::of(raw.severity.get_ref()) {
             Some(severity) => SeverityOf::Always(severity),
             None => SeverityOf::Computed(source(&raw.severity)?),
         };
-        let mut lets: Vec<_> = raw.lets.iter().collect();
-        lets.sort_by_key(|(_, text)| text.span().start);
-        let lets = lets.into_iter().map(|(name, text)| Ok((name.get_ref().clone(), source(text)?)));
         let params = raw.params.iter().map(|(name, value)| {
             let param = Param::of(value.get_ref()).ok_or_else(|| {
                 Box::new(file.diagnostic(
@@ -85,20 +92,50 @@ impl Draft {
             });
             Ok((name.clone(), param?))
         });
-        Ok(Self {
+        let mut draft = Self {
             each: raw.each.as_ref().map(source).transpose()?,
             when: raw.when.as_ref().map(source).transpose()?,
             problem: source(&raw.problem)?,
             severity,
-            lets: lets.collect::<Found<_>>()?,
+            lets: Vec::new(),
             item: raw.item.as_ref().map(sentence).transpose()?,
             not_applicable: raw.not_applicable.as_ref().map(sentence).transpose()?,
-            message: sentence(&raw.message)?,
-            remedy: sentence(&raw.remedy)?,
+            told: match extent {
+                Extent::Deciding => None,
+                Extent::Whole | Extent::WithCases => Some((sentence(&raw.message)?, sentence(&raw.remedy)?)),
+            },
             params: params.collect::<Found<_>>()?,
             raw,
             file,
-        })
+        };
+        draft.read_lets(extent)?;
+        Ok(draft)
+    }
+
+    /// Reads the names of `[let]`. A name is made of names before it only, so the last ones are asked first who uses them.
+    fn read_lets(&mut self, extent: Extent) -> Found<()> {
+        let mut lets: Vec<_> = self.raw.lets.iter().collect();
+        lets.sort_by_key(|(_, text)| std::cmp::Reverse(text.span().start));
+        for (name, text) in lets {
+            if extent != Extent::Deciding || self.mentions(name.get_ref()) {
+                self.lets.push((name.get_ref().clone(), parsed(&self.file, text)?));
+            }
+        }
+        self.lets.reverse();
+        Ok(())
+    }
+
+    /// Whether anything that was read so far uses this name.
+    fn mentions(&self, name: &str) -> bool {
+        let severity = match &self.severity {
+            SeverityOf::Computed(source) => Some(source),
+            SeverityOf::Always(_) => None,
+        };
+        let lets = self.lets.iter().map(|(_, source)| source);
+        let sources = [&self.each, &self.when].into_iter().flatten().chain([&self.problem]);
+        let sentences = [&self.item, &self.not_applicable].into_iter().flatten();
+        sources.chain(severity).chain(lets).any(|source| source.expr.mentions(name))
+            || sentences.flat_map(|sentence| sentence.draft.exprs()).any(|expr| expr.mentions(name))
     }
 
     /// Checks the rule, with the user's values for its parameters.
@@ -146,8 +183,11 @@ impl Draft {
             item: self.item.as_ref().map(fill).transpose()?,
             not_applicable,
             not_applicable_item,
-            message: fill(&self.message)?,
-            remedy: fill(&self.remedy)?,
+            told: match &self.told {
+                Some((message, remedy)) => Some((fill(message)?, fill(remedy)?)),
+                None => None,
+            },
+            abridged: None,
             lets,
             let_names: shared.iter().chain(&asking_item).map(|(name, _)| name.clone()).collect(),
             shared: shared.len(),

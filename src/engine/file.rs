@@ -101,6 +101,8 @@ pub(super) struct RawCase {
     #[serde(default)]
     pub(super) space: BTreeMap<String, Spanned<String>>,
     #[serde(default)]
+    pub(super) answers: BTreeMap<Spanned<String>, Spanned<String>>,
+    #[serde(default)]
     pub(super) params: BTreeMap<String, toml::Value>,
     pub(super) severity: Option<Spanned<String>>,
     pub(super) reason: Option<String>,

@@ -2,7 +2,7 @@
 
 use super::case;
 use super::diagnostic::Diagnostic;
-use super::draft::{Draft, Overrides};
+use super::draft::{Draft, Extent, Overrides};
 use super::file::{MAX_FILE, RuleFile, RuleText};
 use super::rule::Rule;
 use std::collections::BTreeMap;
@@ -136,19 +136,24 @@ const STACK: usize = 8 << 20;
 
 fn compile(file: &RuleFile, overrides: &BTreeMap<String, Overrides>) -> Result<Rule, Box<Diagnostic>> {
     let none = Overrides::new();
-    Draft::read(file.clone(), false)?.compile(overrides.get(&file.id).unwrap_or(&none))
+    let overrides = overrides.get(&file.id).unwrap_or(&none);
+    match file.text {
+        // Their own cases were run before they were embedded.
+        RuleText::Embedded(_) => Rule::abridged_of(file, overrides),
+        RuleText::Read(_) => Rule::whole_of(file, overrides),
+    }
 }
 
 impl RuleFile {
     /// Runs the rule's own cases.
     pub fn test(&self) -> Result<Vec<case::CaseResult>, Box<Diagnostic>> {
-        let draft = Draft::read(self.clone(), true)?;
+        let draft = Draft::read(self.clone(), Extent::WithCases)?;
         case::run(&draft)
     }
 
     /// What is wrong with the rule, beyond what keeps it from loading.
     pub fn lint(&self) -> Vec<Diagnostic> {
-        match Draft::read(self.clone(), true) {
+        match Draft::read(self.clone(), Extent::WithCases) {
             Ok(draft) => super::lint::lint(&draft),
             Err(mistake) => vec![*mistake],
         }
@@ -156,7 +161,7 @@ impl RuleFile {
 
     /// The changes of the rule that its own cases do not notice.
     pub fn survivors(&self) -> Result<super::mutate::Survivors, Box<Diagnostic>> {
-        super::mutate::survivors(&Draft::read(self.clone(), true)?)
+        super::mutate::survivors(&Draft::read(self.clone(), Extent::WithCases)?)
     }
 }
 

@@ -1,10 +1,13 @@
 //! A rule, checked and ready to judge, and what it says about itself.
 
+use super::diagnostic::Diagnostic;
+use super::draft::{Draft, Extent, Overrides};
+use super::file::RuleFile;
 use super::node::{NodeKind, Program};
 use super::severity::Severity;
 use super::template::Template;
 use crate::fact;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 /// A rule, ready to judge.
 #[derive(Clone, Debug)]
@@ -27,8 +30,18 @@ pub struct Rule {
     pub(super) not_applicable: Option<Template>,
     /// Why it does not apply to an item.
     pub(super) not_applicable_item: Option<Template>,
-    pub(super) message: Template,
-    pub(super) remedy: Template,
+    /// Message and remedy; an abridged rule has none.
+    pub(super) told: Option<(Template, Template)>,
+    pub(super) abridged: Option<Arc<Abridged>>,
+}
+
+/// A rule of which only what decides was checked, and what the whole of it is made of once that is wanted: the rules that
+/// come with hostvet are many, are known to be right, and most find nothing.
+#[derive(Debug)]
+pub(super) struct Abridged {
+    file: RuleFile,
+    overrides: Overrides,
+    whole: OnceLock<Rule>,
 }
 
 /// What a rule says about itself.
@@ -78,14 +91,37 @@ pub(super) enum SeverityOf<E> {
 }
 
 impl Rule {
+    /// Reads and checks the whole rule.
+    pub(super) fn whole_of(file: &RuleFile, overrides: &Overrides) -> Result<Self, Box<Diagnostic>> {
+        Draft::read(file.clone(), Extent::Whole)?.compile(overrides)
+    }
+
+    /// Reads and checks what decides; the rest of the rule must be known to be right.
+    pub(super) fn abridged_of(file: &RuleFile, overrides: &Overrides) -> Result<Self, Box<Diagnostic>> {
+        let rule = Draft::read(file.clone(), Extent::Deciding)?.compile(overrides)?;
+        let (file, overrides) = (file.clone(), overrides.clone());
+        let abridged = Some(Arc::new(Abridged { file, overrides, whole: OnceLock::new() }));
+        Ok(Self { abridged, ..rule })
+    }
+
+    /// The whole rule, if this is not it already.
+    pub(super) fn whole(&self) -> &Self {
+        let Some(abridged) = &self.abridged else { return self };
+        abridged.whole.get_or_init(|| {
+            Self::whole_of(&abridged.file, &abridged.overrides).unwrap_or_else(|mistake| {
+                panic!("{}: {}; this is a bug of hostvet, please report it", mistake.path, mistake.message)
+            })
+        })
+    }
+
     /// Every program of the rule.
     fn programs(&self) -> impl Iterator<Item = &Program> {
         let severity = match &self.severity {
             SeverityOf::Computed(program) => Some(program),
             SeverityOf::Always(_) => None,
         };
-        let templates =
-            [self.item.as_ref(), self.not_applicable_item.as_ref(), Some(&self.message), Some(&self.remedy)];
+        let told = self.told.iter().flat_map(|(message, remedy)| [message, remedy]);
+        let templates = [&self.item, &self.not_applicable_item].into_iter().flatten().chain(told);
         self.each
             .iter()
             .chain(&self.lets)
@@ -93,7 +129,7 @@ impl Rule {
             .chain(&self.when_item)
             .chain([&self.problem])
             .chain(severity)
-            .chain(templates.into_iter().flatten().flat_map(Template::programs))
+            .chain(templates.flat_map(Template::programs))
     }
 
     /// The names of `[let]` that decide (problem, `when` and severity use them), and what they stand for, in order.
@@ -121,7 +157,7 @@ impl Rule {
     /// The facts it asks, sorted.
     pub fn facts(&self) -> Vec<&'static str> {
         let mut seen = std::collections::BTreeSet::new();
-        for program in self.programs() {
+        for program in self.whole().programs() {
             program.root.any(&mut |node| {
                 if let NodeKind::Fact(position) = node.kind {
                     seen.insert(fact::kinds()[position].name);

@@ -79,6 +79,14 @@ fn shifted(error: ExprError, by: usize) -> ExprError {
 }
 
 impl Draft {
+    /// The expressions in it.
+    pub(super) fn exprs(&self) -> impl Iterator<Item = &Expr> {
+        self.0.iter().filter_map(|part| match part {
+            DraftPart::Expr(_, _, expr) => Some(expr),
+            DraftPart::Text(_) => None,
+        })
+    }
+
     /// Checks every expression.
     pub(super) fn check(&self, names: &Names) -> Result<Template, ExprError> {
         let parts = self.0.iter().map(|part| match part {

@@ -73,9 +73,14 @@ enum Verdict {
 
 /// Judges a host by a rule. A panic is a bug of hostvet; it leaves this rule open, not the run.
 pub fn judge(rule: &Rule, facts: &Facts) -> Outcome {
-    catch_unwind(AssertUnwindSafe(|| {
+    let run = |rule: &Rule| {
         let names = SharedNames::new(&rule.lets, rule.shared);
         Vetting { rule, facts, names: &names, steps: &Cell::new(0) }.run()
+    };
+    catch_unwind(AssertUnwindSafe(|| {
+        let outcome = run(rule);
+        // An abridged rule knows that there is a problem, but not how to tell of it.
+        if outcome.findings.is_empty() || rule.told.is_some() { outcome } else { run(rule.whole()) }
     }))
     .unwrap_or_else(|_| {
         let reason = "hostvet failed on this rule; please report it".to_owned();
@@ -134,6 +139,9 @@ impl<'a> Vetting<'a> {
         let mut passed = 0;
         let mut why_not = None;
         for (position, item) in items.iter().enumerate() {
+            if self.rule.told.is_none() && !outcome.findings.is_empty() {
+                break;
+            }
             if outcome.findings.len().max(outcome.unknown.len()) >= MAX_TOLD {
                 let reason = format!("{} more of {list} were not judged", items.len() - position);
                 outcome.unknown.push(Open { item: None, reason });
@@ -222,8 +230,10 @@ impl<'a> Vetting<'a> {
                 .and_then(|word| Severity::of(word.as_str()?))
                 .unwrap_or(self.rule.about.worst),
         };
-        let message = self.rule.message.fill(&judgement);
-        let remedy = self.rule.remedy.fill(&self.judgement(item, false));
+        let (message, remedy) = match &self.rule.told {
+            Some((message, remedy)) => (message.fill(&judgement), remedy.fill(&self.judgement(item, false))),
+            None => Default::default(),
+        };
         let name = item.and_then(|value| self.item_name(value));
         let fingerprint = fingerprint(&self.rule.about.id, name.as_deref());
         Finding { severity, item: name, message, remedy, evidence: judgement.into_evidence(), fingerprint }

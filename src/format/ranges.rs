@@ -1,26 +1,33 @@
-//! Lists of numbers as the kernel prints CPUs and NUMA nodes: `0-3,8,10-11`.
+//! Lists of numbers as the kernel prints CPUs, NUMA nodes and ports: `0-3,8,10-11`.
 
 /// How many numbers a list such as `0-3,8` names; `None` if it is no such list. An empty list names none.
 pub fn count(list: &str) -> Option<u32> {
-    let mut count: u32 = 0;
+    parse(list)?
+        .into_iter()
+        .try_fold(0_u32, |sum, (first, last)| sum.checked_add(last - first)?.checked_add(1))
+}
+
+/// The first and the last number of each range of a list such as `0-3,8`; `None` if it is no such list.
+pub fn parse(list: &str) -> Option<Vec<(u32, u32)>> {
     let list = list.trim();
-    for part in list.split(',').filter(|_| !list.is_empty()) {
+    let parts = list.split(',').filter(|_| !list.is_empty()).map(|part| {
         let (first, last) = part.split_once('-').unwrap_or((part, part));
-        let (first, last): (u32, u32) = (first.parse().ok()?, last.parse().ok()?);
-        count = count.checked_add(last.checked_sub(first)?.checked_add(1)?)?;
-    }
-    Some(count)
+        let (first, last) = (first.parse().ok()?, last.parse().ok()?);
+        (first <= last).then_some((first, last))
+    });
+    parts.collect()
 }
 
 #[cfg(test)]
 mod tests {
-    use super::count;
+    use super::{count, parse};
 
     #[test]
     fn ranges_and_single_numbers_are_counted() {
         assert_eq!(count("0\n"), Some(1));
         assert_eq!(count("0-3,8,10-11\n"), Some(7));
         assert_eq!(count("\n"), Some(0));
+        assert_eq!(parse("0-3,8\n"), Some(vec![(0, 3), (8, 8)]));
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! An in-memory tree: the files of a rule's case, and of tests.
 
-use super::{Entry, FileKind, Missing, Reading, Reason, Source, Space, Stat, normalise, resolve};
+use super::{Entry, FileKind, Missing, Question, Reading, Reason, Source, Space, Stat, normalise, resolve};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 pub struct Files {
     nodes: BTreeMap<PathBuf, Node>,
     spaces: BTreeMap<PathBuf, Space>,
+    answers: BTreeMap<Question, Reading<Vec<u8>>>,
 }
 
 #[derive(Clone, Debug)]
@@ -85,6 +86,12 @@ impl Files {
     /// Says how full the file system is that is mounted at `path`, a directory that need not be added.
     pub fn space(&mut self, path: impl AsRef<Path>, space: Space) -> &mut Self {
         self.spaces.insert(normalise(path.as_ref()), space);
+        self
+    }
+
+    /// Says what the kernel answers to a question; without that it does not know it.
+    pub fn answer(&mut self, question: Question, answer: Reading<Vec<u8>>) -> &mut Self {
+        self.answers.insert(question, answer);
         self
     }
 
@@ -189,6 +196,11 @@ impl Source for Files {
         }
         Err(Space::not_told(path))
     }
+
+    /// What [`Files::answer`] said.
+    fn ask(&self, question: Question) -> Reading<Vec<u8>> {
+        self.answers.get(&question).cloned().unwrap_or(Err(Missing::Absent))
+    }
 }
 
 fn kind(what: &What) -> FileKind {
@@ -261,6 +273,14 @@ mod tests {
         };
         assert!(matches!(reason("/etc"), Reason::NotRead(_)));
         assert_eq!(reason("/root"), Reason::Denied);
+    }
+
+    #[test]
+    fn a_question_is_not_known_unless_its_answer_was_given() {
+        let mut files = tree();
+        let [listening, all] = [1 << 10, 0xfff].map(|states| Question::TcpSockets { states, info: false });
+        files.answer(listening, Ok(vec![7]));
+        assert_eq!((files.ask(listening), files.ask(all)), (Ok(vec![7]), Err(Missing::Absent)));
     }
 
     use super::super::Unreadable;

@@ -1,6 +1,8 @@
 //! The running host's own tree.
 
-use super::{Entry, FileKind, LIST_CAP, Missing, Reading, Reason, Source, Space, Stat, normalise};
+use super::{
+    Entry, FileKind, LIST_CAP, Missing, Question, Reading, Reason, Source, Space, Stat, netlink, normalise,
+};
 use nix::errno::Errno;
 use nix::fcntl::{OFlag, open};
 use nix::sys::stat::{FileStat, Mode, fstat, lstat, stat};
@@ -66,6 +68,12 @@ impl Source for Live {
 
     fn statvfs(&self, path: &Path) -> Reading<Space> {
         statvfs(&*absolute(path)).map(|found| of_statvfs(&found)).map_err(|e| missing(path, e))
+    }
+
+    fn ask(&self, question: Question) -> Reading<Vec<u8>> {
+        match question {
+            Question::TcpSockets { states, info } => netlink::tcp_sockets(question, states, info),
+        }
     }
 }
 

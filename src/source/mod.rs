@@ -1,11 +1,14 @@
 //! Where bytes come from. Every byte that hostvet judges passes through one trait, [`Source`].
 //!
 //! A source never interprets a byte, never follows a link out of its root, never opens a device,
-//! FIFO or socket, and prints nothing. One file per kind of origin.
+//! FIFO or socket that a path leads to, and prints nothing. One file per kind of origin.
 
 mod directory;
 mod files;
+pub(crate) mod glob;
 mod live;
+mod netlink;
+mod question;
 mod reading;
 mod resolve;
 mod space;
@@ -14,6 +17,8 @@ mod target;
 pub use directory::Directory;
 pub use files::Files;
 pub use live::Live;
+pub(crate) use netlink::{DONE, messages};
+pub use question::{BadQuestion, Question};
 pub use reading::{At, Missing, Reading, Reason, Unreadable};
 pub use resolve::{normalise, resolve};
 pub use space::{BadSpace, Space};
@@ -50,6 +55,12 @@ pub trait Source: Debug + Send + Sync {
     /// A running host's own question: a tree of files does not know, and says so. To ask it of a network file system
     /// may take for ever, as its server may not answer; nobody but the asker can tell beforehand.
     fn statvfs(&self, path: &Path) -> Reading<Space>;
+
+    /// What the running kernel answers, in its own bytes. Absent wherever no kernel runs that could be asked, or it does not
+    /// know the question.
+    fn ask(&self, _question: Question) -> Reading<Vec<u8>> {
+        Err(Missing::Absent)
+    }
 }
 
 /// One name in a directory.

@@ -8,10 +8,12 @@ mod tests;
 
 use super::Fact;
 use crate::model::Partial;
-use crate::source::{At, Host, Reading};
+use crate::source::{At, Host, Missing, Reading};
 use crate::{record, word};
 use lines::{Fields, Table};
-use std::collections::{BTreeMap, HashSet};
+use std::collections::hash_map::Entry;
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::hash::Hash;
 
 word! {
     /// What a password field lets in.
@@ -75,6 +77,15 @@ record! {
         pub home: String,
         /// Login shell as it is written; empty means /bin/sh.
         pub shell: String,
+        /// Whether the shell is one to work in: not nologin, false, or a program such as sync or shutdown that ends by itself.
+        pub login_shell: bool,
+        /// What its password is in the end: that of its line in /etc/shadow where `password` leaves it to that. Absent where
+        /// there is no such line, unreadable where /etc/shadow is.
+        pub effective_password: Reading<PasswordState>,
+        /// The line before of the same name, which is the one that counts. Absent for nearly all.
+        pub same_name_at: Option<At>,
+        /// The line before of the same user ID. Absent for nearly all.
+        pub same_uid_at: Option<At>,
         /// Where it was read.
         pub at: At,
     }
@@ -90,6 +101,8 @@ record! {
         pub gid: u32,
         /// The users it lists; those of whom it is the primary group need not be among them.
         pub members: Vec<String>,
+        /// The line before of the same name, which is the one that counts. Absent for nearly all.
+        pub same_name_at: Option<At>,
         /// Where it was read.
         pub at: At,
     }
@@ -161,14 +174,14 @@ impl Fact for Accounts {
             malformed.add(table.as_ref().map(|(_, bad)| bad.clone()).map_err(Clone::clone));
         }
         let [passwd, group, shadow, gshadow] = tables.map(|table| table.map(|(good, _)| good));
-        use crate::source::Missing::Absent;
-        if matches!((&passwd, &group), (Err(Absent), Err(Absent))) {
-            return Err(Absent);
+        if matches!((&passwd, &group), (Err(Missing::Absent), Err(Missing::Absent))) {
+            return Err(Missing::Absent);
         }
-        let groups = group.map(|lines| lines.iter().map(Group::of).collect::<Vec<_>>());
+        let groups = group.map(|lines| groups(&lines));
+        let shadow = shadow.map(|lines| lines.iter().map(Shadow::of).collect::<Vec<_>>());
         Ok(Self {
-            users: passwd.map(|lines| users(&lines, &groups)),
-            shadow: shadow.map(|lines| lines.iter().map(Shadow::of).collect()),
+            users: passwd.map(|lines| users(&lines, &groups, &shadow)),
+            shadow,
             gshadow: gshadow.map(|lines| lines.iter().map(GroupShadow::of).collect()),
             groups,
             malformed,
@@ -176,7 +189,40 @@ impl Fact for Accounts {
     }
 }
 
-fn users<'a>(lines: &'a [Fields], groups: &Reading<Vec<Group>>) -> Vec<User> {
+fn groups(lines: &[Fields]) -> Vec<Group> {
+    let mut names: HashMap<&str, &At> = HashMap::new();
+    let group = |fields| {
+        let group = Group::of(fields);
+        Group { same_name_at: before(&mut names, fields.text(0), &fields.at), ..group }
+    };
+    lines.iter().map(group).collect()
+}
+
+/// Where this was before; it is entered if it was not.
+fn before<'a, K: Eq + Hash>(seen: &mut HashMap<K, &'a At>, key: K, at: &'a At) -> Option<At> {
+    match seen.entry(key) {
+        Entry::Occupied(first) => Some((*first.get()).clone()),
+        Entry::Vacant(place) => {
+            place.insert(at);
+            None
+        }
+    }
+}
+
+/// Shells that are none, and programs that shutdown, halt and sync have for one.
+const NO_SHELLS: [&str; 6] = ["nologin", "false", "true", "sync", "shutdown", "halt"];
+
+fn users<'a>(
+    lines: &'a [Fields],
+    groups: &Reading<Vec<Group>>,
+    shadow: &Reading<Vec<Shadow>>,
+) -> Vec<User> {
+    let mut secrets: HashMap<&str, PasswordState> = HashMap::new();
+    for line in shadow.iter().flatten() {
+        // Of several lines the first is found.
+        secrets.entry(&line.name).or_insert(line.password);
+    }
+    let (mut same_name, mut same_uid) = (HashMap::new(), HashMap::new());
     let mut names: BTreeMap<u32, &str> = BTreeMap::new();
     let mut memberships: BTreeMap<&str, Vec<String>> = BTreeMap::new();
     for group in groups.iter().flatten() {
@@ -187,20 +233,31 @@ fn users<'a>(lines: &'a [Fields], groups: &Reading<Vec<Group>>) -> Vec<User> {
     }
     let mut seen = HashSet::new();
     let user = |fields: &'a Fields| {
-        let (name, gid) = (fields.text(0), fields.id(3));
+        let (name, gid, shell) = (fields.text(0), fields.id(3), fields.text(6));
+        let password = state(fields.text(1));
         let known = groups.as_ref().map_err(Clone::clone);
         User {
-            password: state(fields.text(1)),
+            password,
             uid: fields.id(2),
             gid,
-            group: known.and_then(|_| names.get(&gid).copied().ok_or(crate::source::Missing::Absent)).map(Into::into),
+            group: known.and_then(|_| names.get(&gid).copied().ok_or(Missing::Absent)).map(Into::into),
             groups: groups.as_ref().map_err(Clone::clone).and_then(|_| match seen.insert(name) {
                 // Copied for every line of a name, few bytes would grow to any size.
                 true => Ok(memberships.remove(name).unwrap_or_default()),
-                false => Err(crate::source::Missing::Absent),
+                false => Err(Missing::Absent),
             }),
             home: fields.text(5).to_owned(),
-            shell: fields.text(6).to_owned(),
+            shell: shell.to_owned(),
+            login_shell: !NO_SHELLS.contains(&shell.rsplit('/').next().unwrap_or_default()),
+            effective_password: match password {
+                PasswordState::Shadow => shadow
+                    .as_ref()
+                    .map_err(Clone::clone)
+                    .and_then(|_| secrets.get(name).copied().ok_or(Missing::Absent)),
+                other => Ok(other),
+            },
+            same_name_at: before(&mut same_name, name, &fields.at),
+            same_uid_at: before(&mut same_uid, fields.id(2), &fields.at),
             name: name.to_owned(),
             at: fields.at.clone(),
         }
@@ -214,6 +271,7 @@ impl Group {
             name: fields.text(0).to_owned(),
             gid: fields.id(2),
             members: fields.list(3),
+            same_name_at: None,
             at: fields.at.clone(),
         }
     }

@@ -105,3 +105,24 @@ fn empty_and_garbage_files_are_read() {
     let found = collect(&files).unwrap();
     assert_eq!((found.users, found.malformed.items.len()), (Ok(vec![]), 1));
 }
+
+#[test]
+fn a_password_is_followed_into_shadow_and_doubles_are_told() {
+    let mut files = Files::new();
+    let passwd = "root:x:0:0::/root:/bin/bash\na:x:5:5::/:/usr/sbin/nologin\nb::6:6::/:\na:x:5:9::/:/bin/sync\n";
+    files.file("/etc/passwd", passwd).file("/etc/group", "g:x:1:\nh:x:2:\ng:x:3:\n");
+    files.file("/etc/shadow", "root:$y$j9T$x$y:1:0:9:7:::\nroot::1:0:9:7:::\n");
+    let accounts = Accounts::collect(&Host::new(files.clone(), Target::root("x"))).unwrap();
+    let users = accounts.users.unwrap();
+    let secrets: Vec<_> = users.iter().map(|user| user.effective_password.clone()).collect();
+    assert_eq!(secrets[..3], [Ok(PasswordState::Hash), Err(Missing::Absent), Ok(PasswordState::Empty)]);
+    let shells: Vec<_> = users.iter().map(|user| user.login_shell).collect();
+    assert_eq!(shells, [true, false, true, false]);
+    assert_eq!(users[3].same_name_at, Some(At::line("/etc/passwd", 2)));
+    assert_eq!(users[3].same_uid_at, Some(At::line("/etc/passwd", 2)));
+    assert_eq!((&users[1].same_name_at, &users[1].same_uid_at), (&None, &None));
+    assert_eq!(accounts.groups.unwrap()[2].same_name_at, Some(At::line("/etc/group", 1)));
+    files.deny("/etc/shadow");
+    let accounts = Accounts::collect(&Host::new(files, Target::root("x"))).unwrap();
+    assert!(matches!(accounts.users.unwrap()[0].effective_password, Err(Missing::Unreadable(_))));
+}

@@ -1,10 +1,10 @@
 //! The file descriptors of a process: how many, and of which kinds.
 
 use super::place::Place;
+use crate::format::descriptors::{self, Descriptor};
 use crate::record;
-use crate::source::{Missing, Reading};
+use crate::source::Reading;
 use std::collections::BTreeMap;
-use std::path::Path;
 
 record! {
     /// What the file descriptors of a process lead to.
@@ -45,70 +45,29 @@ pub(super) struct Look {
     pub(super) inotify: Vec<String>,
 }
 
-/// Links that are read of one process at most: some 5 ms, and enough to tell the proportions to a percent or two.
-const BUDGET: u64 = 2_048;
-
-/// How many there are: since Linux 6.2 the directory's size says so, before that its entries are counted.
+/// How many there are; a thread of the kernel has none, and is not asked.
 pub(super) fn count(place: &Place) -> Reading<u64> {
     if place.stat.kernel_thread {
         return Ok(0);
     }
-    let path = place.path("fd");
-    let size = |path: &str| Ok(place.source.stat(Path::new(path))?.size);
-    let list = || Ok(place.source.list(Path::new(&path))?.len() as u64);
-    if !place.kernel {
-        return list();
-    }
-    match size(&path)? {
-        0 => match list() {
-            // None at all, on a kernel that counts: hostvet itself always has some.
-            Err(Missing::Unreadable(_)) if size("/proc/self/fd").is_ok_and(|own| own > 0) => Ok(0),
-            counted => counted,
-        },
-        size => Ok(size),
-    }
+    descriptors::count(&*place.source, place.pid, place.kernel)
 }
 
 /// Looks at them, or at a sample.
 pub(super) fn look(place: &Place) -> Reading<Look> {
     let mut look = Look::default();
     look.fds.total = place.fd_count()?;
-    if place.stat.kernel_thread {
-        return Ok(look);
-    }
-    // A descriptor gets the lowest free number, so that of very many nearly all numbers below their count are taken;
-    // to list a million names only to choose some of them would cost more than all else.
-    if look.fds.total > BUDGET {
-        let step = usize::try_from(step(look.fds.total)).unwrap_or(usize::MAX);
-        for number in (0..look.fds.total).step_by(step) {
-            look.add(place, number.to_string())?;
-        }
-    } else {
-        for entry in place.source.list(Path::new(&place.path("fd")))? {
-            look.add(place, entry.name.to_string_lossy().into_owned())?;
-        }
+    if !place.stat.kernel_thread {
+        let found = descriptors::look(&*place.source, place.pid, look.fds.total)?;
+        found.into_iter().for_each(|descriptor| look.add(descriptor));
     }
     look.fds.sampled = look.fds.looked_at < look.fds.total;
     Ok(look)
 }
 
-/// How far apart the descriptors of a sample are. What is opened together (a selector of Java is an event queue and the two ends
-/// of a pipe) repeats every few numbers; a distance that shares a factor with that would meet the same kind each time.
-fn step(total: u64) -> u64 {
-    let mut step = total.div_ceil(BUDGET);
-    while [2, 3, 5, 7].into_iter().any(|factor| step.is_multiple_of(factor)) {
-        step += 1;
-    }
-    step
-}
-
 impl Look {
-    /// Counts a descriptor by its target as the kernel writes it; nothing if it has been closed meanwhile.
-    fn add(&mut self, place: &Place, number: String) -> Reading<()> {
-        let link = match place.link(&format!("fd/{number}")) {
-            Err(Missing::Absent) => return Ok(()),
-            other => other?,
-        };
+    /// Counts a descriptor by its target as the kernel writes it.
+    fn add(&mut self, Descriptor { number, link }: Descriptor) {
         let target = link.to_string_lossy();
         let fds = &mut self.fds;
         fds.looked_at += 1;
@@ -134,7 +93,6 @@ impl Look {
                 None => fds.files += 1,
             },
         }
-        Ok(())
     }
 }
 

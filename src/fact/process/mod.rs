@@ -114,7 +114,7 @@ record! {
         pub fd_count: Lazy<u64>,
         /// Its resource limits.
         pub limits: Lazy<ProcessLimits>,
-        /// What its file descriptors lead to. Costs a look at each, up to some 2 000 of a process.
+        /// What its file descriptors lead to. Costs a look at each, or at a sample of some 2 000.
         pub fds: Lazy<Fds>,
         /// The deleted files that it has open. Looks at the descriptors of every process.
         pub deleted: Lazy<DeletedFiles>,

@@ -1,5 +1,6 @@
 //! How many TCP sockets have no connection and do not listen.
 
+use crate::format::kernel_release;
 use crate::model::Lazy;
 use crate::source::{Host, Missing, Reading};
 
@@ -22,7 +23,10 @@ pub(super) fn closed(
         let inuse = inuse4.clone()?.saturating_add(inuse6.clone()?);
         let whole_host = alloc.clone()?.saturating_sub(inuse);
         let older = match host.read_text(RELEASE) {
-            Ok(text) => release(&text)? < USED_PER_NAMESPACE,
+            Ok(text) => {
+                let version = kernel_release::version(&text);
+                version.ok_or_else(|| Missing::garbled(RELEASE, "is no release of a kernel"))? < USED_PER_NAMESPACE
+            }
             // The lower of the two bounds holds for any kernel.
             Err(Missing::Absent) => false,
             Err(missing) => return Err(missing),
@@ -37,14 +41,6 @@ pub(super) fn closed(
         };
         Ok(whole_host.min(used.clone()?.saturating_sub(accounted)))
     })
-}
-
-fn release(text: &str) -> Reading<(u32, u32)> {
-    let mut numbers = text.trim().split(|c: char| !c.is_ascii_digit()).map(|n| n.parse().ok());
-    match (numbers.next().flatten(), numbers.next().flatten()) {
-        (Some(major), Some(minor)) => Ok((major, minor)),
-        _ => Err(Missing::garbled(RELEASE, "is no release of a kernel")),
-    }
 }
 
 /// The sockets that the protocols of this network namespace count as theirs: the third column.

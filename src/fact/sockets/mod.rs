@@ -7,6 +7,7 @@ mod stat;
 mod tests;
 
 use super::Fact;
+use crate::format::socket_owners::{Owners, SocketOwner};
 use crate::model::{Lazy, Located};
 use crate::record;
 use crate::source::{At, Host, Missing, Reading};
@@ -51,6 +52,9 @@ record! {
         pub frag6_inuse: Reading<u64>,
         /// Memory of these, in bytes.
         pub frag6_memory_bytes: Reading<u64>,
+        /// The processes that hold most sockets, of every kind, most first; the first 20 of those that could be looked at. Costs
+        /// a look at every descriptor of every process; unreadable where that is forbidden and none was found.
+        pub holders: Lazy<Vec<SocketOwner>>,
         /// Lines that are no such counts, as they stand.
         pub malformed: Vec<String>,
         /// Where it was read.
@@ -110,6 +114,8 @@ impl Fact for Sockets {
         closed::RELEASE,
         slab::SLABINFO,
         slab::MEMINFO,
+        "/proc/PID/fd",
+        "/proc/PID/stat",
     ];
 
     fn collect(host: &Host) -> Reading<Self> {
@@ -125,6 +131,7 @@ impl Fact for Sockets {
             Err(missing) => Err(missing.clone()),
         };
         let count = |group, name| v4.count(group, name);
+        let owners = Owners::new(host);
         let (used, alloc) = (count("sockets", "used"), count("TCP", "alloc"));
         let (inuse, tcp6) = (count("TCP", "inuse"), count6("TCP6", "inuse"));
         let tcp = TcpSockets {
@@ -156,6 +163,7 @@ impl Fact for Sockets {
             udplite6_inuse: count6("UDPLITE6", "inuse"),
             frag6_inuse: count6("FRAG6", "inuse"),
             frag6_memory_bytes: count6("FRAG6", "memory"),
+            holders: Lazy::new(move || owners.most()),
             malformed: v4.malformed.into_iter().chain(v6.map(|v6| v6.malformed).unwrap_or_default()).collect(),
             at: At::file(SOCKSTAT),
         })

@@ -2,7 +2,6 @@
 
 mod conf;
 mod documented;
-mod glob;
 mod order;
 mod running;
 mod same;
@@ -11,6 +10,7 @@ mod tests;
 
 use super::Fact;
 use crate::model::{Field, Lazy, Located, Map, Partial, Text, Type, View};
+use crate::source::glob;
 use crate::source::{At, Host, Missing, Reading, Unreadable};
 use crate::{record, word};
 use conf::{Line, key_of, path_of};

@@ -2,7 +2,7 @@
 
 use super::{Applier, MalformedSysctl, SysctlFile};
 use super::conf::{Conf, Line, key_of, parse, path_of};
-use super::glob::{is_glob, matches};
+use crate::source::glob::{is_glob, matches};
 use crate::source::{At, Host, Missing, Reading, Reason, Unreadable, resolve};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::Path;

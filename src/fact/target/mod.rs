@@ -2,7 +2,8 @@
 
 use super::Fact;
 use crate::model::Lazy;
-use crate::source::{Host, Reading, TargetKind};
+use crate::source::{Host, Missing, Reading, TargetKind};
+use std::path::Path;
 use crate::{record, word};
 
 mod container;
@@ -24,6 +25,9 @@ record! {
     pub struct Target {
         /// Kind of target.
         pub kind: Kind,
+        /// Whether it is an image that many machines are to start from: of a disk, of a container, or a tree vetted as one with
+        /// `--profile image`.
+        pub image: bool,
         /// How it was named on the command line: `/`, a directory, a file.
         pub name: String,
         /// Whether a running kernel's state is to be seen: on a live host, and in trees that carry a copy of /proc.
@@ -37,6 +41,9 @@ record! {
         /// What made the container, in its own word: `docker`, `podman`, `lxc`, `systemd-nspawn`. Absent in no
         /// container, and in one without such a mark.
         pub container_manager: Lazy<String>,
+        /// Whether files have the owners that they have on the system itself: not in a tree that an ordinary user unpacked,
+        /// where all is that user's. Absent where neither /etc/passwd nor /etc is there to tell.
+        pub owners_kept: Lazy<bool>,
         /// What it runs on, or will run on: what `--assume platform=` says, else what firmware and kernel tell of the machine.
         /// Absent where neither says.
         pub platform: Lazy<Platform>,
@@ -95,13 +102,14 @@ impl Fact for Target {
         "/sys/class/dmi/id/sys_vendor",
         "/sys/class/dmi/id/product_name",
         "/proc/cpuinfo",
+        "/etc/passwd",
     ];
 
     fn collect(host: &Host) -> Reading<Self> {
         let target = &host.target;
         let assumed = target.assume.to_string();
         let later = || host.clone();
-        let (container, manager, platform) = (later(), later(), later());
+        let (owners, container, manager, platform) = (later(), later(), later(), later());
         Ok(Self {
             kind: match target.kind {
                 TargetKind::Live => Kind::Live,
@@ -110,12 +118,26 @@ impl Fact for Target {
                 TargetKind::ContainerImage => Kind::ContainerImage,
                 TargetKind::Capture => Kind::Capture,
             },
+            image: matches!(target.kind, TargetKind::Image | TargetKind::ContainerImage),
             name: target.name.clone(),
             running: host.is_running(),
+            owners_kept: Lazy::new(move || owners_kept(&owners)),
             container: Lazy::new(move || container::is_container(&container)),
             container_manager: Lazy::new(move || container::manager(&manager)),
             platform: Lazy::new(move || platform::detect(&platform)),
             assumed: (!assumed.is_empty()).then_some(assumed),
         })
+    }
+}
+
+/// A running system's files are its own. A tree's /etc, and its passwd, are root's wherever owners were kept.
+fn owners_kept(host: &Host) -> Reading<bool> {
+    if host.target.kind == TargetKind::Live {
+        return Ok(true);
+    }
+    let owner = |path: &str| host.source.stat(Path::new(path)).map(|stat| stat.uid == 0);
+    match owner("/etc/passwd") {
+        Err(Missing::Absent) => owner("/etc"),
+        found => found,
     }
 }

@@ -137,3 +137,17 @@ fn an_assumed_platform_stands_above_all() {
     assert_eq!(target.platform.get(), Ok(&Platform::Kvm));
     assert_eq!(collect(&Files::new(), TargetKind::Image, "").platform.get(), Err(Missing::Absent));
 }
+
+#[test]
+fn owners_are_kept_where_passwd_is_roots() {
+    let owned = |kind, path: &str, uid| {
+        let mut files = Files::new();
+        files.file(path, "").owner(path, uid, uid).unwrap();
+        collect(&files, kind, "").owners_kept.get().copied()
+    };
+    assert_eq!(owned(TargetKind::Root, "/etc/passwd", 0), Ok(true));
+    assert_eq!(owned(TargetKind::Root, "/etc/passwd", 1000), Ok(false));
+    assert_eq!(owned(TargetKind::Live, "/etc/passwd", 1000), Ok(true));
+    assert_eq!(owned(TargetKind::Image, "/etc", 501), Ok(false));
+    assert_eq!(collect(&Files::new(), TargetKind::Root, "").owners_kept.get().copied(), Err(Missing::Absent));
+}

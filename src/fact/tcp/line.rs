@@ -1,52 +1,21 @@
 //! A line of /proc/net/tcp and tcp6.
 
+use super::socket::{Socket, state};
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-/// The states by their numbers less one, as include/net/tcp_states.h names them. 12, a connection that is not made yet
-/// (NEW_SYN_RECV), is printed as 3.
-pub(super) const STATES: [&str; 11] = [
-    "ESTABLISHED",
-    "SYN_SENT",
-    "SYN_RECV",
-    "FIN_WAIT1",
-    "FIN_WAIT2",
-    "TIME_WAIT",
-    "CLOSE",
-    "CLOSE_WAIT",
-    "LAST_ACK",
-    "LISTEN",
-    "CLOSING",
-];
-
-/// What is used of it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Line {
-    pub(super) local: (IpAddr, u16),
-    pub(super) remote: (IpAddr, u16),
-    /// One of [`STATES`].
-    pub(super) state: &'static str,
-    /// Bytes that the program has not read yet; connections that it has not accepted, of a listening socket.
-    pub(super) rx_queue: u32,
-    pub(super) uid: u32,
-    pub(super) inode: u64,
-}
-
-pub(super) fn parse(line: &str) -> Option<Line> {
+pub(super) fn parse(line: &str) -> Option<Socket> {
     let mut fields = line.split_ascii_whitespace();
     fields.next()?.strip_suffix(':')?.parse::<u64>().ok()?;
     let local = end(fields.next()?)?;
     let remote = end(fields.next()?)?;
-    let number = match usize::from_str_radix(fields.next()?, 16).ok()? {
-        12 => 3,
-        number => number,
-    };
-    let state = STATES.get(number.checked_sub(1)?)?;
-    let (_, rx_queue) = fields.next()?.split_once(':')?;
-    let rx_queue = u32::from_str_radix(rx_queue, 16).ok()?;
+    let state = state(usize::from_str_radix(fields.next()?, 16).ok()?)?;
+    // What is to be sent and what came; of a listening socket the second is the queue of connections.
+    let (_, queue) = fields.next()?.split_once(':')?;
+    let queue = u32::from_str_radix(queue, 16).ok()?;
     let mut fields = fields.skip(2);
     let uid = fields.next()?.parse().ok()?;
     let inode = fields.nth(1)?.parse().ok()?;
-    Some(Line { local, remote, state, rx_queue, uid, inode })
+    Some(Socket { local, remote, state, queue, backlog: None, uid, inode, idle: None })
 }
 
 /// `0100007F:0050`: words of 32 bits in the order of the host's bytes, which is little-endian on all that hostvet is
@@ -86,7 +55,7 @@ mod tests {
         let line = parse(line).unwrap();
         assert_eq!(line.local, ("127.0.0.1".parse().unwrap(), 50_000));
         assert_eq!(line.remote, ("10.0.2.15".parse().unwrap(), 9092));
-        assert_eq!((line.state, line.rx_queue, line.uid, line.inode), ("CLOSE_WAIT", 1, 1000, 4711));
+        assert_eq!((line.state, line.queue, line.uid, line.inode), ("CLOSE_WAIT", 1, 1000, 4711));
     }
 
     #[test]

@@ -1,12 +1,51 @@
 //! Globs as glob(7) has them: `*` and `?` stay within one part of the path, braces are ordinary characters.
 
-/// Whether a key is a glob.
-pub(super) fn is_glob(path: &str) -> bool {
+use super::{Host, Missing, Unreadable};
+
+/// The most paths that a glob stands for: more than any configuration has files.
+const MOST: usize = 10_000;
+
+impl Host {
+    /// The paths that an absolute glob stands for, sorted as glob(3) does, and the directories that could not be listed.
+    ///
+    /// A path without a wildcard stands for itself, whether it exists or not.
+    pub(crate) fn glob(&self, glob: &str) -> (Vec<String>, Vec<Unreadable>) {
+        let mut unread = Vec::new();
+        let mut found = vec![String::new()];
+        for part in glob.split('/').filter(|part| !part.is_empty()) {
+            let mut next = Vec::new();
+            for dir in found {
+                if !is_glob(part) {
+                    next.push(format!("{dir}/{part}"));
+                    continue;
+                }
+                match self.names(if dir.is_empty() { "/" } else { &dir }) {
+                    Ok(names) => {
+                        let matching = names.into_iter().filter(|name| matches(part, name));
+                        next.extend(matching.map(|name| format!("{dir}/{name}")));
+                    }
+                    Err(Missing::Absent) => {}
+                    // A file where the glob wants a directory.
+                    Err(Missing::Unreadable(Unreadable { reason: super::Reason::WrongKind(_), .. })) => {}
+                    Err(Missing::Unreadable(why)) => unread.push(why),
+                }
+            }
+            next.truncate(MOST);
+            found = next;
+        }
+        // The root itself has no part.
+        found.iter_mut().filter(|path| path.is_empty()).for_each(|path| path.push('/'));
+        (found, unread)
+    }
+}
+
+/// Whether it is a glob rather than a plain path.
+pub(crate) fn is_glob(path: &str) -> bool {
     path.contains(['*', '?', '['])
 }
 
 /// Whether the glob matches the whole path.
-pub(super) fn matches(glob: &str, path: &str) -> bool {
+pub(crate) fn matches(glob: &str, path: &str) -> bool {
     let (mut globs, mut parts) = (glob.split('/'), path.split('/'));
     loop {
         match (globs.next(), parts.next()) {
@@ -88,6 +127,22 @@ fn class(set: &str, c: char) -> Option<(bool, &str)> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::source::{Files, Target};
+
+    #[test]
+    fn a_glob_stands_for_the_files_that_are_there() {
+        let mut files = Files::new();
+        files.file("/etc/app/b/x.conf", "").file("/etc/app/a/x.conf", "").file("/etc/app/a/y.txt", "");
+        files.file("/etc/app/file", "").deny("/etc/secret");
+        let host = Host::new(files, Target::root("x"));
+        assert_eq!(host.glob("/etc/app/*/*.conf").0, ["/etc/app/a/x.conf", "/etc/app/b/x.conf"]);
+        assert_eq!(host.glob("/etc/app/*/*.conf").1, []);
+        assert_eq!(host.glob("/etc/none/*.conf"), (Vec::new(), Vec::new()));
+        assert_eq!(host.glob("/etc/plain.conf").0, ["/etc/plain.conf"]);
+        assert_eq!(host.glob("/etc/secret/*").1.len(), 1);
+        assert_eq!(host.glob("/*").0, ["/etc"]);
+        assert_eq!(host.glob("/").0, ["/"]);
+    }
 
     #[test]
     fn a_star_stays_within_one_part() {

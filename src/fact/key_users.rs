@@ -5,7 +5,7 @@ use crate::model::Partial;
 use crate::record;
 use crate::source::{At, Host, Missing, Reading, Reason, Unreadable};
 
-const KEY_USERS: &str = "/proc/key-users";
+const PATH: &str = "/proc/key-users";
 
 record! {
     /// The keys that the kernel keeps for each user: session keyrings, tickets, keys of encrypted file systems.
@@ -18,10 +18,10 @@ record! {
     /// Source: proc_key-users(5), keyrings(7), security/keys/proc.c. A container engine makes a session keyring or more for each
     /// container. Only users of hostvet's own name space of users are there. Absent where the kernel keeps none, and where no
     /// kernel runs.
-    #[bare(users)]
-    pub struct Keys {
+    #[bare(list)]
+    pub struct KeyUsers {
         /// The users that have keys, by number.
-        pub users: Partial<KeyUser>,
+        pub list: Partial<KeyUser>,
     }
 }
 
@@ -44,12 +44,12 @@ record! {
     }
 }
 
-impl Fact for Keys {
-    const NAME: &'static str = "keys";
-    const READS: &'static [&'static str] = &[KEY_USERS];
+impl Fact for KeyUsers {
+    const NAME: &'static str = "key_users";
+    const READS: &'static [&'static str] = &[PATH];
 
     fn collect(host: &Host) -> Reading<Self> {
-        Ok(Self { users: parse(&host.read_text(KEY_USERS)?) })
+        Ok(Self { list: parse(&host.read_text(PATH)?) })
     }
 }
 
@@ -58,7 +58,7 @@ fn parse(text: &str) -> Partial<KeyUser> {
     for (number, line) in (1..).zip(text.lines()) {
         users.add(user(line, number).map(Some).ok_or_else(|| {
             let reason = Reason::Garbled(format!("line {number} is not that of a user"));
-            Missing::Unreadable(Unreadable { path: KEY_USERS.into(), reason })
+            Missing::Unreadable(Unreadable { path: PATH.into(), reason })
         }));
     }
     users
@@ -78,7 +78,7 @@ fn user(line: &str, number: u32) -> Option<KeyUser> {
     };
     let ((keys, keys_max), (bytes, bytes_max)) = (pair()?, pair()?);
     let uid = uid.trim().parse().ok()?;
-    Some(KeyUser { uid, keys, keys_max, bytes, bytes_max, at: At::line(KEY_USERS, number) })
+    Some(KeyUser { uid, keys, keys_max, bytes, bytes_max, at: At::line(PATH, number) })
 }
 
 #[cfg(test)]
@@ -109,6 +109,6 @@ mod tests {
     #[test]
     fn a_kernel_without_keys_has_none() {
         let host = Host::new(Files::new(), Target::live());
-        assert_eq!(Keys::collect(&host).map(|_| ()), Err(Missing::Absent));
+        assert_eq!(KeyUsers::collect(&host).map(|_| ()), Err(Missing::Absent));
     }
 }

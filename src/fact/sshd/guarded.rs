@@ -1,0 +1,133 @@
+//! The host's own files that sshd is particular about: host keys, the directory it locks itself into, its configuration.
+//!
+//! Source: sshkey_perm_ok() of authfile.c; main() of sshd.c for the directory.
+
+use super::config::Config;
+use super::criteria::Connection;
+use super::evaluate::Settings;
+use super::keys::who;
+use super::records::{BadPermission, GuardedKind, HostKey};
+use super::version::Program;
+use super::{service, users};
+use crate::source::{At, FileKind, Host, Missing, Reading, Stat, Unreadable};
+use std::path::Path;
+
+/// Where builds have the empty directory: Debian, Red Hat since 9, Red Hat before, SUSE, and OpenSSH itself.
+const EMPTY: [&str; 5] = ["/run/sshd", "/usr/share/empty.sshd", "/var/empty/sshd", "/var/lib/empty", "/var/empty"];
+
+/// The private host keys that sshd loads.
+pub(super) fn host_keys(host: &Host, program: &Program, config: Option<&Config>) -> Vec<HostKey> {
+    let settings = config.map(|config| Settings::of(config, &Connection::default())).unwrap_or_default();
+    let makes = service::makes_keys(host);
+    let mut keys: Vec<HostKey> = Vec::new();
+    let (_, named) = settings.added("hostkey");
+    for entry in named.iter().take(100) {
+        let Some(path) = entry.statement.arguments.first().filter(|_| !users::is(entry.statement, "none")) else { continue };
+        keys.push(key(host, path, Some(entry.statement.at.clone()), makes));
+    }
+    if named.is_empty() {
+        let mut kinds = vec!["rsa", "ecdsa", "ed25519"];
+        if program.version.before(7, 0) {
+            kinds.push("dsa");
+        }
+        keys.extend(kinds.iter().map(|kind| key(host, &format!("/etc/ssh/ssh_host_{kind}_key"), None, makes)));
+    }
+    keys
+}
+
+fn key(host: &Host, path: &str, line: Option<At>, makes: bool) -> HostKey {
+    let usual = ["rsa", "ecdsa", "ed25519", "dsa"].iter().any(|kind| path == format!("/etc/ssh/ssh_host_{kind}_key"));
+    let stat = match host.source.stat(Path::new(path)) {
+        Ok(stat) => Ok(Some(stat)),
+        Err(Missing::Absent) => Ok(None),
+        Err(unreadable) => Err(unreadable),
+    };
+    let usable = |stat: &Option<Stat>| stat.is_some_and(|s| s.kind == FileKind::File && s.size > 0 && !too_open(host, s));
+    HostKey {
+        path: path.to_owned(),
+        configured: line.is_some(),
+        exists: stat.clone().map(|stat| stat.is_some()),
+        usable: stat.as_ref().map(usable).map_err(Clone::clone),
+        generated: makes && usual,
+        at: line.unwrap_or_else(|| At::file(path)),
+    }
+}
+
+/// Whether sshd ignores the key for its permissions. It looks only at keys of its own user, root.
+fn too_open(host: &Host, stat: Stat) -> bool {
+    let others = stat.mode & 0o077;
+    // Red Hat's builds take 0640 where the group is ssh_keys.
+    let group = others == 0o040 && group_id(host, "ssh_keys") == Some(stat.gid);
+    stat.uid == 0 && others != 0 && !group
+}
+
+fn group_id(host: &Host, name: &str) -> Option<u32> {
+    let text = host.read_text("/etc/group").ok()?;
+    let mut lines = text.lines().map(|line| line.split(':'));
+    lines.find_map(|mut fields| if fields.next() == Some(name) { fields.nth(1)?.parse().ok() } else { None })
+}
+
+/// Bad permissions of the host's own files; what could not be looked at is said beside them.
+pub(super) fn permissions(host: &Host, keys: &[HostKey], config: Option<&Config>) -> (Vec<BadPermission>, Vec<Unreadable>) {
+    let (mut bad, mut unread) = (Vec::new(), Vec::new());
+    let mut look = |path: &str| -> Option<Stat> {
+        match host.source.stat(Path::new(path)) {
+            Ok(stat) => Some(stat),
+            Err(Missing::Absent) => None,
+            Err(Missing::Unreadable(why)) => {
+                unread.push(why);
+                None
+            }
+        }
+    };
+    let all_refused = keys.iter().all(|key| key.usable == Ok(false));
+    for key in keys {
+        let Some(stat) = look(&key.path) else { continue };
+        if stat.kind == FileKind::File && too_open(host, stat) {
+            bad.push(found(&key.path, GuardedKind::HostKey, format!("can be read by {} ({:04o})", readers(stat.mode), stat.mode), "600", all_refused));
+        }
+    }
+    if let Some(path) = EMPTY.iter().find(|path| host.exists(path) == Ok(true))
+        && let Some(stat) = look(path)
+    {
+        if stat.kind != FileKind::Directory {
+            bad.push(found(path, GuardedKind::PrivilegeSeparation, format!("is {}", stat.kind.name()), "755", true));
+        } else if stat.uid != 0 {
+            let mut it = found(path, GuardedKind::PrivilegeSeparation, format!("belongs to user ID {}, not root", stat.uid), "755", true);
+            it.owner = Some("root".into());
+            bad.push(it);
+        } else if stat.mode & 0o022 != 0 {
+            bad.push(found(path, GuardedKind::PrivilegeSeparation, writable(stat), "755", true));
+        }
+    }
+    let mut files: Vec<&str> = vec!["/etc/ssh", "/etc/ssh/sshd_config.d"];
+    files.extend(config.iter().flat_map(|c| &c.files).map(|at| &*at.path));
+    files.sort_unstable();
+    files.dedup();
+    for path in files {
+        let Some(stat) = look(path) else { continue };
+        // A group of its own for those who look after it may be meant; everyone is not.
+        if stat.mode & 0o002 != 0 {
+            bad.push(found(path, GuardedKind::Configuration, writable(stat), "go-w", false));
+        }
+    }
+    (bad, unread)
+}
+
+fn writable(stat: Stat) -> String {
+    format!("is writable by {} ({:04o})", who(stat.mode), stat.mode)
+}
+
+fn readers(mode: u32) -> &'static str {
+    if mode & 0o007 != 0 { "everyone" } else { "its group" }
+}
+
+fn found(path: &str, kind: GuardedKind, reason: String, wanted: &str, stops: bool) -> BadPermission {
+    let at = At::file(path);
+    BadPermission { path: path.to_owned(), kind, reason, user: None, wanted: wanted.to_owned(), owner: None, stops, at }
+}
+
+/// Whether the owners of this tree's files are those of the vetted system: whoever unpacks a tree without being root owns it all.
+pub(super) fn owners_told(host: &Host) -> Reading<bool> {
+    host.source.stat(Path::new("/etc")).map(|stat| stat.uid == 0)
+}

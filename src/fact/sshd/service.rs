@@ -1,0 +1,178 @@
+//! Whether sshd is started at boot: as a service or through a socket, by systemd, rc links or OpenRC.
+
+use super::version::not_read;
+use crate::source::{FileKind, Host, Missing, Reading};
+use std::path::Path;
+
+const NAMES: [&str; 4] = ["ssh.service", "sshd.service", "ssh.socket", "sshd.socket"];
+
+const UNITS: [&str; 4] = ["/etc/systemd/system", "/run/systemd/system", "/usr/lib/systemd/system", "/lib/systemd/system"];
+
+/// Units and scripts of distributions that make missing host keys before sshd starts.
+const KEY_MAKERS: [&str; 9] = [
+    "/usr/lib/systemd/system/sshd-keygen@.service",
+    "/usr/lib/systemd/system/sshd-keygen.service",
+    "/usr/lib/systemd/system/sshdgenkeys.service",
+    "/usr/lib/systemd/system/ssh-keygen.service",
+    "/etc/systemd/system/sshd-keygen@.service",
+    "/usr/sbin/sshd-keygen",
+    "/usr/libexec/openssh/sshd-keygen",
+    "/usr/sbin/sshd-gen-keys-start",
+    "/usr/libexec/ssh/sshd-gen-keys-start",
+];
+
+/// Whether it is started at boot. Absent: this tree has no init system that could tell.
+pub(super) fn enabled(host: &Host) -> Reading<bool> {
+    let there = |path: &str| host.exists(path).map_err(Missing::Unreadable);
+    let systemd = there("/usr/lib/systemd/systemd")? || there("/lib/systemd/systemd")? || there("/etc/systemd/system")?;
+    if systemd && UNITS.iter().any(|dir| NAMES.iter().any(|name| is_unit(host, &format!("{dir}/{name}")))) {
+        for name in NAMES {
+            if wanted(host, name)? && !masked(host, name)? {
+                return Ok(true);
+            }
+        }
+        // Units that generators make are known while the system runs.
+        for name in ["sshd-vsock.socket", "sshd-unix-local.socket"] {
+            if there(&format!("/run/systemd/generator/sockets.target.wants/{name}"))? && name.starts_with("sshd-v") {
+                return Ok(true);
+            }
+        }
+        // Before the first boot of an image systemd's presets still decide.
+        return match host.read_text("/etc/machine-id") {
+            Ok(id) if !id.trim().is_empty() && id.trim() != "uninitialized" => Ok(false),
+            Ok(_) | Err(Missing::Absent) => Err(Missing::Absent),
+            Err(unreadable) => Err(unreadable),
+        };
+    }
+    rc(host)
+}
+
+fn is_unit(host: &Host, path: &str) -> bool {
+    host.source.lstat(Path::new(path)).is_ok_and(|stat| stat.kind == FileKind::File)
+}
+
+/// Whether some target or other unit wants it.
+fn wanted(host: &Host, name: &str) -> Reading<bool> {
+    for dir in UNITS {
+        let entries = match host.source.list(Path::new(dir)) {
+            Ok(entries) => entries,
+            Err(Missing::Absent) => continue,
+            Err(unreadable) => return Err(unreadable),
+        };
+        for entry in entries {
+            let wants = entry.name.to_string_lossy();
+            if (wants.ends_with(".wants") || wants.ends_with(".requires")) && linked(host, &format!("{dir}/{wants}/{name}"))? {
+                return Ok(true);
+            }
+        }
+    }
+    Ok(false)
+}
+
+/// Whether there is a name, wherever it leads.
+fn linked(host: &Host, path: &str) -> Reading<bool> {
+    match host.source.lstat(Path::new(path)) {
+        Ok(_) => Ok(true),
+        Err(Missing::Absent) => Ok(false),
+        Err(unreadable) => Err(unreadable),
+    }
+}
+
+fn masked(host: &Host, name: &str) -> Reading<bool> {
+    for dir in ["/etc/systemd/system", "/run/systemd/system"] {
+        match host.source.read_link(Path::new(&format!("{dir}/{name}"))) {
+            Ok(target) if target == Path::new("/dev/null") => return Ok(true),
+            Ok(_) => return Ok(false),
+            // It is no link.
+            Err(_) => {}
+        }
+    }
+    Ok(false)
+}
+
+/// System V and OpenRC.
+fn rc(host: &Host) -> Reading<bool> {
+    let mut known = false;
+    for dir in ["/etc/runlevels/default", "/etc/runlevels/boot", "/etc/rc3.d", "/etc/rc2.d", "/etc/rc5.d", "/etc/rc.d/rc3.d", "/etc/rc.d/rc5.d"] {
+        let names = match host.names(dir) {
+            Ok(names) => names,
+            Err(Missing::Absent) => continue,
+            Err(unreadable) => return Err(unreadable),
+        };
+        known = true;
+        let starts = |name: &String| {
+            let plain = name.trim_start_matches('S').trim_start_matches(|c: char| c.is_ascii_digit());
+            (name.starts_with('S') || dir.starts_with("/etc/runlevels")) && matches!(plain, "ssh" | "sshd")
+        };
+        if names.iter().any(starts) {
+            return Ok(true);
+        }
+    }
+    match host.exists("/etc/init/ssh.conf") {
+        Ok(true) => Ok(true),
+        // There is no script of it at all, so it may be started in another way.
+        Ok(false) if known && (host.exists("/etc/init.d/ssh") == Ok(true) || host.exists("/etc/init.d/sshd") == Ok(true)) => Ok(false),
+        Ok(false) => Err(Missing::Absent),
+        Err(why) => Err(Missing::Unreadable(why)),
+    }
+}
+
+/// Whether missing host keys are made before sshd starts.
+pub(super) fn makes_keys(host: &Host) -> bool {
+    let openrc = host.exists("/sbin/openrc-run") == Ok(true) && host.exists("/etc/init.d/sshd") == Ok(true);
+    openrc || KEY_MAKERS.iter().any(|path| host.exists(path) == Ok(true))
+}
+
+/// A module of PAM for sshd that may know passwords other than those of /etc/shadow.
+pub(super) fn other_passwords(host: &Host) -> Option<String> {
+    const OWN: [&str; 28] = [
+        "pam_unix", "pam_deny", "pam_permit", "pam_env", "pam_faildelay", "pam_faillock", "pam_tally2", "pam_tally", "pam_nologin",
+        "pam_succeed_if", "pam_localuser", "pam_cap", "pam_shells", "pam_securetty", "pam_access", "pam_listfile", "pam_sepermit",
+        "pam_usertype", "pam_time", "pam_group", "pam_warn", "pam_debug", "pam_keyinit", "pam_selinux", "pam_gnome_keyring", "pam_wheel",
+        "pam_ecryptfs", "pam_fprintd",
+    ];
+    const FILES: [&str; 12] = [
+        "/etc/pam.d/sshd", "/etc/pam.d/common-auth", "/etc/pam.d/password-auth", "/etc/pam.d/system-auth", "/etc/pam.d/system-remote-login",
+        "/etc/pam.d/system-login", "/etc/pam.d/base-auth", "/usr/lib/pam.d/sshd", "/usr/lib/pam.d/common-auth", "/usr/etc/pam.d/sshd",
+        "/etc/pam.d/common-auth-pc", "/etc/pam.d/postlogin",
+    ];
+    for file in FILES {
+        let text = match host.read_text(file) {
+            Ok(text) => text,
+            Err(Missing::Absent) => continue,
+            Err(_) => return Some(file.to_owned()),
+        };
+        for line in text.lines() {
+            let mut words = line.split_ascii_whitespace();
+            if !matches!(words.next(), Some("auth" | "-auth")) {
+                continue;
+            }
+            let Some(module) = words.find(|word| word.contains(".so")) else { continue };
+            let name = module.rsplit('/').next().unwrap_or(module).split(".so").next().unwrap_or("");
+            if !OWN.contains(&name) {
+                return Some(format!("{name} of {file}"));
+            }
+        }
+    }
+    None
+}
+
+/// Why nothing is known of who gets in, where programs or images are completed elsewhere.
+pub(super) fn provisioned(host: &Host) -> Option<&'static str> {
+    const PROVISIONERS: [(&str, &str); 8] = [
+        ("/usr/bin/cloud-init", "cloud-init"),
+        ("/etc/cloud/cloud.cfg", "cloud-init"),
+        ("/usr/bin/ignition", "Ignition"),
+        ("/usr/lib/dracut/modules.d/30ignition", "Ignition"),
+        ("/usr/bin/afterburn", "Afterburn"),
+        ("/usr/bin/google_guest_agent", "the Google guest agent"),
+        ("/usr/sbin/waagent", "the Azure agent"),
+        ("/usr/bin/coreos-installer", "Ignition"),
+    ];
+    PROVISIONERS.iter().find(|(path, _)| host.exists(path) == Ok(true)).map(|(_, name)| *name)
+}
+
+/// Unreadable for want of a look.
+pub(super) fn unknown(path: &str, what: &str) -> Missing {
+    not_read(path, what)
+}

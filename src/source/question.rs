@@ -1,0 +1,82 @@
+//! What only a running kernel can answer, and no file holds.
+
+use std::fmt;
+use std::str::FromStr;
+
+/// A question to the kernel, and what its answer looks like.
+///
+/// Its text names it where an answer is kept: in the cases of rules, and beside a capture's files.
+///
+/// ```
+/// use hostvet::source::Question;
+///
+/// let question = Question::TcpSockets { states: 1 << 10, info: false };
+/// assert_eq!(question.to_string(), "sock_diag tcp states=0x400");
+/// assert_eq!("sock_diag tcp states=0x400".parse(), Ok(question));
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Question {
+    /// The TCP sockets of this network namespace, IPv4's and IPv6's alike: the messages of sock_diag(7) as they came, the one
+    /// that ends them included.
+    TcpSockets {
+        /// The states that are wanted: the bit `1 << state` for each, numbered as in the kernel's include/net/tcp_states.h.
+        /// Without the states of connections their hash table, which may be large, is not walked.
+        states: u32,
+        /// Whether `struct tcp_info` is wanted of each, which is longer than all the rest.
+        info: bool,
+    },
+}
+
+impl fmt::Display for Question {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::TcpSockets { states, info } => {
+                let info = if *info { " info" } else { "" };
+                write!(f, "sock_diag tcp states={states:#x}{info}")
+            }
+        }
+    }
+}
+
+/// A text that is no [`Question`].
+#[derive(Debug, thiserror::Error, PartialEq, Eq)]
+#[error("`{0}` is no question: `sock_diag tcp states=0x400` is one, also with ` info` at its end")]
+pub struct BadQuestion(pub String);
+
+impl FromStr for Question {
+    type Err = BadQuestion;
+
+    fn from_str(text: &str) -> Result<Self, BadQuestion> {
+        let words: Vec<_> = text.split(' ').collect();
+        let (states, info) = match words[..] {
+            ["sock_diag", "tcp", states] => (states, false),
+            ["sock_diag", "tcp", states, "info"] => (states, true),
+            _ => return Err(BadQuestion(text.into())),
+        };
+        let digits = states.strip_prefix("states=0x").ok_or_else(|| BadQuestion(text.into()))?;
+        let states = u32::from_str_radix(digits, 16).map_err(|_| BadQuestion(text.into()))?;
+        Ok(Self::TcpSockets { states, info })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_question_is_read_as_it_is_written() {
+        for (states, info) in [(0x400, false), (0x1bfe, false), (2, true), (u32::MAX, true)] {
+            let question = Question::TcpSockets { states, info };
+            assert_eq!(question.to_string().parse(), Ok(question));
+        }
+        for odd in [
+            "",
+            "sock_diag",
+            "sock_diag tcp states=1024",
+            "sock_diag tcp states=0x",
+            "sock_diag udp states=0x1",
+        ] {
+            assert_eq!(odd.parse::<Question>(), Err(BadQuestion(odd.into())));
+        }
+    }
+}
