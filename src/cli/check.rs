@@ -98,6 +98,7 @@ pub(super) fn run(args: &Args, terminal: &mut Terminal) -> Result<Status, Failur
         terminal.say(format!("hostvet: {note}"));
     }
     let mut report = Report::new(target, facts.system(), outcomes, waived, broken);
+    report.sample_seconds = facts.host().earlier.as_ref().map(|earlier| earlier.seconds());
     report.root_sees_more = report.target.kind == TargetKind::Live && !nix::unistd::geteuid().is_root();
     match args.format {
         Format::Json => json(&report, &mut terminal.out)?,

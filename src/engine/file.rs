@@ -103,6 +103,9 @@ pub(super) struct RawCase {
     #[serde(default)]
     pub(super) answers: BTreeMap<Spanned<String>, Spanned<String>>,
     #[serde(default)]
+    pub(super) earlier: BTreeMap<String, String>,
+    pub(super) seconds: Option<Spanned<f64>>,
+    #[serde(default)]
     pub(super) params: BTreeMap<String, toml::Value>,
     pub(super) severity: Option<Spanned<String>>,
     pub(super) reason: Option<String>,

@@ -3,9 +3,10 @@
 use super::diagnostic::Diagnostic;
 use super::draft::{Draft, Extent, Overrides};
 use super::file::RuleFile;
-use super::node::{NodeKind, Program};
+use super::node::{Node, NodeKind, Program};
 use super::severity::Severity;
 use super::template::Template;
+use super::ty::Ty;
 use crate::fact;
 use std::sync::{Arc, OnceLock};
 
@@ -152,6 +153,23 @@ impl Rule {
             .filter(|(_, wanted)| *wanted)
             .map(|((name, program), _)| (name.as_str(), program.source()))
             .collect()
+    }
+
+    /// Whether it asks for what takes two readings of the host's counters.
+    pub fn samples(&self) -> bool {
+        let sampled = |record: &Ty, position: usize| match record {
+            Ty::Record(shape) => shape.fields.get(position).is_some_and(|field| field.sampled),
+            _ => false,
+        };
+        let asks = |node: &Node| match &node.kind {
+            NodeKind::Field { of, position } => sampled(&of.ty, *position),
+            NodeKind::Top { list, field, .. } => match &list.ty {
+                Ty::List(of) => sampled(of, *field),
+                _ => false,
+            },
+            _ => false,
+        };
+        self.whole().programs().any(|program| program.root.any(&mut |node| asks(node)))
     }
 
     /// The facts it asks, sorted.

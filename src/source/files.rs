@@ -27,7 +27,7 @@ enum What {
     Directory,
     Link(PathBuf),
     /// The path can be seen but not read; so can nothing below it.
-    Denied,
+    Unreadable(Reason),
     Special(FileKind),
 }
 
@@ -54,7 +54,12 @@ impl Files {
 
     /// Makes the path, and all below it, unreadable with EACCES.
     pub fn deny(&mut self, path: impl AsRef<Path>) -> &mut Self {
-        self.add(path.as_ref(), What::Denied, 0o000)
+        self.unreadable(path, Reason::Denied)
+    }
+
+    /// Makes the path, and all below it, unreadable for this reason.
+    pub fn unreadable(&mut self, path: impl AsRef<Path>, reason: Reason) -> &mut Self {
+        self.add(path.as_ref(), What::Unreadable(reason), 0o000)
     }
 
     /// Adds a device, FIFO or socket.
@@ -111,8 +116,8 @@ impl Files {
     fn node(&self, path: &Path, follow: bool) -> Reading<(PathBuf, Option<&Node>)> {
         let path = resolve(self, path, follow)?;
         match self.nodes.get(&path) {
-            Some(node) if matches!(node.what, What::Denied) => {
-                Err(Missing::unreadable(&path, Reason::Denied))
+            Some(Node { what: What::Unreadable(reason), .. }) => {
+                Err(Missing::unreadable(&path, reason.clone()))
             }
             Some(node) => Ok((path, Some(node))),
             None if path == Path::new("/") || self.has_below(&path) => Ok((path, None)),
@@ -172,7 +177,9 @@ impl Source for Files {
             // A file that is denied can still be seen to be there, as in a real directory.
             Some(node) => Ok(stat(Some(node))),
             None => match path.ancestors().skip(1).find_map(|p| self.nodes.get(p)) {
-                Some(Node { what: What::Denied, .. }) => Err(Missing::unreadable(&path, Reason::Denied)),
+                Some(Node { what: What::Unreadable(reason), .. }) => {
+                    Err(Missing::unreadable(&path, reason.clone()))
+                }
                 _ if path == Path::new("/") || self.has_below(&path) => Ok(stat(None)),
                 _ => Err(Missing::Absent),
             },
@@ -206,7 +213,7 @@ impl Source for Files {
 fn kind(what: &What) -> FileKind {
     match what {
         What::File(_) => FileKind::File,
-        What::Denied => FileKind::Other,
+        What::Unreadable(_) => FileKind::Other,
         What::Directory => FileKind::Directory,
         What::Link(_) => FileKind::Link,
         What::Special(kind) => *kind,

@@ -11,6 +11,7 @@ mod netlink;
 mod question;
 mod reading;
 mod resolve;
+mod sample;
 mod space;
 mod target;
 
@@ -21,6 +22,7 @@ pub(crate) use netlink::{DONE, messages};
 pub use question::{BadQuestion, Question};
 pub use reading::{At, Missing, Reading, Reason, Unreadable};
 pub use resolve::{normalise, resolve};
+pub use sample::Earlier;
 pub use space::{BadSpace, Space};
 pub use target::{Assume, BadAssumption, BadSize, Platform, Target, TargetKind, parse_size};
 
@@ -150,6 +152,8 @@ pub struct Host {
     pub source: Arc<dyn Source>,
     /// What kind of thing it is, and what the user told of it.
     pub target: Target,
+    /// What its counters were a while before, where they were read twice: see [`Host::sampled`].
+    pub earlier: Option<Arc<Earlier>>,
 }
 
 /// The size cap for ordinary configuration and kernel text files: 4 MiB.
@@ -165,7 +169,7 @@ pub const LIST_CAP: usize = 1_000_000;
 impl Host {
     /// A host of these bytes.
     pub fn new(source: impl Source + 'static, target: Target) -> Self {
-        Self { source: Arc::new(source), target }
+        Self { source: Arc::new(source), target, earlier: None }
     }
 
     /// The text of the file at `path`; bytes that are not UTF-8 become U+FFFD.

@@ -8,6 +8,7 @@ mod limits;
 mod maps;
 mod parallel;
 mod place;
+mod rates;
 mod stat;
 mod status;
 #[cfg(test)]
@@ -16,7 +17,7 @@ mod threads;
 mod users;
 
 use super::Fact;
-use crate::model::{Lazy, Partial};
+use crate::model::{Lazy, Partial, Sampled};
 use crate::record;
 use crate::source::{At, Host, Missing, Reading, Reason, TargetKind, Unreadable};
 use clock::Clock;
@@ -28,7 +29,9 @@ pub use limits::ProcessLimits;
 use place::{Place, garbled};
 use std::collections::HashMap;
 use std::sync::Arc;
+use stat::TICKS_PER_SECOND;
 pub use threads::BusyProgram;
+use users::Names;
 pub use users::ProcessUser;
 
 record! {
@@ -78,6 +81,18 @@ record! {
         pub age_seconds: Lazy<u64>,
         /// CPU time it has used, with that of children it has waited for left out, in seconds.
         pub cpu_seconds: f64,
+        /// CPU time it used in the sample, in percent of one CPU: with threads on several it may be more than 100. Absent
+        /// for a process that is new.
+        pub cpu_percent: Lazy<Sampled<f64>>,
+        /// Bytes it has had read from storage, children that it has waited for included; what it found in the cache is not.
+        /// Told to its own user and root only.
+        pub read_bytes: Lazy<u64>,
+        /// Bytes it has had written to storage, or will have once the cache is written back; likewise.
+        pub write_bytes: Lazy<u64>,
+        /// `read_bytes` per second of the sample. A child that ended in it brings all that it ever read.
+        pub read_bytes_per_s: Lazy<Sampled<f64>>,
+        /// `write_bytes` per second of the sample; likewise.
+        pub write_bytes_per_s: Lazy<Sampled<f64>>,
         /// Its address space, used or not, in KiB.
         pub virtual_kib: u64,
         /// Memory of its own and shared that is in RAM, in pages, of 4 KiB on most architectures; `rss_kib` without a further look.
@@ -88,6 +103,8 @@ record! {
         pub command: Lazy<String>,
         /// The effective user id it runs with.
         pub uid: Lazy<u32>,
+        /// The name of that user in /etc/passwd; the number where it has none there, as users of a directory service.
+        pub user: Lazy<String>,
         /// Memory of its own and shared that is in RAM, in KiB (VmRSS); absent for kernel threads and zombies.
         pub rss_kib: Lazy<u64>,
         /// Memory of its own that is swapped out, in KiB (VmSwap); absent for kernel threads and zombies.
@@ -139,10 +156,12 @@ impl Fact for Process {
         "/proc/PID/maps",
         "/proc/PID/wchan",
         "/proc/PID/oom_score_adj",
+        "/proc/PID/io",
         "/proc/PID/task/TID/stat",
         "/proc/mounts",
         "/proc/uptime",
         "/proc/stat",
+        "/etc/passwd",
         "/etc/ld.so.cache",
         "/var/lib/dpkg/status",
         "/var/lib/rpm/rpmdb.sqlite",
@@ -151,6 +170,8 @@ impl Fact for Process {
         "/var/lib/pacman/local",
         "/lib/apk/db/installed",
     ];
+
+    const COUNTERS: &'static [&'static str] = &["/proc/PID/stat", "/proc/PID/io"];
 
     fn collect(host: &Host) -> Reading<Self> {
         if !host.is_running() {
@@ -167,7 +188,7 @@ impl Fact for Process {
         });
         for (pid, stat) in pids.iter().zip(stats) {
             match stat {
-                Ok(stat) => places.push(Arc::new(Place::new(host.source.clone(), *pid, kernel, stat))),
+                Ok(stat) => places.push(Arc::new(Place::new(host, *pid, kernel, stat))),
                 Err(Missing::Absent) => {}
                 Err(Missing::Unreadable(why)) => unread.push(why),
             }
@@ -179,9 +200,10 @@ impl Fact for Process {
         let clock = Arc::new(Clock::new(host.clone()));
         let places: Arc<[Arc<Place>]> = places.into();
         let deleted = Arc::new(Deleted::new(places.clone()));
+        let names = Arc::new(Names::new(host.clone()));
         let entries = places.iter().map(|place| {
             let zombies = zombies.get(&place.pid).copied().unwrap_or(0);
-            entry(place, &clock, &deleted, zombies)
+            entry(place, &clock, &names, &deleted, zombies)
         });
         let mut list = Partial { items: entries.collect(), unread: Vec::new() };
         list.unread.extend(summary("stat", unread, pids.len()));
@@ -198,7 +220,13 @@ impl Fact for Process {
     }
 }
 
-fn entry(place: &Arc<Place>, clock: &Arc<Clock>, deleted: &Arc<Deleted>, zombies: u32) -> ProcessEntry {
+fn entry(
+    place: &Arc<Place>,
+    clock: &Arc<Clock>,
+    names: &Arc<Names>,
+    deleted: &Arc<Deleted>,
+    zombies: u32,
+) -> ProcessEntry {
     fn lazy<T>(
         place: &Arc<Place>,
         read: impl Fn(&Place) -> Reading<T> + Send + Sync + 'static,
@@ -207,6 +235,7 @@ fn entry(place: &Arc<Place>, clock: &Arc<Clock>, deleted: &Arc<Deleted>, zombies
         Lazy::new(move || read(&place))
     }
     let (now, then, deleted) = (clock.clone(), clock.clone(), deleted.clone());
+    let names = names.clone();
     let stat = &place.stat;
     ProcessEntry {
         pid: place.pid,
@@ -217,12 +246,18 @@ fn entry(place: &Arc<Place>, clock: &Arc<Clock>, deleted: &Arc<Deleted>, zombies
         zombies,
         start_seconds: stat.start_seconds,
         age_seconds: lazy(place, move |p| Ok((now.uptime()? - p.stat.start_seconds).max(0.0) as u64)),
-        cpu_seconds: stat.cpu_seconds,
+        cpu_seconds: stat.cpu_ticks as f64 / TICKS_PER_SECOND,
+        cpu_percent: lazy(place, rates::cpu_percent),
+        read_bytes: lazy(place, |p| rates::io(p, "read_bytes")),
+        write_bytes: lazy(place, |p| rates::io(p, "write_bytes")),
+        read_bytes_per_s: lazy(place, |p| rates::io_per_s(p, "read_bytes")),
+        write_bytes_per_s: lazy(place, |p| rates::io_per_s(p, "write_bytes")),
         virtual_kib: stat.virtual_kib,
         rss_pages: stat.rss_pages,
         kernel_thread: stat.kernel_thread,
         command: lazy(place, |p| Ok(command(&p.text("cmdline")?, &p.stat.comm))),
         uid: lazy(place, |p| p.status()?.uid.clone()),
+        user: lazy(place, move |p| names.of(p.status()?.uid.clone()?)),
         real_uid: lazy(place, |p| p.status()?.real_uid.clone()),
         rss_kib: lazy(place, |p| p.status()?.rss_kib.clone()),
         swap_kib: lazy(place, |p| p.status()?.swap_kib.clone()),

@@ -3,9 +3,9 @@
 use super::fds::{self, Look};
 use super::maps::{self, Maps};
 use super::parallel;
-use super::stat::Stat;
+use super::stat::{self, Stat};
 use super::status::Status;
-use crate::source::{Missing, Reading, Source, text};
+use crate::source::{Earlier, Host, Missing, Reading, Source, text};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 
@@ -17,6 +17,7 @@ pub(super) struct Place {
     /// Whether stat(2) answers as the kernel does; in a mere copy of /proc a directory has a size of its own.
     pub(super) kernel: bool,
     pub(super) stat: Stat,
+    earlier: Option<Arc<Earlier>>,
     status: OnceLock<Reading<Status>>,
     maps: OnceLock<Reading<Maps>>,
     fd_count: OnceLock<Reading<u64>>,
@@ -27,16 +28,29 @@ pub(super) struct Place {
 const CAP: u64 = 2 << 20;
 
 impl Place {
-    pub(super) fn new(source: Arc<dyn Source>, pid: u32, kernel: bool, stat: Stat) -> Self {
+    pub(super) fn new(host: &Host, pid: u32, kernel: bool, stat: Stat) -> Self {
+        let (source, earlier) = (host.source.clone(), host.earlier.clone());
         Self {
             source,
             pid,
             kernel,
             stat,
+            earlier,
             status: OnceLock::new(),
             maps: OnceLock::new(),
             fd_count: OnceLock::new(),
             look: OnceLock::new(),
+        }
+    }
+
+    /// The earlier reading, with what it says of this very process: another may have had its number.
+    pub(super) fn earlier(&self) -> Reading<(&Earlier, Stat)> {
+        let earlier = self.earlier.as_deref().ok_or(Missing::Absent)?;
+        let path = self.path("stat");
+        let before = garbled(&path, stat::parse(&earlier.read_text(&path)?))?;
+        match before.start_seconds == self.stat.start_seconds {
+            true => Ok((earlier, before)),
+            false => Err(Missing::Absent),
         }
     }
 
