@@ -75,7 +75,10 @@ fn bare(list: &str) {
         let (what, path) = line.split_at(1);
         match what {
             "r" => {
-                if let Ok(mut file) = std::fs::File::open(path) {
+                use std::os::unix::fs::OpenOptionsExt;
+                // As hostvet opens them: at its end /dev/kmsg would wait for the next message.
+                let flags = nix::fcntl::OFlag::O_NONBLOCK.bits();
+                if let Ok(mut file) = std::fs::File::options().read(true).custom_flags(flags).open(path) {
                     while file.read(&mut buffer).is_ok_and(|n| n > 0) {}
                 }
             }

@@ -2,6 +2,8 @@
 //! `descriptors` and `socket_owners`, which go through directories of links.
 
 pub mod counters;
+pub mod cpu_columns;
+pub mod cpu_mask;
 pub mod descriptors;
 pub mod fs_type;
 pub mod kernel_command_line;
@@ -9,7 +11,9 @@ pub mod kernel_release;
 pub mod key_value;
 pub mod mountinfo;
 pub mod octal;
+pub mod per_cpu_stat;
 pub mod pressure;
 pub mod ranges;
+pub mod shared_library;
 pub mod socket_owners;
 pub mod unit_file;

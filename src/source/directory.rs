@@ -1,7 +1,7 @@
 //! A directory that holds a root tree. Nothing outside it is ever reached.
 
-use super::live::{READ_FLAGS, missing, of_stat, read_all, relative, require_file};
-use super::{Entry, FileKind, LIST_CAP, Missing, Reading, Reason, Source, Space, Stat, resolve};
+use super::live::{READ_FLAGS, missing, of_stat, read_all, read_end, relative, require_file};
+use super::{Entry, FileKind, LIST_CAP, Missing, Reading, Reason, Source, Space, Stat, Tail, resolve};
 use nix::dir::{Dir, Type};
 use nix::errno::Errno;
 use nix::fcntl::{AtFlags, OFlag, OpenHow, ResolveFlag, openat, openat2, readlinkat};
@@ -58,17 +58,28 @@ impl Directory {
         };
         found.map_err(|e| missing(path, e))
     }
-}
 
-impl Source for Directory {
-    fn read(&self, path: &Path, cap: u64) -> Reading<Vec<u8>> {
+    /// The regular file at `path`, opened, and its size.
+    fn file(&self, path: &Path) -> Reading<(File, i64)> {
         // O_PATH does not open what is there: a device or FIFO is seen, and left alone.
         let seen = fstat(self.at(path, OFlag::O_PATH, true)?).map_err(|e| missing(path, e))?;
         require_file(path, &seen)?;
         let file = self.at(path, READ_FLAGS, true)?;
         let opened = fstat(&file).map_err(|e| missing(path, e))?;
         require_file(path, &opened)?;
-        read_all(path, File::from(file), Some(opened.st_size), cap)
+        Ok((File::from(file), opened.st_size))
+    }
+}
+
+impl Source for Directory {
+    fn read(&self, path: &Path, cap: u64) -> Reading<Vec<u8>> {
+        let (file, size) = self.file(path)?;
+        read_all(path, file, Some(size), cap)
+    }
+
+    fn read_tail(&self, path: &Path, cap: u64) -> Reading<Tail> {
+        let (file, size) = self.file(path)?;
+        read_end(path, file, size, cap)
     }
 
     fn list(&self, path: &Path) -> Reading<Vec<Entry>> {
@@ -196,6 +207,18 @@ mod tests {
         let found = directory.read(Path::new("/etc/inside"), 5);
         assert_eq!(found, Err(Missing::unreadable("/etc/inside", Reason::TooLarge(5))));
         assert!(directory.read(Path::new("/etc/inside"), 6).is_ok());
+    }
+
+    #[test]
+    fn the_end_of_a_file_is_read() {
+        let (_dir, directory) = tree(true);
+        let tail = |path: &str, cap| directory.read_tail(Path::new(path), cap);
+        assert_eq!(tail("/etc/inside", 4), Ok(Tail { bytes: b"side".to_vec(), skipped: 2 }));
+        assert_eq!(tail("/etc/inside", 6), Ok(Tail { bytes: b"inside".to_vec(), skipped: 0 }));
+        assert_eq!(
+            tail("/etc/fstab", 6),
+            Err(Missing::unreadable("/etc/fstab", Reason::WrongKind("a FIFO")))
+        );
     }
 
     #[test]

@@ -1,6 +1,8 @@
 //! An in-memory tree: the files of a rule's case, and of tests.
 
-use super::{Entry, FileKind, Missing, Question, Reading, Reason, Source, Space, Stat, normalise, resolve};
+use super::{
+    Entry, FileKind, Missing, Question, Reading, Reason, Source, Space, Stat, Tail, normalise, resolve,
+};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
@@ -138,6 +140,13 @@ impl Source for Files {
             _ => FileKind::Directory,
         };
         Err(Missing::unreadable(path, Reason::WrongKind(kind.name())))
+    }
+
+    fn read_tail(&self, path: &Path, cap: u64) -> Reading<Tail> {
+        let mut bytes = self.read(path, u64::MAX)?;
+        let skipped = (bytes.len() as u64).saturating_sub(cap);
+        bytes.drain(..usize::try_from(skipped).unwrap_or(0));
+        Ok(Tail { bytes, skipped })
     }
 
     fn list(&self, path: &Path) -> Reading<Vec<Entry>> {

@@ -1,7 +1,8 @@
 //! Where bytes come from. Every byte that hostvet judges passes through one trait, [`Source`].
 //!
 //! A source never interprets a byte, never follows a link out of its root, never opens a device,
-//! FIFO or socket that a path leads to, and prints nothing. One file per kind of origin.
+//! FIFO or socket that a path leads to, and prints nothing. The one exception is /dev/kmsg of the running host, see [`Live`].
+//! One file per kind of origin.
 
 mod directory;
 mod files;
@@ -38,6 +39,13 @@ pub trait Source: Debug + Send + Sync {
     /// A file of more than `cap` bytes, or anything but a regular file, is [`Reason`]-unreadable.
     fn read(&self, path: &Path, cap: u64) -> Reading<Vec<u8>>;
 
+    /// The end of the regular file at `path`, links followed inside the root: `cap` bytes at most.
+    ///
+    /// For logs, which may be of any size and of which the newest part says most. It may begin in the middle of a line.
+    fn read_tail(&self, path: &Path, cap: u64) -> Reading<Tail> {
+        self.read(path, cap).map(|bytes| Tail { bytes, skipped: 0 })
+    }
+
     /// The entries of the directory at `path` (links followed), sorted by name, without `.` and `..`.
     ///
     /// A directory of more than [`LIST_CAP`] entries is unreadable.
@@ -63,6 +71,15 @@ pub trait Source: Debug + Send + Sync {
     fn ask(&self, _question: Question) -> Reading<Vec<u8>> {
         Err(Missing::Absent)
     }
+}
+
+/// The end of a file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Tail {
+    /// The bytes that were read.
+    pub bytes: Vec<u8>,
+    /// How many bytes of the file come before them.
+    pub skipped: u64,
 }
 
 /// One name in a directory.

@@ -1,24 +1,9 @@
 //! Where libpam finds modules.
 
 use super::records::PamModuleState;
+use crate::format::shared_library::DIRECTORIES;
 use crate::source::{FileKind, Host, Missing, Reading, Reason, Unreadable};
 use std::path::Path;
-
-/// Library directories, those of 64 bits first; of two in a row the second is the first on a merged /usr.
-const LIBRARIES: [[&str; 2]; 12] = [
-    ["/usr/lib/x86_64-linux-gnu", "/lib/x86_64-linux-gnu"],
-    ["/usr/lib/aarch64-linux-gnu", "/lib/aarch64-linux-gnu"],
-    ["/usr/lib/powerpc64le-linux-gnu", "/lib/powerpc64le-linux-gnu"],
-    ["/usr/lib/s390x-linux-gnu", "/lib/s390x-linux-gnu"],
-    ["/usr/lib/riscv64-linux-gnu", "/lib/riscv64-linux-gnu"],
-    ["/usr/lib/loongarch64-linux-gnu", "/lib/loongarch64-linux-gnu"],
-    ["/usr/lib/mips64el-linux-gnuabi64", "/lib/mips64el-linux-gnuabi64"],
-    ["/usr/lib64", "/lib64"],
-    ["/usr/lib/arm-linux-gnueabihf", "/lib/arm-linux-gnueabihf"],
-    ["/usr/lib/arm-linux-gnueabi", "/lib/arm-linux-gnueabi"],
-    ["/usr/lib/i386-linux-gnu", "/lib/i386-linux-gnu"],
-    ["/usr/lib", "/lib"],
-];
 
 /// Larger files are taken for modules without a look: the largest of distributions are below 1 MiB.
 const MODULE_CAP: u64 = 4 << 20;
@@ -33,7 +18,7 @@ pub(super) struct Library {
 impl Library {
     /// Finds both. A directory that may not be searched counts as there.
     pub(super) fn find(host: &Host) -> Result<Self, Unreadable> {
-        for pair in LIBRARIES {
+        for pair in DIRECTORIES {
             for directory in pair {
                 let path = format!("{directory}/libpam.so.0");
                 if host.exists(&path)? {
@@ -48,7 +33,7 @@ impl Library {
             }
         }
         // A tree without the library, such as a few files of one: whatever directory it has.
-        let all = LIBRARIES.as_flattened().iter().map(|directory| format!("{directory}/security"));
+        let all = DIRECTORIES.as_flattened().iter().map(|directory| format!("{directory}/security"));
         Ok(Self { path: None, directories: existing(host, all) })
     }
 

@@ -109,6 +109,11 @@ record! {
         pub rss_kib: Lazy<u64>,
         /// Memory of its own that is swapped out, in KiB (VmSwap); absent for kernel threads and zombies.
         pub swap_kib: Lazy<u64>,
+        /// Whether it is of a PID namespace below the one that /proc shows, as those of containers are: its files are then
+        /// others than the host's. Absent before Linux 4.1.
+        pub in_container: Lazy<bool>,
+        /// Whether it has not given up transparent huge pages for itself, prctl(2) PR_SET_THP_DISABLE. Absent before Linux 5.0.
+        pub thp_enabled: Lazy<bool>,
         /// The user id it was started with, which is the one that limits of users count for.
         pub real_uid: Lazy<u32>,
         /// The function of the kernel that it waits in. Absent where it does not wait, or the kernel does not tell.
@@ -258,6 +263,8 @@ fn entry(
         command: lazy(place, |p| Ok(command(&p.text("cmdline")?, &p.stat.comm))),
         uid: lazy(place, |p| p.status()?.uid.clone()),
         user: lazy(place, move |p| names.of(p.status()?.uid.clone()?)),
+        in_container: lazy(place, |p| p.status()?.inner.clone()),
+        thp_enabled: lazy(place, |p| p.status()?.thp.clone()),
         real_uid: lazy(place, |p| p.status()?.real_uid.clone()),
         rss_kib: lazy(place, |p| p.status()?.rss_kib.clone()),
         swap_kib: lazy(place, |p| p.status()?.swap_kib.clone()),
