@@ -266,6 +266,7 @@ pub(super) fn of_stat(stat: FileStat) -> Stat {
         uid: stat.st_uid,
         gid: stat.st_gid,
         size: stat.st_size as u64,
+        allocated: (stat.st_blocks as u64).saturating_mul(512),
         mtime: stat.st_mtime as i64,
         rdev: stat.st_rdev as u64,
     }

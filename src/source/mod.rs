@@ -104,6 +104,8 @@ pub struct Stat {
     pub gid: u32,
     /// Size in bytes; for `/proc/PID/fd` the number of entries since Linux 6.2.
     pub size: u64,
+    /// Bytes that are allocated for it, in units of 512: less than the size where it has holes.
+    pub allocated: u64,
     /// Last change of the contents, in seconds since 1970.
     pub mtime: i64,
     /// The device number a device node stands for, else 0.
