@@ -3,15 +3,13 @@
 use super::case;
 use super::diagnostic::Diagnostic;
 use super::draft::{Draft, Extent, Overrides};
+use super::embedded::EMBEDDED;
 use super::file::{MAX_FILE, RuleFile, RuleText};
 use super::rule::Rule;
 use std::collections::BTreeMap;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
-
-/// The embedded rules: id and text, sorted by id.
-const EMBEDDED: &[(&str, &str)] = include!(concat!(env!("OUT_DIR"), "/rules.rs"));
 
 /// Rule files by id. A file added later replaces one of the same id.
 #[derive(Clone, Debug, Default)]
@@ -35,11 +33,11 @@ impl Library {
     /// The rules that come with hostvet.
     pub fn embedded() -> Self {
         let mut library = Self::default();
-        for (id, text) in EMBEDDED {
+        for rule in EMBEDDED {
             library.add(RuleFile {
-                id: (*id).into(),
-                path: format!("rules/{id}.toml"),
-                text: RuleText::Embedded(text),
+                id: rule.id.into(),
+                path: format!("rules/{}.toml", rule.id),
+                text: RuleText::Embedded(rule),
             });
         }
         library
@@ -137,9 +135,14 @@ const STACK: usize = 8 << 20;
 fn compile(file: &RuleFile, overrides: &BTreeMap<String, Overrides>) -> Result<Rule, Box<Diagnostic>> {
     let none = Overrides::new();
     let overrides = overrides.get(&file.id).unwrap_or(&none);
-    match file.text {
-        // Their own cases were run before they were embedded.
-        RuleText::Embedded(_) => Rule::abridged_of(file, overrides),
+    // The cases of an embedded rule were run before. If something is wrong with it nevertheless, its text tells what, and where.
+    match &file.text {
+        RuleText::Embedded(rule) => {
+            match rule.keys.as_ref().map(|keys| Rule::abridged_of(file, keys, overrides)) {
+                Some(Ok(rule)) => Ok(rule),
+                _ => Rule::whole_of(file, overrides),
+            }
+        }
         RuleText::Read(_) => Rule::whole_of(file, overrides),
     }
 }

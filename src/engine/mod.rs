@@ -13,6 +13,7 @@ mod case;
 mod check;
 mod diagnostic;
 mod draft;
+mod embedded;
 mod eval;
 mod expression;
 mod file;
