@@ -112,15 +112,7 @@ fn long_chains_of_links_end() {
 
 #[test]
 fn a_file_of_four_gigabytes_is_not_read() {
-    for path in [
-        "etc/passwd",
-        "etc/shadow",
-        "etc/fstab",
-        "etc/ssh/sshd_config",
-        "etc/pam.d/sshd",
-        "boot/grub/grub.cfg",
-        "etc/profile",
-    ] {
+    for path in ["etc/passwd", "etc/shadow", "etc/fstab", "etc/ssh/sshd_config", "etc/pam.d/sshd"] {
         let root = Root::new();
         fs::File::create(root.path(path)).unwrap().set_len(4 << 30).unwrap();
         let report = root.vet();
