@@ -8,7 +8,7 @@ use nix::fcntl::{AtFlags, OFlag, OpenHow, ResolveFlag, openat, openat2, readlink
 use nix::sys::stat::{Mode, fstat, fstatat};
 use std::ffi::OsStr;
 use std::fs::File;
-use std::io;
+use std::io::{self, Read};
 use std::os::fd::OwnedFd;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
@@ -60,15 +60,27 @@ impl Directory {
     }
 }
 
-impl Source for Directory {
-    fn read(&self, path: &Path, cap: u64) -> Reading<Vec<u8>> {
+impl Directory {
+    /// The regular file at `path`.
+    fn file(&self, path: &Path) -> Reading<File> {
         // O_PATH does not open what is there: a device or FIFO is seen, and left alone.
         let seen = fstat(self.at(path, OFlag::O_PATH, true)?).map_err(|e| missing(path, e))?;
         require_file(path, &seen)?;
         let file = self.at(path, READ_FLAGS, true)?;
+        require_file(path, &fstat(&file).map_err(|e| missing(path, e))?)?;
+        Ok(File::from(file))
+    }
+}
+
+impl Source for Directory {
+    fn read(&self, path: &Path, cap: u64) -> Reading<Vec<u8>> {
+        let file = self.file(path)?;
         let opened = fstat(&file).map_err(|e| missing(path, e))?;
-        require_file(path, &opened)?;
-        read_all(path, File::from(file), Some(opened.st_size), cap)
+        read_all(path, file, Some(opened.st_size), cap)
+    }
+
+    fn stream(&self, path: &Path) -> Reading<Box<dyn Read + Send>> {
+        Ok(Box::new(self.file(path)?))
     }
 
     fn list(&self, path: &Path) -> Reading<Vec<Entry>> {

@@ -40,6 +40,14 @@ impl Source for Live {
         read_all(path, file, Some(opened.st_size), cap)
     }
 
+    fn stream(&self, path: &Path) -> Reading<Box<dyn Read + Send>> {
+        let path = &*absolute(path);
+        require_file(path, &stat(path).map_err(|e| missing(path, e))?)?;
+        let file = File::from(open(path, READ_FLAGS, Mode::empty()).map_err(|e| missing(path, e))?);
+        require_file(path, &fstat(&file).map_err(|e| missing(path, e))?)?;
+        Ok(Box::new(file))
+    }
+
     fn list(&self, path: &Path) -> Reading<Vec<Entry>> {
         let entries = std::fs::read_dir(absolute(path)).map_err(|e| missing_io(path, &e))?;
         let mut found = Vec::new();
