@@ -43,6 +43,9 @@ record! {
         pub version: String,
         /// Whether it is dracut's rescue image, or kdump's.
         pub rescue: bool,
+        /// The version of the newest kernel of the same flavour (`amd64`, `cloud-amd64`), where that is newer. Absent for the newest,
+        /// and for names without a version.
+        pub successor: Option<String>,
         /// The path of its image.
         pub image: String,
         /// Size of the image in bytes.
@@ -111,9 +114,15 @@ impl Fact for Kernels {
             list.push(kernel(host, &found, &modules, version, image, *image_bytes));
         }
         list.sort_by(|a, b| a.rescue.cmp(&b.rescue).then_with(|| compare(&b.version, &a.version)));
+        let versions: Vec<String> = list.iter().filter(|k| !k.rescue).map(|k| k.version.clone()).collect();
+        for kernel in list.iter_mut().filter(|k| !k.rescue) {
+            kernel.successor = newer(&versions, &kernel.version);
+        }
         let newest = list.iter().find(|k| !k.rescue).map(|k| k.version.clone());
         let esp = host.clone();
-        Ok(Self { pending: pending(host, &list), newest, list, unified: Lazy::new(move || unified(&esp)) })
+        let pending = host.read_text("/proc/sys/kernel/osrelease");
+        let pending = pending.and_then(|release| newer(&versions, release.trim()).ok_or(Missing::Absent));
+        Ok(Self { pending, newest, list, unified: Lazy::new(move || unified(&esp)) })
     }
 }
 
@@ -207,6 +216,7 @@ fn kernel(
     let other = |start: &str| found.others.get(&format!("{start}-{version}")).cloned();
     InstalledKernel {
         rescue: is_rescue(version),
+        successor: None,
         image: image.to_owned(),
         image_bytes,
         initrd: initrd.map(|(path, _)| path.clone()),
@@ -259,17 +269,13 @@ fn module(line: &str) -> Option<String> {
     Some(stem.replace('-', "_"))
 }
 
-fn pending(host: &Host, list: &[InstalledKernel]) -> Reading<String> {
-    let release = host.read_text("/proc/sys/kernel/osrelease")?;
-    let running = release.trim();
-    let newer = list.iter().filter(|k| {
-        !k.rescue
-            && k.version.starts_with(|c: char| c.is_ascii_digit())
-            && flavour(&k.version) == flavour(running)
-            && compare(&k.version, running).is_gt()
+/// The first that is newer than this one and of its flavour, of versions that begin with the newest.
+fn newer(versions: &[String], than: &str) -> Option<String> {
+    let is_version = |version: &str| version.starts_with(|c: char| c.is_ascii_digit());
+    let mut newer = versions.iter().filter(|version| {
+        is_version(version) && is_version(than) && flavour(version) == flavour(than) && compare(version, than).is_gt()
     });
-    // The list begins with the newest.
-    newer.map(|k| k.version.clone()).next().ok_or(Missing::Absent)
+    newer.next().cloned()
 }
 
 fn unified(host: &Host) -> Reading<Vec<UnifiedKernel>> {
@@ -369,6 +375,8 @@ mod tests {
             files.file("/proc/sys/kernel/osrelease", release);
             kernels(files).unwrap().pending
         };
+        let successors: Vec<_> = kernels(&files).unwrap().list.into_iter().map(|k| k.successor).collect();
+        assert_eq!(successors, [None, None, Some("6.1.0-31-amd64".into()), None]);
         assert_eq!(pending(&mut files, "6.1.0-28-amd64\n"), Ok("6.1.0-31-amd64".into()));
         assert_eq!(pending(&mut files, "6.1.0-31-amd64\n"), Err(Missing::Absent));
         assert_eq!(pending(&mut files, "6.1.0-30-rt-amd64\n"), Err(Missing::Absent));

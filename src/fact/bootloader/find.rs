@@ -19,6 +19,12 @@ pub(super) struct Found {
     pub(super) default_found: bool,
 }
 
+impl Found {
+    fn has_menu(&self) -> bool {
+        !self.entries.items.is_empty() || !self.entries.unread.is_empty()
+    }
+}
+
 /// Where GRUB's own files are, after the root or the boot file system.
 const GRUB: [&str; 2] = ["/boot/grub", "/boot/grub2"];
 
@@ -43,30 +49,39 @@ pub(super) fn look(host: &Host) -> Reading<Found> {
         Err(Missing::Unreadable(why)) => (Vec::new(), Some(why)),
         Err(Missing::Absent) => (Vec::new(), None),
     };
-    if let Some(found) = grub(host, &efi, closed.as_ref())? {
-        return Ok(found);
+    // What is left of a boot loader that was replaced has no menu.
+    let mut left = None;
+    for found in [grub(host, &efi, closed.as_ref())?, legacy(host)?].into_iter().flatten() {
+        if found.has_menu() {
+            return Ok(found);
+        }
+        left = left.or(Some(found));
     }
-    if let Some(found) = legacy(host)? {
-        return Ok(found);
+    match other(host, efi)? {
+        Some(found) if found.has_menu() || left.is_none() => Ok(found),
+        found => left.or(found).ok_or(closed.map_or(Missing::Absent, Missing::Unreadable)),
     }
+}
+
+fn other(host: &Host, efi: Vec<String>) -> Reading<Option<Found>> {
     for folder in LOADER {
         let config = format!("{folder}/loader.conf");
         let is_efi = efi.iter().any(|path| path.to_ascii_lowercase().contains("/systemd/systemd-boot"));
         if host.exists(&config).map_err(Missing::Unreadable)? || is_efi && exists(host, folder)? {
-            return systemd_boot(host, folder, config, efi);
+            return systemd_boot(host, folder, config, efi).map(Some);
         }
     }
     for config in EXTLINUX {
         if let Some(text) = optional(host.read_text(config))? {
             let made = menus::extlinux(host, config, &text)?;
-            return finish(host, BootloaderKind::Extlinux, vec![config.to_owned()], config.to_owned(), made);
+            return finish(host, BootloaderKind::Extlinux, vec![config.to_owned()], config.to_owned(), made).map(Some);
         }
     }
     if exists(host, "/etc/zipl.conf")? && exists(host, "/boot/loader/entries")? {
         let made = menus::loader_entries(host, "/boot/loader/entries", None, true)?;
-        return finish(host, BootloaderKind::Zipl, vec!["/etc/zipl.conf".into()], "/etc/zipl.conf".into(), made);
+        return finish(host, BootloaderKind::Zipl, vec!["/etc/zipl.conf".into()], "/etc/zipl.conf".into(), made).map(Some);
     }
-    Err(closed.map_or(Missing::Absent, Missing::Unreadable))
+    Ok(None)
 }
 
 fn exists(host: &Host, path: &str) -> Reading<bool> {

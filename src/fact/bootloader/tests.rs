@@ -120,6 +120,9 @@ fn other_boot_loaders_are_read_as_well() {
     assert_eq!((found.kind, found.default_found), (BootloaderKind::SystemdBoot, true));
     assert_eq!(found.default.unwrap().kernel_file, Ok("/efi/vmlinuz-lts".into()));
 
+    systemd.file("/boot/grub/x86_64-efi/core.efi", "what grub-install left");
+    assert_eq!(collect(&systemd).unwrap().kind, BootloaderKind::SystemdBoot);
+
     let mut alpine = Files::new();
     alpine.file("/boot/extlinux.conf", "DEFAULT lts\nLABEL lts\n LINUX vmlinuz-lts\n INITRD initramfs-lts\n APPEND root=UUID=1\n");
     alpine.file("/boot/vmlinuz-lts", "k");
