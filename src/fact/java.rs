@@ -1,7 +1,7 @@
 //! Java virtual machines: those that run, and those that services are configured to start.
 
 use super::Fact;
-use crate::format::unit_file;
+use crate::format::{size_suffix::size, unit_file};
 use crate::model::{Lazy, Partial};
 use crate::record;
 use crate::source::{At, Host, Missing, Reading, Reason, TEXT_CAP, Unreadable, glob};
@@ -201,21 +201,6 @@ fn of_arguments(arguments: &[&str], at: At) -> Jvm {
     }
     jvm.catalina_base = jvm.catalina_base.or(home);
     jvm
-}
-
-/// `8g`, `512M`, `65536k` or bytes; powers of 1024.
-fn size(value: &str) -> Option<u64> {
-    let digits = value.bytes().take_while(u8::is_ascii_digit).count();
-    let (amount, suffix) = value.split_at(digits);
-    let shift = match suffix {
-        "" => 0,
-        "k" | "K" => 10,
-        "m" | "M" => 20,
-        "g" | "G" => 30,
-        "t" | "T" => 40,
-        _ => return None,
-    };
-    amount.parse::<u64>().ok()?.checked_mul(1 << shift)
 }
 
 #[cfg(test)]

@@ -15,5 +15,6 @@ pub mod per_cpu_stat;
 pub mod pressure;
 pub mod ranges;
 pub mod shared_library;
+pub mod size_suffix;
 pub mod socket_owners;
 pub mod unit_file;
