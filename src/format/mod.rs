@@ -23,6 +23,7 @@ pub mod pressure;
 pub mod ranges;
 pub mod shared_library;
 pub mod shell_variables;
+pub mod size_suffix;
 pub mod socket_owners;
 pub mod syslinux;
 pub mod udev_link;

@@ -9,6 +9,8 @@ mod files;
 pub(crate) mod glob;
 mod live;
 mod netlink;
+pub(crate) mod parallel;
+mod processes;
 mod question;
 mod reading;
 mod resolve;
@@ -20,6 +22,7 @@ pub use directory::Directory;
 pub use files::Files;
 pub use live::Live;
 pub(crate) use netlink::{DONE, messages};
+pub(crate) use processes::ProcessLine;
 pub use question::{BadQuestion, Question};
 pub use reading::{At, Missing, Reading, Reason, Unreadable};
 pub use resolve::{normalise, resolve};
@@ -31,7 +34,7 @@ use std::ffi::OsString;
 use std::fmt::Debug;
 use std::io::{Cursor, Read};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 /// What a source may hold at a path. Paths are absolute within the root: `/etc/fstab`.
 pub trait Source: Debug + Send + Sync {
@@ -180,6 +183,7 @@ pub struct Host {
     pub target: Target,
     /// What its counters were a while before, where they were read twice: see [`Host::sampled`].
     pub earlier: Option<Arc<Earlier>>,
+    processes: Arc<OnceLock<Reading<Vec<ProcessLine>>>>,
 }
 
 /// The size cap for ordinary configuration and kernel text files: 4 MiB.
@@ -200,7 +204,7 @@ pub const LIST_CAP: usize = 1_000_000;
 impl Host {
     /// A host of these bytes.
     pub fn new(source: impl Source + 'static, target: Target) -> Self {
-        Self { source: Arc::new(source), target, earlier: None }
+        Self { source: Arc::new(source), target, earlier: None, processes: Arc::default() }
     }
 
     /// The text of the file at `path`; bytes that are not UTF-8 become U+FFFD.

@@ -2,10 +2,9 @@
 
 use super::fds::{self, Look};
 use super::maps::{self, Maps};
-use super::parallel;
 use super::stat::{self, Stat};
 use super::status::Status;
-use crate::source::{Earlier, Host, Missing, Reading, Source, text};
+use crate::source::{Earlier, Host, Missing, Reading, Source, parallel, text};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 

@@ -10,7 +10,7 @@ const MOST_THREADS: usize = 4;
 const PIECE: usize = 64;
 
 /// The results of `work` for each item, in order.
-pub(super) fn map<T: Sync, R: Send>(items: &[T], work: impl Fn(&T) -> R + Sync) -> Vec<R> {
+pub(crate) fn map<T: Sync, R: Send>(items: &[T], work: impl Fn(&T) -> R + Sync) -> Vec<R> {
     let cpus = thread::available_parallelism().map_or(1, usize::from);
     let threads = cpus.min(MOST_THREADS).min(items.len() / PIECE);
     if threads < 2 {
