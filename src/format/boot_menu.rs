@@ -42,7 +42,10 @@ pub const MOST_ENTRIES: usize = 1000;
 /// title; inside a submenu by the part after `>`. The path to it is told by numbers.
 ///
 /// What is not found is the first entry: so GRUB goes on. None of an empty menu.
-pub fn default_entry<'a>(entries: &'a [MenuEntry], default: &str) -> Option<(&'a MenuEntry, Vec<usize>, bool)> {
+pub fn default_entry<'a>(
+    entries: &'a [MenuEntry],
+    default: &str,
+) -> Option<(&'a MenuEntry, Vec<usize>, bool)> {
     let (first, rest) = match split_path(default) {
         Some((first, rest)) => (first, rest),
         None => (default.replace(">>", ">"), String::new()),
@@ -83,7 +86,8 @@ mod tests {
 
     #[test]
     fn the_default_is_found_by_number_id_and_title() {
-        let advanced = MenuEntry { children: Some(vec![entry("a > b", "x"), entry("old", "y")]), ..entry("more", "m") };
+        let advanced =
+            MenuEntry { children: Some(vec![entry("a > b", "x"), entry("old", "y")]), ..entry("more", "m") };
         let menu = [entry("new", "n"), advanced, entry("5", "z")];
         let path = |default: &str| {
             let (found, path, known) = default_entry(&menu, default).unwrap();

@@ -62,7 +62,9 @@ impl Compression {
         Ok(Some(match self {
             Self::Gzip => Box::new(flate2::bufread::GzDecoder::new(stream)),
             Self::Xz => Box::new(lzma_rust2::XzReader::new_mem_limit(stream, false, MEMORY_KIB)),
-            Self::Zstd => Box::new(ruzstd::decoding::StreamingDecoder::new(stream).map_err(io::Error::other)?),
+            Self::Zstd => {
+                Box::new(ruzstd::decoding::StreamingDecoder::new(stream).map_err(io::Error::other)?)
+            }
             Self::Lz4 => Box::new(Lz4::new(stream)?),
             Self::Lzma => Box::new(lzma_rust2::LzmaReader::new_mem_limit(stream, MEMORY_KIB, None)?),
             Self::Bzip2 | Self::Lzo => return Ok(None),
@@ -108,7 +110,10 @@ impl<'a> Lz4<'a> {
             }
         };
         if size > BLOCK + BLOCK / 255 + 16 {
-            return Err(io::Error::new(io::ErrorKind::InvalidData, "a block of lz4 is larger than any may be"));
+            return Err(io::Error::new(
+                io::ErrorKind::InvalidData,
+                "a block of lz4 is larger than any may be",
+            ));
         }
         self.packed.resize(size, 0);
         self.stream.read_exact(&mut self.packed)?;
@@ -144,7 +149,10 @@ mod tests {
     /// "hello hello hello hello\n", by gzip 1.12, xz 5.4, zstd 1.5.4, lz4 1.9.4 (-l) and xz --format=lzma.
     const PACKED: [(Compression, &str); 5] = [
         (Compression::Gzip, "1f8b0800000000000003cb48cdc9c957c84027b9000088590b18000000"),
-        (Compression::Xz, "fd377a585a000004e6d6b4460200210116000000742fe5a3e00017000c5d00341949ee8de9560ac121b000006c14ed1b3b68bb9100012818d783b76e1fb6f37d010000000004595a"),
+        (
+            Compression::Xz,
+            "fd377a585a000004e6d6b4460200210116000000742fe5a3e00017000c5d00341949ee8de9560ac121b000006c14ed1b3b68bb9100012818d783b76e1fb6f37d010000000004595a",
+        ),
         (Compression::Zstd, "28b52ffd24186d00003868656c6c6f200a0100994b11a87c2ea8"),
         (Compression::Lz4, "02214c180f0000006968656c6c6f20060050656c6c6f0a"),
         (Compression::Lzma, "5d00008000ffffffffffffffff00341949ee8de9560ac1b620b7ffffba340000"),

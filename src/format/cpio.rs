@@ -38,11 +38,17 @@ pub fn members(stream: &mut dyn Read, mut each: impl FnMut(Member)) -> io::Resul
             return Err(ended());
         }
         if !is_magic(&header) {
-            return Err(io::Error::new(io::ErrorKind::InvalidData, "what follows a file is no file of the archive"));
+            return Err(io::Error::new(
+                io::ErrorKind::InvalidData,
+                "what follows a file is no file of the archive",
+            ));
         }
         let (size, length) = (number(&header, 6)?, number(&header, 11)?);
         if length == 0 || length > LONGEST_NAME {
-            return Err(io::Error::new(io::ErrorKind::InvalidData, "a name is empty or longer than 4096 bytes"));
+            return Err(io::Error::new(
+                io::ErrorKind::InvalidData,
+                "a name is empty or longer than 4096 bytes",
+            ));
         }
         let mut name = vec![0; usize::try_from(length).unwrap_or(0)];
         if fill(stream, &mut name)? < name.len() {

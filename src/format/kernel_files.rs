@@ -16,8 +16,20 @@ const INITRDS: [(&str, &str); 6] = [
 
 /// Endings of what is kept beside the real thing, by packages and by people.
 const ASIDE: [&str; 14] = [
-    ".old", ".bak", ".orig", ".save", ".new", ".tmp", ".dpkg-new", ".dpkg-bak", ".dpkg-tmp", ".rpmsave", ".rpmnew",
-    ".hmac", ".sig", "~",
+    ".old",
+    ".bak",
+    ".orig",
+    ".save",
+    ".new",
+    ".tmp",
+    ".dpkg-new",
+    ".dpkg-bak",
+    ".dpkg-tmp",
+    ".rpmsave",
+    ".rpmnew",
+    ".hmac",
+    ".sig",
+    "~",
 ];
 
 /// The version of a kernel by the name of its file: `6.1.0-28-amd64` of `vmlinuz-6.1.0-28-amd64`. None where it is no kernel's
@@ -58,7 +70,15 @@ pub fn flavour(version: &str) -> String {
     // What has a digit counts up or dates, but for `x86_64`, which `_` has split, and `amd64`, `arm64`.
     let word = |part: &&str| part.starts_with(|c: char| c.is_ascii_alphabetic());
     let known = parts.filter(word).filter(|part| !part.starts_with("rc") && !part.starts_with("git"));
-    let words: Vec<&str> = known.map(|part| if part.starts_with("el") || part.starts_with("fc") { part.trim_end_matches(|c: char| c.is_ascii_digit()) } else { part }).collect();
+    let words: Vec<&str> = known
+        .map(|part| {
+            if part.starts_with("el") || part.starts_with("fc") {
+                part.trim_end_matches(|c: char| c.is_ascii_digit())
+            } else {
+                part
+            }
+        })
+        .collect();
     words.join("-")
 }
 

@@ -76,19 +76,27 @@ mod tests {
         );
         let entry = found.entry;
         assert_eq!((entry.title.as_str(), entry.id.as_deref()), ("Red Hat (5.14.0)", Some("4f1d-5.14.0")));
-        assert_eq!((entry.kernel.as_deref(), entry.options.as_str()), (Some("/vmlinuz-5.14.0"), "root=UUID=1 ro quiet"));
+        assert_eq!(
+            (entry.kernel.as_deref(), entry.options.as_str()),
+            (Some("/vmlinuz-5.14.0"), "root=UUID=1 ro quiet")
+        );
         assert_eq!(entry.initrds, ["/initramfs-5.14.0.img", "$tuned_initrd"]);
         assert_eq!(parse("a.conf", "\0\nlinux\n").entry.kernel, None);
     }
 
     #[test]
     fn the_newest_is_first_and_rescue_last() {
-        let mut list: Vec<_> =
-            ["m-0-rescue.conf", "m-5.14.0-70.conf", "m-5.14.0-427.conf"].iter().map(|name| parse(name, "")).collect();
+        let mut list: Vec<_> = ["m-0-rescue.conf", "m-5.14.0-70.conf", "m-5.14.0-427.conf"]
+            .iter()
+            .map(|name| parse(name, ""))
+            .collect();
         list.sort_by(grub_order);
         let ids: Vec<_> = list.iter().map(|e| e.entry.id.clone().unwrap()).collect();
         assert_eq!(ids, ["m-5.14.0-427", "m-5.14.0-70", "m-0-rescue"]);
-        let (old, new) = (parse("x.conf", "sort-key debian\nversion 6.9\n"), parse("y.conf", "sort-key debian\nversion 6.10\n"));
+        let (old, new) = (
+            parse("x.conf", "sort-key debian\nversion 6.9\n"),
+            parse("y.conf", "sort-key debian\nversion 6.10\n"),
+        );
         assert_eq!(systemd_boot_order(&new, &old), Ordering::Less);
         assert_eq!(systemd_boot_order(&parse("z.conf", ""), &old), Ordering::Greater);
     }

@@ -16,7 +16,9 @@ pub fn menu(text: &str) -> Menu {
         let rest = rest.trim_start_matches(|c: char| c.is_ascii_whitespace() || c == '=');
         let full = menu.entries.len() >= MOST_ENTRIES;
         match (command, menu.entries.last_mut()) {
-            ("default", None) => menu.default = Some(rest.split_ascii_whitespace().next().unwrap_or_default().to_owned()),
+            ("default", None) => {
+                menu.default = Some(rest.split_ascii_whitespace().next().unwrap_or_default().to_owned())
+            }
             ("title", _) if !full => {
                 menu.entries.push(MenuEntry { title: rest.to_owned(), line, ..MenuEntry::default() });
             }
@@ -57,7 +59,10 @@ mod tests {
         assert_eq!(centos.kernel.as_deref(), Some("/boot/vmlinuz-2.6.32-696"));
         assert_eq!(centos.options, "ro root=/dev/vda1 quiet");
         assert_eq!(centos.initrds, ["/boot/initramfs-2.6.32-696.img"]);
-        assert_eq!((xen.kernel.as_deref(), xen.options.as_str()), (Some("/vmlinuz-2.6.18"), "ro root=/dev/sda2"));
+        assert_eq!(
+            (xen.kernel.as_deref(), xen.options.as_str()),
+            (Some("/vmlinuz-2.6.18"), "ro root=/dev/sda2")
+        );
         assert_eq!(xen.initrds, ["/initrd-2.6.18.img"]);
     }
 

@@ -15,7 +15,13 @@ pub fn menu(text: &str) -> Menu {
         match (word.to_ascii_lowercase().as_str(), menu.entries.last_mut()) {
             ("label", _) if !full => {
                 let (id, options) = (Some(rest.to_owned()), global.clone());
-                menu.entries.push(MenuEntry { title: rest.to_owned(), id, options, line, ..MenuEntry::default() });
+                menu.entries.push(MenuEntry {
+                    title: rest.to_owned(),
+                    id,
+                    options,
+                    line,
+                    ..MenuEntry::default()
+                });
             }
             ("default" | "ontimeout", _) if !rest.is_empty() => {
                 // A name of an entry, perhaps with more of its command line; a menu's program is none.
@@ -29,7 +35,9 @@ pub fn menu(text: &str) -> Menu {
                 entry.title = rest.get(6..).unwrap_or_default().trim().replace('^', "");
             }
             ("linux" | "kernel" | "fdt_kernel", Some(entry)) => entry.kernel = Some(rest.to_owned()),
-            ("initrd", Some(entry)) => entry.initrds = rest.split(',').map(|file| file.trim().to_owned()).collect(),
+            ("initrd", Some(entry)) => {
+                entry.initrds = rest.split(',').map(|file| file.trim().to_owned()).collect()
+            }
             ("append", Some(entry)) => {
                 let (initrds, options): (Vec<&str>, Vec<&str>) =
                     rest.split_ascii_whitespace().partition(|word| word.starts_with("initrd="));
@@ -56,8 +64,14 @@ mod tests {
         );
         assert_eq!(menu.default.as_deref(), Some("lts"));
         let [lts, old] = menu.entries.as_slice() else { panic!() };
-        assert_eq!((lts.title.as_str(), lts.kernel.as_deref(), lts.line), ("Linux lts", Some("vmlinuz-lts"), 5));
-        assert_eq!((lts.options.as_str(), lts.initrds.as_slice()), ("root=UUID=1 modules=ext4 quiet", &["initramfs-lts".to_owned()][..]));
+        assert_eq!(
+            (lts.title.as_str(), lts.kernel.as_deref(), lts.line),
+            ("Linux lts", Some("vmlinuz-lts"), 5)
+        );
+        assert_eq!(
+            (lts.options.as_str(), lts.initrds.as_slice()),
+            ("root=UUID=1 modules=ext4 quiet", &["initramfs-lts".to_owned()][..])
+        );
         assert_eq!((old.options.as_str(), old.initrds.len()), ("root=/dev/sda1", 2));
         assert!(super::menu("\0\u{fffd}\nLABEL\nmenu label").entries.len() == 1);
     }

@@ -105,7 +105,8 @@ mod tests {
 
     #[test]
     fn the_order_is_one_and_ends_whatever_comes() {
-        let odd = ["~a", "^a", "a~", "1^", "1~~", "\u{fffd}1", "a1", "1a", "-", "", "~^", "^~", "1.~2", "a.b"];
+        let odd =
+            ["~a", "^a", "a~", "1^", "1~~", "\u{fffd}1", "a1", "1a", "-", "", "~^", "^~", "1.~2", "a.b"];
         for a in odd {
             for b in odd {
                 assert_eq!(compare(a, b), compare(b, a).reverse(), "{a} {b}");

@@ -28,7 +28,15 @@ pub(super) struct Run<'a> {
 
 /// What the firmware and the disks decide.
 const UNKNOWN: [&str; 9] = [
-    "grub_platform", "grub_cpu", "cmdpath", "net_default_server", "pxe_default_server", "fw_path", "biosnum", "?", "smbios",
+    "grub_platform",
+    "grub_cpu",
+    "cmdpath",
+    "net_default_server",
+    "pxe_default_server",
+    "fw_path",
+    "biosnum",
+    "?",
+    "smbios",
 ];
 
 impl<'a> Run<'a> {
@@ -36,7 +44,15 @@ impl<'a> Run<'a> {
         let unknown = UNKNOWN.iter().map(|name| ((*name).to_owned(), None));
         let mut variables: Variables = unknown.collect();
         // Since GRUB 2.00; features are all there.
-        for (name, value) in [("menuentry_id_option", "--id"), ("feature_menuentry_id", "y"), ("feature_menuentry_options", "y"), ("feature_default_font_path", "y"), ("feature_platform_search_hint", "y"), ("feature_timeout_style", "y"), ("feature_200_final", "y")] {
+        for (name, value) in [
+            ("menuentry_id_option", "--id"),
+            ("feature_menuentry_id", "y"),
+            ("feature_menuentry_options", "y"),
+            ("feature_default_font_path", "y"),
+            ("feature_platform_search_hint", "y"),
+            ("feature_timeout_style", "y"),
+            ("feature_200_final", "y"),
+        ] {
             variables.insert(name.into(), Some(value.into()));
         }
         let menu = Menu::default();
@@ -233,7 +249,11 @@ impl<'a> Run<'a> {
                 let values = self.values(rest);
                 if let Some(entry) = &mut self.entry {
                     // The last of several commands counts.
-                    entry.initrds = values.into_iter().map(|value| value.text).filter(|text| !text.starts_with("--")).collect();
+                    entry.initrds = values
+                        .into_iter()
+                        .map(|value| value.text)
+                        .filter(|text| !text.starts_with("--"))
+                        .collect();
                 }
             }
             _ if rest.is_empty() && assignment(first).is_some() => {
@@ -254,7 +274,8 @@ impl<'a> Run<'a> {
 
     fn kernel(&mut self, command: &str, values: &[Value]) {
         let Some(entry) = &mut self.entry else { return };
-        let mut values = values.iter().filter(|value| !value.text.starts_with("--")).map(|value| value.text.as_str());
+        let mut values =
+            values.iter().filter(|value| !value.text.starts_with("--")).map(|value| value.text.as_str());
         entry.kernel = values.next().map(str::to_owned);
         // Of Xen the hypervisor comes first; its options are not the kernel's.
         let kernels = matches!(command, "linux" | "linux16" | "linuxefi" | "kernel");
@@ -264,7 +285,8 @@ impl<'a> Run<'a> {
     /// What is loaded beside a hypervisor: first the kernel, then its initial RAM disk.
     fn module(&mut self, values: &[Value]) {
         let Some(entry) = &mut self.entry else { return };
-        let mut values = values.iter().filter(|value| !value.text.starts_with("--")).map(|value| value.text.as_str());
+        let mut values =
+            values.iter().filter(|value| !value.text.starts_with("--")).map(|value| value.text.as_str());
         let Some(file) = values.next() else { return };
         if entry.options.is_empty() && entry.initrds.is_empty() && file.contains("vmlinu") {
             entry.kernel = Some(file.to_owned());
@@ -292,7 +314,8 @@ impl<'a> Run<'a> {
             }
         }
         entry.title = title.unwrap_or_default();
-        entry.foreign = entry.id.as_ref().is_some_and(|id| id.starts_with("osprober-")) || entry.title.contains("(on /dev/");
+        entry.foreign = entry.id.as_ref().is_some_and(|id| id.starts_with("osprober-"))
+            || entry.title.contains("(on /dev/");
         // A block has its own variables, as it runs when it is chosen.
         let before = self.variables.clone();
         let outer = self.entry.take();

@@ -63,7 +63,8 @@ impl fmt::Display for Token {
 
 /// The tokens with their lines, and the quotes that are never closed.
 pub(super) fn tokens(text: &str) -> (Vec<(u32, Token)>, Vec<(u32, String)>) {
-    let mut scan = Scan { rest: text.chars().peekable(), line: 1, found: Vec::new(), word: None, faults: Vec::new() };
+    let mut scan =
+        Scan { rest: text.chars().peekable(), line: 1, found: Vec::new(), word: None, faults: Vec::new() };
     scan.all();
     (scan.found, scan.faults)
 }
@@ -156,7 +157,9 @@ impl Scan<'_> {
     fn variable(&mut self) {
         let braced = self.rest.next_if_eq(&'{').is_some();
         let mut name = String::new();
-        while let Some(c) = self.rest.next_if(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '?' | '@' | '#' | '*')) {
+        while let Some(c) =
+            self.rest.next_if(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '?' | '@' | '#' | '*'))
+        {
             name.push(c);
         }
         if braced {
