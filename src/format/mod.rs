@@ -1,10 +1,11 @@
 //! Syntaxes that several facts share: lines with numbers, `key: value`, unit files. Pure functions of text, but for
-//! `descriptors` and `socket_owners`, which go through directories of links.
+//! `descriptors` and `socket_owners`, which go through directories of links, and `elf`, of which a few pieces are read.
 
 pub mod counters;
 pub mod cpu_columns;
 pub mod cpu_mask;
 pub mod descriptors;
+pub mod elf;
 pub mod fs_type;
 pub mod kernel_command_line;
 pub mod kernel_release;
