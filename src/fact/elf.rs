@@ -259,7 +259,9 @@ impl Walk<'_> {
                 return;
             }
         }
-        let mut loaded = BTreeSet::new();
+        // The linker itself is there under its own name.
+        let linker = elf.interpreter.iter().filter_map(|path| path.rsplit('/').next());
+        let mut loaded: BTreeSet<String> = linker.map(str::to_owned).collect();
         // With the directories of those that loaded it, nearest first.
         let mut queue = VecDeque::from([(place.to_owned(), elf.clone(), Vec::<String>::new())]);
         while let Some((by, object, inherited)) = queue.pop_front() {

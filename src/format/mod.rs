@@ -1,5 +1,5 @@
 //! Syntaxes that several facts share: lines with numbers, `key: value`, unit files. Pure functions of text, but for
-//! `descriptors` and `socket_owners`, which go through directories of links, and `elf`, of which a few pieces are read.
+//! `descriptors` and `socket_owners`, which go through directories of links, and `elf` and `sqlite`, which read a few pieces of large files.
 
 pub mod counters;
 pub mod cpu_columns;
@@ -17,4 +17,5 @@ pub mod pressure;
 pub mod ranges;
 pub mod shared_library;
 pub mod socket_owners;
+pub mod sqlite;
 pub mod unit_file;

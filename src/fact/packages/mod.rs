@@ -3,6 +3,7 @@
 mod apk;
 mod dpkg;
 mod pacman;
+mod rpm;
 
 use super::Fact;
 use crate::model::Partial;
@@ -19,11 +20,13 @@ record! {
     /// /var/lib/dpkg/info/login.list      /usr/bin/login
     /// /lib/apk/db/installed              F:bin   R:busybox   Z:Q1…
     /// /var/lib/pacman/local/*/files      usr/bin/login
+    /// /var/lib/rpm/rpmdb.sqlite          (a header for each package)
     /// ```
     ///
-    /// Source: dpkg-query(1) and deb-md5sums(5), apk's `installed` file (apk-tools doc/apk-v2), pacman's local database (alpm-files(5)).
-    /// On a running host the files of the packages that a boot and a login need are looked for; of a tree, and with `--deep`,
-    /// those of all packages. Files that people remove from images, or a package manager is told not to install (documentation,
+    /// Source: dpkg-query(1) and deb-md5sums(5), apk's `installed` file (apk-tools doc/apk-v2), pacman's local database (alpm-files(5)), rpm's header and rpmtag.h.
+    /// Unreadable where RPM keeps a Berkeley DB (RHEL 8 and before) or an ndb (SUSE).
+    /// On a running host programs, libraries and settings of the packages that a boot and a login need are looked for; of a
+    /// tree, and with `--deep`, the files of all packages. Files that people remove from images, or a package manager is told not to install (documentation,
     /// translations, caches, compiled Python), that are diverted, or that the package no longer has, are left out.
     /// Absent where there is no database.
     #[bare(packages)]
@@ -80,6 +83,8 @@ word! {
         Apk = "apk",
         /// Arch.
         Pacman = "pacman",
+        /// Red Hat, Fedora, SUSE, Amazon.
+        Rpm = "rpm",
     }
 }
 
@@ -113,16 +118,6 @@ const CORE: &[&str] = &[
     "sysvinit-core", "udev", "upstart", "util-linux", "util-linux-core", "util-linux-libs", "xfsprogs",
 ];
 
-/// Databases of managers that are not read yet.
-const UNREAD: &[&str] = &[
-    "/var/lib/rpm/rpmdb.sqlite",
-    "/usr/lib/sysimage/rpm/rpmdb.sqlite",
-    "/var/lib/rpm/Packages.db",
-    "/usr/lib/sysimage/rpm/Packages.db",
-    "/var/lib/rpm/Packages",
-    "/usr/lib/sysimage/rpm/Packages",
-];
-
 /// The largest database or list that is read: those of 10 000 packages are below.
 const CAP: u64 = 64 << 20;
 
@@ -150,11 +145,15 @@ impl Fact for Packages {
         "/lib/apk/db/installed",
         "/var/lib/pacman/local/*",
         "/etc/pacman.conf",
+        "/var/lib/rpm/rpmdb.sqlite",
+        "/var/lib/rpm/rpmdb.sqlite-wal",
+        "/usr/lib/sysimage/rpm/rpmdb.sqlite",
+        "/usr/lib/sysimage/rpm/rpmdb.sqlite-wal",
     ];
 
     fn collect(host: &Host) -> Reading<Self> {
         let whole = host.deep || host.target.kind != TargetKind::Live;
-        for read in [dpkg::read, apk::read, pacman::read] {
+        for read in [dpkg::read, apk::read, pacman::read, rpm::read] {
             let mut look = Look { host, whole, directories: HashMap::new(), looked_for: Partial::default(), left: MOST };
             match read(host, &mut look) {
                 Err(Missing::Absent) => {}
@@ -162,12 +161,6 @@ impl Fact for Packages {
                 Ok((manager, path, installed)) => {
                     return Ok(Self { manager, installed, whole, packages: look.looked_for, at: At::file(path) });
                 }
-            }
-        }
-        for path in UNREAD {
-            if host.exists(path).map_err(Missing::Unreadable)? {
-                let what = "hostvet does not read RPM's database; `rpm -Va --nomtime` compares all files with it";
-                return Err(Missing::unreadable(path, Reason::NotRead(what.to_owned())));
             }
         }
         Err(Missing::Absent)
@@ -205,11 +198,15 @@ impl Look<'_> {
             if missing.len() >= self.left || !is_judged(&path) {
                 continue;
             }
+            let name = path.rsplit('/').next().unwrap_or_default().to_owned();
+            let kind = if is_setting { MissingKind::Setting } else { kind(&path, &name) };
+            // Of a package there are a hundred programs and libraries, and a thousand files.
+            if !self.whole && matches!(kind, MissingKind::System | MissingKind::Other) {
+                continue;
+            }
             match self.is_there(&path) {
                 Ok(true) => {}
                 Ok(false) => {
-                    let name = path.rsplit('/').next().unwrap_or_default().to_owned();
-                    let kind = if is_setting { MissingKind::Setting } else { kind(&path, &name) };
                     let weight = weight(kind) - missing.len() as i64;
                     missing.push(MissingFile { path, name, kind, weight });
                 }

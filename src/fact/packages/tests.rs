@@ -122,3 +122,56 @@ fn what_images_are_freed_of_is_not_looked_for() {
         assert!(is_judged(path), "{path}");
     }
 }
+
+/// Written by SQLite 3.40 with pages of 512 bytes: bash 5.1.8-6, glibc with 300 libraries, 120 packages of a program each. The log
+/// has bash 5.1.8-9, which has no /usr/bin/gone.
+const RPMDB: &[u8] = include_bytes!("rpmdb.sqlite");
+const RPMDB_LOG: &[u8] = include_bytes!("rpmdb.sqlite-wal");
+
+fn red_hat() -> Files {
+    let mut files = Files::new();
+    files.file("/var/lib/rpm/rpmdb.sqlite", RPMDB).file("/usr/bin/bash", "x").directory("/usr/lib64");
+    files
+}
+
+#[test]
+fn rpms_files_are_looked_for() {
+    let mut files = red_hat();
+    let packages = collect(&files, Target::live()).unwrap();
+    assert_eq!((packages.manager, packages.installed), (Manager::Rpm, 122));
+    let found: Vec<_> = packages.packages.items.iter().map(|p| (&*p.name, &*p.version, p.missing.len())).collect();
+    assert_eq!(found, [("glibc", "2.34-60.el9", 300), ("bash", "5.1.8-6.el9", 2)]);
+    let bash = &packages.packages.items[1].missing;
+    assert_eq!((bash[0].path.as_str(), bash[0].kind), ("/usr/bin/gone", MissingKind::Program));
+    assert_eq!((bash[1].path.as_str(), bash[1].kind), ("/etc/skel/.bashrc", MissingKind::Setting));
+    assert_eq!(missing(&files, Target::root("x")).len(), 422);
+    files.file("/var/lib/rpm/rpmdb.sqlite-wal", RPMDB_LOG);
+    let packages = collect(&files, Target::live()).unwrap();
+    let bash = &packages.packages.items[1];
+    assert_eq!((bash.version.as_str(), bash.missing.len()), ("5.1.8-9.el9", 0));
+}
+
+#[test]
+fn a_log_that_was_never_committed_says_nothing() {
+    let mut files = red_hat();
+    for length in [0, 31, 32, 40, 56, 500, RPMDB_LOG.len() - 512] {
+        files.file("/var/lib/rpm/rpmdb.sqlite-wal", &RPMDB_LOG[..length]);
+        assert_eq!(collect(&files, Target::live()).unwrap().packages.items[1].missing.len(), 2, "{length}");
+    }
+}
+
+#[test]
+fn a_damaged_database_is_unknown_and_ends() {
+    let mut files = red_hat();
+    for length in [1, 99, 100, 512, 4_096, RPMDB.len() / 2] {
+        files.file("/var/lib/rpm/rpmdb.sqlite", &RPMDB[..length]);
+        assert!(matches!(collect(&files, Target::root("x")), Err(Missing::Unreadable(_))), "{length}");
+    }
+    // Bytes damaged in turn: whatever it says, it ends.
+    for at in (0..RPMDB.len()).step_by(37) {
+        let mut bytes = RPMDB.to_vec();
+        bytes[at] ^= 0xff;
+        files.file("/var/lib/rpm/rpmdb.sqlite", bytes);
+        let _ = collect(&files, Target::live());
+    }
+}
