@@ -56,7 +56,7 @@ record! {
         pub path: Option<String>,
         /// The link of that name that leads nowhere: `/lib64/libz.so.1 -> libz.so.1.2.13`.
         pub dangling: Option<String>,
-        /// The programs that cannot start without it, sorted.
+        /// The programs that cannot start without it, those first that matter most.
         pub programs: Vec<String>,
         /// The libraries and programs that name it, sorted.
         pub needed_by: Vec<String>,
@@ -198,7 +198,7 @@ struct Need {
     state: ElfState,
     path: Option<String>,
     dangling: Option<String>,
-    programs: BTreeSet<String>,
+    programs: Vec<String>,
     needed_by: BTreeSet<String>,
 }
 
@@ -211,7 +211,7 @@ impl Need {
             state: self.state,
             path: self.path,
             dangling: self.dangling,
-            programs: self.programs.into_iter().collect(),
+            programs: self.programs,
             needed_by: self.needed_by.into_iter().collect(),
         }
     }
@@ -259,15 +259,15 @@ impl Walk<'_> {
                 return;
             }
         }
-        // The linker itself is there under its own name.
-        let linker = elf.interpreter.iter().filter_map(|path| path.rsplit('/').next());
-        let mut loaded: BTreeSet<String> = linker.map(str::to_owned).collect();
+        let mut loaded = BTreeSet::new();
         // With the directories of those that loaded it, nearest first.
         let mut queue = VecDeque::from([(place.to_owned(), elf.clone(), Vec::<String>::new())]);
         while let Some((by, object, inherited)) = queue.pop_front() {
             let (first, passed_on) = own_directories(&by, &object, &inherited);
             for name in &object.needed {
-                if loaded.len() >= MOST || !loaded.insert(name.clone()) {
+                // The linker is there already: it is what loads the others.
+                let is_linker = ["ld-", "ld64.so.", "ld.so."].iter().any(|start| name.starts_with(start));
+                if is_linker || loaded.len() >= MOST || !loaded.insert(name.clone()) {
                     continue;
                 }
                 let found = match name.contains('/') {
@@ -305,10 +305,12 @@ impl Walk<'_> {
             state: found.state,
             path: found.path,
             dangling,
-            programs: BTreeSet::new(),
+            programs: Vec::new(),
             needed_by: BTreeSet::new(),
         });
-        need.programs.insert(program.to_owned());
+        if need.programs.last().is_none_or(|last| last != program) {
+            need.programs.push(program.to_owned());
+        }
         need.needed_by.insert(by.to_owned());
     }
 
