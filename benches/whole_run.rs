@@ -35,6 +35,11 @@ impl Source for Recorder {
         Live.read(path, cap)
     }
 
+    fn read_at(&self, path: &Path, offset: u64, length: usize) -> Reading<Vec<u8>> {
+        self.note('r', path);
+        Live.read_at(path, offset, length)
+    }
+
     fn list(&self, path: &Path) -> Reading<Vec<Entry>> {
         self.note('l', path);
         Live.list(path)

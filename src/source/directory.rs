@@ -1,6 +1,6 @@
 //! A directory that holds a root tree. Nothing outside it is ever reached.
 
-use super::live::{READ_FLAGS, missing, of_stat, read_all, read_end, relative, require_file};
+use super::live::{READ_FLAGS, missing, of_stat, read_all, read_end, read_part, relative, require_file};
 use super::{Entry, FileKind, LIST_CAP, Missing, Reading, Reason, Source, Space, Stat, Tail, resolve};
 use nix::dir::{Dir, Type};
 use nix::errno::Errno;
@@ -84,6 +84,10 @@ impl Source for Directory {
 
     fn stream(&self, path: &Path) -> Reading<Box<dyn Read + Send>> {
         Ok(Box::new(self.file(path)?.0))
+    }
+
+    fn read_at(&self, path: &Path, offset: u64, length: usize) -> Reading<Vec<u8>> {
+        read_part(path, &self.file(path)?.0, offset, length)
     }
 
     fn list(&self, path: &Path) -> Reading<Vec<Entry>> {
@@ -223,6 +227,15 @@ mod tests {
             tail("/etc/fstab", 6),
             Err(Missing::unreadable("/etc/fstab", Reason::WrongKind("a FIFO")))
         );
+    }
+
+    #[test]
+    fn a_part_of_a_file_is_read_inside_the_root() {
+        for confines in [true, false] {
+            let (_dir, directory) = tree(confines);
+            assert_eq!(directory.read_at(Path::new("/absolute"), 2, 3), Ok(b"sid".to_vec()));
+            assert_eq!(directory.read_at(Path::new("/escape"), 0, 3), Err(Missing::Absent));
+        }
     }
 
     #[test]

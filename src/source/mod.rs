@@ -58,6 +58,17 @@ pub trait Source: Debug + Send + Sync {
         Ok(Box::new(Cursor::new(self.read(path, STREAM_CAP)?)))
     }
 
+    /// A part of the regular file at `path`, links followed inside the root: `length` bytes at most from `offset` on, fewer
+    /// where the file ends before.
+    ///
+    /// For programs, libraries and databases, of which a few pieces say what is wanted.
+    fn read_at(&self, path: &Path, offset: u64, length: usize) -> Reading<Vec<u8>> {
+        let mut bytes = self.read(path, STREAM_CAP)?;
+        bytes.drain(..usize::try_from(offset).unwrap_or(usize::MAX).min(bytes.len()));
+        bytes.truncate(length);
+        Ok(bytes)
+    }
+
     /// The entries of the directory at `path` (links followed), sorted by name, without `.` and `..`.
     ///
     /// A directory of more than [`LIST_CAP`] entries is unreadable.
@@ -184,6 +195,8 @@ pub struct Host {
     /// What its counters were a while before, where they were read twice: see [`Host::sampled`].
     pub earlier: Option<Arc<Earlier>>,
     processes: Arc<OnceLock<Reading<Vec<ProcessLine>>>>,
+    /// Whether the user wants what takes long: every file of every package read.
+    pub deep: bool,
 }
 
 /// The size cap for ordinary configuration and kernel text files: 4 MiB.
@@ -204,7 +217,7 @@ pub const LIST_CAP: usize = 1_000_000;
 impl Host {
     /// A host of these bytes.
     pub fn new(source: impl Source + 'static, target: Target) -> Self {
-        Self { source: Arc::new(source), target, earlier: None, processes: Arc::default() }
+        Self { source: Arc::new(source), target, earlier: None, processes: Arc::default(), deep: false }
     }
 
     /// The text of the file at `path`; bytes that are not UTF-8 become U+FFFD.
