@@ -66,6 +66,7 @@ facts! {
     path::Path,
     pressure::Pressure,
     process::Process,
+    profiles::Profiles,
     prometheus::Prometheus,
     redis::Redis,
     resolv::Resolv,
