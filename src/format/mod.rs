@@ -1,5 +1,5 @@
 //! Syntaxes that several facts share: lines with numbers, `key: value`, unit files. Pure functions of text, but for
-//! `descriptors` and `socket_owners`, which go through directories of links.
+//! `descriptors` and `socket_owners`, which go through directories of links, and `units`, which finds the files of units.
 
 pub mod counters;
 pub mod cpu_columns;
@@ -17,3 +17,4 @@ pub mod ranges;
 pub mod shared_library;
 pub mod socket_owners;
 pub mod unit_file;
+pub mod units;
