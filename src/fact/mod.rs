@@ -58,6 +58,7 @@ facts! {
     pressure::Pressure,
     process::Process,
     prometheus::Prometheus,
+    rc_local::RcLocal,
     redis::Redis,
     resolv::Resolv,
     routes::Routes,

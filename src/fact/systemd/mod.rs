@@ -2,6 +2,7 @@
 
 mod binary;
 mod boot;
+mod failed;
 mod limits;
 mod manager;
 mod syntax;
@@ -15,6 +16,7 @@ use crate::model::{Lazy, Partial};
 use crate::record;
 use crate::source::{Host, Missing, Reading};
 pub use boot::{CommandState, DanglingPull, DefaultTarget, StartedUnit, SystemdBoot, UnitCommand, UnitSkipped};
+pub use failed::FailedUnit;
 pub use limits::{MalformedLimit, UnitLimit, UnitLimits};
 pub use manager::DefaultSetting;
 use std::collections::BTreeMap;
@@ -54,6 +56,9 @@ record! {
         pub limits: Lazy<UnitLimits>,
         /// What systemd does not take in the files of units under /etc.
         pub problems: Lazy<Partial<UnitProblem>>,
+        /// The units that failed since the boot and were not reset, by name: what the running service manager answers. Absent
+        /// where it is not asked: nowhere but on a running host.
+        pub failed: Lazy<Vec<FailedUnit>>,
         /// What it starts at the next boot.
         pub boot: SystemdBoot,
     }
@@ -73,6 +78,7 @@ impl Fact for Systemd {
         "/usr/lib/systemd/systemd",
         "/sbin/init",
         "/proc/1/comm",
+        "/run/systemd/private or /run/dbus/system_bus_socket",
     ];
 
     fn collect(host: &Host) -> Reading<Self> {
@@ -101,6 +107,7 @@ impl Fact for Systemd {
             units: reader(host, &units, |_, units| Ok(units::of(units))),
             limits: reader(host, &units, |host, units| Ok(limits::gather(host, units))),
             problems: reader(host, &units, |_, units| Ok(syntax::problems(units))),
+            failed: lazy(host, failed::units),
             boot: SystemdBoot {
                 is_init: lazy(host, boot::is_init),
                 target: reader(host, &units, boot::target),
