@@ -68,6 +68,7 @@ facts! {
     process::Process,
     profiles::Profiles,
     prometheus::Prometheus,
+    rc_local::RcLocal,
     redis::Redis,
     resolv::Resolv,
     root_device::RootDevice,

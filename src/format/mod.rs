@@ -1,5 +1,6 @@
 //! Syntaxes that several facts share: lines with numbers, `key: value`, unit files. Pure functions of text, but for
-//! `descriptors` and `socket_owners`, which go through directories of links, and `elf` and `sqlite`, which read a few pieces of large files.
+//! `descriptors` and `socket_owners`, which go through directories of links, `units`, which finds the files of units, and
+//! `elf` and `sqlite`, which read a few pieces of large files.
 
 pub mod boot_menu;
 pub mod compression;
@@ -30,4 +31,5 @@ pub mod sqlite;
 pub mod syslinux;
 pub mod udev_link;
 pub mod unit_file;
+pub mod units;
 pub mod version_order;

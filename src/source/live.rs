@@ -1,7 +1,7 @@
 //! The running host's own tree.
 
 use super::{
-    Entry, FileKind, LIST_CAP, Missing, Question, Reading, Reason, Source, Space, Stat, Tail, netlink,
+    Entry, FileKind, LIST_CAP, Missing, Question, Reading, Reason, Source, Space, Stat, Tail, dbus, netlink,
     normalise,
 };
 use nix::errno::Errno;
@@ -101,6 +101,7 @@ impl Source for Live {
     fn ask(&self, question: Question) -> Reading<Vec<u8>> {
         match question {
             Question::TcpSockets { states, info } => netlink::tcp_sockets(question, states, info),
+            Question::FailedUnits => dbus::failed_units(question),
         }
     }
 }

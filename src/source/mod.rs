@@ -1,9 +1,11 @@
 //! Where bytes come from. Every byte that hostvet judges passes through one trait, [`Source`].
 //!
 //! A source never interprets a byte, never follows a link out of its root, never opens a device,
-//! FIFO or socket that a path leads to, and prints nothing. The one exception is /dev/kmsg of the running host, see [`Live`].
+//! FIFO or socket that a path leads to, and prints nothing. The exceptions are
+//! of the running host alone: /dev/kmsg, see [`Live`], and the sockets over which a [`Question`] is asked.
 //! One file per kind of origin.
 
+mod dbus;
 mod directory;
 mod files;
 pub(crate) mod glob;
@@ -18,6 +20,7 @@ mod sample;
 mod space;
 mod target;
 
+pub(crate) use dbus::Message;
 pub use directory::Directory;
 pub use files::Files;
 pub use live::Live;
@@ -89,8 +92,8 @@ pub trait Source: Debug + Send + Sync {
     /// may take for ever, as its server may not answer; nobody but the asker can tell beforehand.
     fn statvfs(&self, path: &Path) -> Reading<Space>;
 
-    /// What the running kernel answers, in its own bytes. Absent wherever no kernel runs that could be asked, or it does not
-    /// know the question.
+    /// What the running kernel or service manager answers, in its own bytes. Absent wherever none runs that could be asked, or
+    /// it does not know the question.
     fn ask(&self, _question: Question) -> Reading<Vec<u8>> {
         Err(Missing::Absent)
     }
