@@ -53,6 +53,9 @@
 //!   the kernel (`openat2`); the host's own /proc, /sys and /etc never show through.
 //! - **Laziness instead of planning.** A fact, a kernel parameter or a process's limits are read when a rule first needs
 //!   them, and once ([`model::Lazy`]). There is no list of what a rule needs to keep in step with the rule.
+//! - **Rates take two readings,** and only if the user wants them ([`source::Host::sampled`]). A fact says which of its files hold
+//!   counters and compares what it parses with what the same parser made of the earlier text; without one its rates are
+//!   absent, and the type of the field ([`model::Sampled`]) makes the reason tell what is needed.
 //! - **One text, three readers.** The doc comments of a fact are its rustdoc, its `hostvet facts --describe` and its
 //!   `docs/facts.md`; its JSON Schema comes from the same [`record!`]. A derive macro would have been the usual way; it
 //!   needs a second crate, and `macro_rules!` does it in one file.

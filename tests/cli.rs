@@ -368,3 +368,27 @@ fn the_schema_is_json_and_names_every_fact() {
         assert!(schema["properties"].get(kind.name).is_some(), "{}", kind.name);
     }
 }
+
+#[test]
+fn two_readings_are_of_a_running_host() {
+    let (code, out, err) = check(root().path(), &["--sample", "1s"]);
+    assert_eq!((code, out.as_str()), (2, ""));
+    assert!(err.contains("--sample is for a running host"), "{err}");
+    for bad in ["1", "10ms", "2h", "soon"] {
+        let (code, _, err) = status(&hostvet(&["check", "--sample", bad]));
+        assert!(code == 2 && err.contains("--sample"), "{bad}: {err}");
+    }
+    let (_, out, _) =
+        status(&hostvet(&["check", "--sample", "1s", "--format", "json", "--select", "load/cpu-hog"]));
+    let report: serde_json::Value = serde_json::from_str(&out).unwrap();
+    assert!(report["sample_seconds"].as_f64().unwrap() >= 1.0, "{out}");
+    let (_, out, _) = status(&hostvet(&["check", "--format", "json", "--select", "memory/swapping"]));
+    let report: serde_json::Value = serde_json::from_str(&out).unwrap();
+    assert!(report["sample_seconds"].is_null());
+    let reason = report["not_applicable"][0]["reason"].as_str().unwrap();
+    assert!(reason.contains("needs two readings: --sample 1s"), "{reason}");
+    let (_, out, _) = status(&hostvet(&["check", "--select", "memory/swapping"]));
+    assert!(out.contains("1 not applicable (1 for want of --sample 1s)"), "{out}");
+    let (_, out, _) = status(&hostvet(&["facts", "sampling", "--sample", "1s"]));
+    assert!(out.contains("\"seconds\": 1"), "{out}");
+}

@@ -7,15 +7,16 @@
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 use hostvet::engine::{Library, Rule, RuleFile, judge};
-use hostvet::fact::{Facts, kinds};
+use hostvet::fact::{Facts, counters, kinds};
 use hostvet::model::{View, json};
 use hostvet::report::{Detail, Report, human};
-use hostvet::source::{FileKind, Files, Host, Target};
+use hostvet::source::{Earlier, FileKind, Files, Host, Target};
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::{Once, OnceLock};
+use std::time::Duration;
 
 thread_local! {
     static PANICS: RefCell<Vec<String>> = const { RefCell::new(Vec::new()) };
@@ -41,8 +42,12 @@ fn rules() -> Vec<Rule> {
 
 /// Gathers every fact with every field, judges every rule, and says what broke on the way.
 fn survive(files: &Files, rules: &[Rule], what: &str) -> Vec<String> {
+    survive_host(Host::new(files.clone(), Target::root("hostile")), rules, what)
+}
+
+fn survive_host(host: Host, rules: &[Rule], what: &str) -> Vec<String> {
     watch();
-    let facts = Facts::new(Host::new(files.clone(), Target::root("hostile")));
+    let facts = Facts::new(host);
     let mut broken = Vec::new();
     for (position, kind) in kinds().iter().enumerate() {
         let walk = || json(facts.get(position).map(View::Record)).to_string();
@@ -262,6 +267,36 @@ fn no_damage_to_a_file_breaks_a_fact_or_a_rule() {
             broken.extend(survive(&files, &rules, &format!("{}: {what}", path.display())));
         }
     }
+    assert!(broken.is_empty(), "{}", broken.join("\n"));
+}
+
+/// Whichever of two readings is damaged, and both.
+#[test]
+fn no_damage_to_a_reading_breaks_a_rate() {
+    let mut random = Random(0x5851_f42d_4c95_7f2d);
+    let (rules, mut broken) = (rules(), Vec::new());
+    let counters: BTreeSet<String> = counters().iter().map(|path| path.replace("PID", "N")).collect();
+    let mut met = BTreeSet::new();
+    for seed in seeds() {
+        let whole = tree(seed);
+        for (path, node) in seed.iter().filter(|(path, _)| counters.contains(&kind_of(path))) {
+            let Node::File(bytes) = node else { continue };
+            // One of each kind will do.
+            if !met.insert(kind_of(path)) && !all() {
+                continue;
+            }
+            for (what, bytes) in damaged(bytes, &mut random) {
+                let mut damaged = whole.clone();
+                damaged.file(path, bytes);
+                for (now, earlier) in [(&whole, &damaged), (&damaged, &whole), (&damaged, &damaged)] {
+                    let host = Host::new(now.clone(), Target::root("hostile"));
+                    let host = host.with_earlier(Earlier::new(earlier.clone(), Duration::from_secs(1)));
+                    broken.extend(survive_host(host, &rules, &format!("{}: {what}", path.display())));
+                }
+            }
+        }
+    }
+    assert!(met.len() >= 6, "{met:?}");
     assert!(broken.is_empty(), "{}", broken.join("\n"));
 }
 

@@ -20,11 +20,13 @@ pub(super) struct Args {
     /// What the bytes of a tree cannot tell: memory=8GiB,cpus=4,platform=kvm
     #[arg(long, value_name = "KEY=VALUE,…")]
     assume: Option<String>,
+    #[command(flatten)]
+    sample: host::SampleArg,
     /// Describe the facts: fields, types, units, where they are read
-    #[arg(long, conflicts_with_all = ["root", "assume"])]
+    #[arg(long, conflicts_with_all = ["root", "assume", "sample"])]
     describe: bool,
     /// Print the JSON Schema of the facts
-    #[arg(long, conflicts_with_all = ["describe", "root", "assume"])]
+    #[arg(long, conflicts_with_all = ["describe", "root", "assume", "sample"])]
     schema: bool,
 }
 
@@ -60,7 +62,7 @@ fn chosen(names: &[String]) -> Result<Vec<Kind>, Failure> {
 }
 
 fn values(args: &Args, mut kinds: Vec<Kind>) -> Result<Values, Failure> {
-    let host = host::HostArgs { target: args.root.clone(), assume: args.assume.clone() };
+    let host = host::HostArgs { target: args.root.clone(), assume: args.assume.clone(), sample: args.sample };
     kinds.sort_by_key(|kind| kind.name);
     kinds.dedup_by_key(|kind| kind.name);
     Ok(Values { facts: Facts::new(host.host(None)?), kinds })

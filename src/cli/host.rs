@@ -1,9 +1,12 @@
 //! From the TARGET argument to the host that is vetted.
 
 use super::Failure;
+use crate::fact::counters;
 use crate::source::{Assume, Directory, Host, Live, Target, TargetKind};
+use jiff::SignedDuration;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 /// Options that say what is vetted.
 #[derive(Debug, clap::Args)]
@@ -13,6 +16,29 @@ pub(super) struct HostArgs {
     /// What the bytes of a tree cannot tell: memory=8GiB,cpus=4,platform=kvm
     #[arg(long, value_name = "KEY=VALUE,…")]
     pub(super) assume: Option<String>,
+    #[command(flatten)]
+    pub(super) sample: SampleArg,
+}
+
+/// The option for what takes two readings.
+#[derive(Clone, Copy, Debug, Default, clap::Args)]
+pub(super) struct SampleArg {
+    /// Read the kernel's counters twice, this long apart, so that there are rates: 1s, 10s
+    #[arg(long, value_name = "DURATION", value_parser = duration)]
+    pub(super) sample: Option<Duration>,
+}
+
+/// The shortest and the longest wait. In less than a second a few of something make a high rate.
+const WAITS: [Duration; 2] = [Duration::from_secs(1), Duration::from_secs(3600)];
+
+fn duration(text: &str) -> Result<Duration, String> {
+    let parsed =
+        text.parse::<SignedDuration>().map_err(|_| "write a duration, such as 1s or 1m".to_owned())?;
+    let wait = Duration::try_from(parsed).unwrap_or_default();
+    match wait >= WAITS[0] && wait <= WAITS[1] {
+        true => Ok(wait),
+        false => Err("it must be from 1s to 1h".to_owned()),
+    }
 }
 
 impl HostArgs {
@@ -27,7 +53,17 @@ impl HostArgs {
             None if self.assume.is_some() => {
                 Err(Failure::Usage("--assume is for trees: a running host says itself what it has".into()))
             }
-            None => Ok(Host::new(Live, Target::live())),
+            None => {
+                let host = Host::new(Live, Target::live());
+                Ok(match self.sample.sample {
+                    Some(wait) => host.sampled(&counters(), wait),
+                    None => host,
+                })
+            }
+            Some(path) if self.sample.sample.is_some() => Err(Failure::Usage(format!(
+                "--sample is for a running host: in {} nothing happens between two readings",
+                path.display()
+            ))),
             Some(path) => {
                 let error = |error| Failure::Io { path: path.to_path_buf(), error };
                 let found = std::fs::metadata(path).map_err(error)?;
@@ -58,4 +94,18 @@ pub(super) fn as_image(mut host: Host) -> Result<Host, Failure> {
         host.target.kind = TargetKind::Image;
     }
     Ok(host)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_sample_takes_as_long_as_people_say() {
+        assert_eq!(duration("1s"), Ok(Duration::from_secs(1)));
+        assert_eq!(duration("1m 30s"), Ok(Duration::from_secs(90)));
+        for bad in ["", "1", "s", "0s", "999ms", "-1s", "61m", "1 month"] {
+            assert!(duration(bad).is_err(), "{bad:?}");
+        }
+    }
 }

@@ -7,8 +7,10 @@ use super::rule::Rule;
 use super::severity::Severity;
 use super::vet::{Outcome, Rest, judge};
 use crate::fact::Facts;
-use crate::source::{Assume, Files, Host, Target, TargetKind};
+use crate::source::{Assume, Earlier, Files, Host, Target, TargetKind};
 use std::ops::Range;
+use std::time::Duration;
+use toml::Spanned;
 
 /// How a case went.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -103,6 +105,10 @@ impl Case {
         for path in &raw.denied {
             files.deny(path);
         }
+        let earlier = match (&raw.seconds, raw.earlier.is_empty()) {
+            (None, true) => None,
+            (seconds, _) => Some(earlier(file, raw, seconds.as_ref())?),
+        };
         let kind = match raw.target.as_ref().map(|t| (t.get_ref().as_str(), t.span())) {
             None | Some(("live", _)) => TargetKind::Live,
             Some(("root", _)) => TargetKind::Root,
@@ -128,9 +134,13 @@ impl Case {
                 )
             }
         };
+        let host = Host::new(files, Target { kind, assume, name: "case".into() });
         Ok(Self {
             name: raw.name.clone(),
-            host: Host::new(files, Target { kind, assume, name: "case".into() }),
+            host: match earlier {
+                Some(earlier) => host.with_earlier(earlier),
+                None => host,
+            },
             expect: Expectation::of(raw.expect.get_ref()),
             severity,
             reason: raw.reason.clone(),
@@ -141,6 +151,11 @@ impl Case {
 
     pub(super) fn expects(&self) -> &Expectation {
         &self.expect
+    }
+
+    /// Whether there is an earlier reading.
+    pub(super) fn is_sampled(&self) -> bool {
+        self.host.earlier.is_some()
     }
 
     /// The parameters that this case sets.
@@ -222,6 +237,23 @@ impl Expectation {
             },
         }
     }
+}
+
+/// The reading before: what was denied then as well is not said twice.
+fn earlier(file: &RuleFile, raw: &RawCase, seconds: Option<&Spanned<f64>>) -> Found<Earlier> {
+    let between = match seconds {
+        None => Duration::from_secs(1),
+        Some(seconds) => Duration::try_from_secs_f64(*seconds.get_ref())
+            .map_err(|_| bad(file, seconds.span(), "is no time between two readings"))?,
+    };
+    let mut files = Files::new();
+    for (path, text) in &raw.earlier {
+        files.file(path, text.as_bytes());
+    }
+    for path in &raw.denied {
+        files.deny(path);
+    }
+    Ok(Earlier::new(files, between))
 }
 
 fn bad(file: &RuleFile, span: Range<usize>, what: &str) -> Box<Diagnostic> {

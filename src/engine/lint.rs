@@ -1,6 +1,6 @@
 //! The laws that every rule keeps, beyond loading.
 
-use super::case::{Expectation, cases};
+use super::case::{Case, Expectation, cases};
 use super::diagnostic::Diagnostic;
 use super::draft::{Draft, Overrides};
 use super::library::is_id;
@@ -85,7 +85,7 @@ fn lint_params(draft: &Draft, say: &mut impl FnMut(std::ops::Range<usize>, &str,
 fn lint_cases(
     draft: &Draft,
     rule: &super::rule::Rule,
-    cases: &[super::case::Case],
+    cases: &[Case],
     say: &mut impl FnMut(std::ops::Range<usize>, &str, &str),
 ) {
     let at = draft.raw.title.span();
@@ -104,7 +104,16 @@ fn lint_cases(
     // `target` is never unreadable; a rule that asks nothing else meets no unknown.
     if rule.facts().iter().any(|f| *f != "target") && !any(|e| *e == Expectation::Unknown) {
         let help = "add a [[case]] with denied = [\"/the/file\"] and expect = \"unknown\"";
-        say(at, "no case shows what is not known", help);
+        say(at.clone(), "no case shows what is not known", help);
+    }
+    if rule.samples() {
+        if !cases.iter().any(Case::is_sampled) {
+            let help = "add a [[case]] with earlier.\"/the/file\": what was in it a second before";
+            say(at.clone(), "no case has the two readings that the rule asks for", help);
+        }
+        if cases.iter().all(Case::is_sampled) {
+            say(at, "no case shows what the rule says of one reading", "add a [[case]] without `earlier`");
+        }
     }
     let mut names = BTreeSet::new();
     for case in draft.raw.cases.iter().map(Spanned::get_ref) {

@@ -2,10 +2,12 @@
 
 use super::diagnostic::Diagnostic;
 use super::draft::{Draft, Extent, Overrides};
+use super::embedded::Keys;
 use super::file::RuleFile;
-use super::node::{NodeKind, Program};
+use super::node::{Node, NodeKind, Program};
 use super::severity::Severity;
 use super::template::Template;
+use super::ty::Ty;
 use crate::fact;
 use std::sync::{Arc, OnceLock};
 
@@ -97,8 +99,12 @@ impl Rule {
     }
 
     /// Reads and checks what decides; the rest of the rule must be known to be right.
-    pub(super) fn abridged_of(file: &RuleFile, overrides: &Overrides) -> Result<Self, Box<Diagnostic>> {
-        let rule = Draft::read(file.clone(), Extent::Deciding)?.compile(overrides)?;
+    pub(super) fn abridged_of(
+        file: &RuleFile,
+        keys: &Keys,
+        overrides: &Overrides,
+    ) -> Result<Self, Box<Diagnostic>> {
+        let rule = Draft::of(file.clone(), keys.raw(), Extent::Deciding)?.compile(overrides)?;
         let (file, overrides) = (file.clone(), overrides.clone());
         let abridged = Some(Arc::new(Abridged { file, overrides, whole: OnceLock::new() }));
         Ok(Self { abridged, ..rule })
@@ -152,6 +158,23 @@ impl Rule {
             .filter(|(_, wanted)| *wanted)
             .map(|((name, program), _)| (name.as_str(), program.source()))
             .collect()
+    }
+
+    /// Whether it asks for what takes two readings of the host's counters.
+    pub fn samples(&self) -> bool {
+        let sampled = |record: &Ty, position: usize| match record {
+            Ty::Record(shape) => shape.fields.get(position).is_some_and(|field| field.sampled),
+            _ => false,
+        };
+        let asks = |node: &Node| match &node.kind {
+            NodeKind::Field { of, position } => sampled(&of.ty, *position),
+            NodeKind::Top { list, field, .. } => match &list.ty {
+                Ty::List(of) => sampled(of, *field),
+                _ => false,
+            },
+            _ => false,
+        };
+        self.whole().programs().any(|program| program.root.any(&mut |node| asks(node)))
     }
 
     /// The facts it asks, sorted.

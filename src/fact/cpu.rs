@@ -2,8 +2,10 @@
 
 use super::Fact;
 use crate::format::ranges;
+use crate::model::Lazy;
 use crate::record;
 use crate::source::{At, Host, Missing, Reading};
+use std::collections::BTreeSet;
 
 const ONLINE: &str = "/sys/devices/system/cpu/online";
 const STAT: &str = "/proc/stat";
@@ -14,6 +16,7 @@ record! {
     /// ```text
     /// /sys/devices/system/cpu/online    0-3
     /// /sys/devices/system/cpu/present   0-7
+    /// /sys/devices/system/cpu/cpu0/topology/thread_siblings_list   0,2
     /// ```
     ///
     /// Source: the kernel's admin-guide/cputopology. Without /sys, the `cpuN` lines of /proc/stat are counted, which
@@ -24,6 +27,9 @@ record! {
         pub count: u32,
         /// CPUs there are, online or not. Absent without /sys.
         pub present: Reading<u32>,
+        /// Cores that have a CPU online: those of a processor without hardware threads are its CPUs. Absent where sysfs does not
+        /// tell which CPUs are threads of one core.
+        pub cores: Lazy<u32>,
         /// Where the count was read, or `--assume cpus`.
         pub at: At,
     }
@@ -31,22 +37,29 @@ record! {
 
 impl Fact for Cpu {
     const NAME: &'static str = "cpu";
-    const READS: &'static [&'static str] = &[ONLINE, "/sys/devices/system/cpu/present", STAT];
+    const READS: &'static [&'static str] = &[
+        ONLINE,
+        "/sys/devices/system/cpu/present",
+        "/sys/devices/system/cpu/cpu*/topology/thread_siblings_list",
+        STAT,
+    ];
 
     fn collect(host: &Host) -> Reading<Self> {
         let present = list(host, "/sys/devices/system/cpu/present");
+        let own = host.clone();
+        let cores = Lazy::new(move || cores(&own));
         match list(host, ONLINE) {
-            Ok(count) => return Ok(Self { count, present, at: At::file(ONLINE) }),
+            Ok(count) => return Ok(Self { count, present, cores, at: At::file(ONLINE) }),
             Err(Missing::Absent) => {}
             Err(why) => return Err(why),
         }
         match host.read_text(STAT) {
             Ok(text) => match count_stat(&text) {
                 0 => Err(Missing::garbled(STAT, "names no CPU")),
-                count => Ok(Self { count, present, at: At::file(STAT) }),
+                count => Ok(Self { count, present, cores, at: At::file(STAT) }),
             },
             Err(Missing::Absent) => match host.target.assume.cpus {
-                Some(count) => Ok(Self { count, present, at: At::file("--assume cpus") }),
+                Some(count) => Ok(Self { count, present, cores, at: At::file("--assume cpus") }),
                 None => Err(Missing::Absent),
             },
             Err(why) => Err(why),
@@ -57,6 +70,19 @@ impl Fact for Cpu {
 fn list(host: &Host, path: &str) -> Reading<u32> {
     let count = ranges::count(&host.read_text(path)?).filter(|count| *count > 0);
     count.ok_or_else(|| Missing::garbled(path, "is no list of CPUs"))
+}
+
+/// The different lists of threads of the CPUs online.
+fn cores(host: &Host) -> Reading<u32> {
+    let text = host.read_text(ONLINE)?;
+    let online = ranges::numbers(&text).ok_or_else(|| Missing::garbled(ONLINE, "is no list of CPUs"))?;
+    let lists = online.iter().map(|cpu| {
+        let path = format!("/sys/devices/system/cpu/cpu{cpu}/topology/thread_siblings_list");
+        let threads = ranges::numbers(&host.read_text(&path)?);
+        threads.filter(|threads| !threads.is_empty()).ok_or_else(|| Missing::garbled(&path, "is no list of CPUs"))
+    });
+    let lists = lists.collect::<Reading<BTreeSet<Vec<u32>>>>()?;
+    Ok(u32::try_from(lists.len()).unwrap_or(u32::MAX))
 }
 
 /// The lines `cpu0 …`, `cpu1 …`; the first line, `cpu …`, is their sum.
@@ -83,6 +109,19 @@ mod tests {
         files.file(ONLINE, "0-2,7\n").file("/sys/devices/system/cpu/present", "0-7\n");
         let cpu = collect(&files, "cpus=64").unwrap();
         assert_eq!((cpu.count, cpu.present.clone()), (4, Ok(8)));
+    }
+
+    #[test]
+    fn threads_of_a_core_are_one_core() {
+        let mut files = Files::new();
+        files.file(ONLINE, "0-3\n");
+        assert_eq!(collect(&files, "").unwrap().cores.get(), Err(Missing::Absent));
+        for (cpu, threads) in ["0,2", "1", "0,2", "3"].iter().enumerate() {
+            files.file(format!("/sys/devices/system/cpu/cpu{cpu}/topology/thread_siblings_list"), format!("{threads}\n"));
+        }
+        assert_eq!(collect(&files, "").unwrap().cores.get(), Ok(&3));
+        files.deny("/sys/devices/system/cpu/cpu1/topology/thread_siblings_list");
+        assert!(matches!(collect(&files, "").unwrap().cores.get(), Err(Missing::Unreadable(_))));
     }
 
     #[test]

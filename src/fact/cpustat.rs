@@ -2,8 +2,9 @@
 
 use super::Fact;
 use crate::format::key_value::KeyValues;
+use crate::model::Sampled;
 use crate::record;
-use crate::source::{At, Host, Missing, Reading};
+use crate::source::{At, Earlier, Host, Missing, Reading};
 
 record! {
     /// What the CPUs have done since boot.
@@ -26,6 +27,10 @@ record! {
         pub ctxt: Reading<u64>,
         /// Processes and threads made since boot.
         pub processes: Reading<u64>,
+        /// Switches from one task to another, per second of the sample.
+        pub ctxt_per_s: Sampled<f64>,
+        /// Processes and threads made, per second of the sample. Many short ones make a load that no list of processes shows.
+        pub processes_per_s: Sampled<f64>,
         /// Threads that run or could run at this moment.
         pub procs_running: Reading<u64>,
         /// Threads that wait for a disk at this moment.
@@ -61,17 +66,91 @@ record! {
         pub guest_nice_ticks: Option<u64>,
         /// The sum of all but the guests' times, which are in others already.
         pub all_ticks: u64,
+        /// What it did in the sample. Absent too for a CPU that was offline before, and where no time has been counted.
+        pub now: Sampled<CpuShares>,
         /// Where it was read.
         pub at: At,
+    }
+}
+
+record! {
+    /// What a CPU did between the two readings of a sample, in percent of that time. A share is absent where its ticks are, and
+    /// where these have fallen, as the kernel's count of iowait may.
+    #[derive(Clone, PartialEq)]
+    pub struct CpuShares {
+        /// In programs, the kernel and interrupts: neither idle nor waiting for a disk, nor taken by the hypervisor.
+        pub busy_percent: Option<f64>,
+        /// In programs, of low priority too.
+        pub user_percent: Option<f64>,
+        /// In the kernel.
+        pub system_percent: Option<f64>,
+        /// With nothing to do, while a task that ran here last waited for a disk.
+        pub iowait_percent: Option<f64>,
+        /// In interrupts.
+        pub irq_percent: Option<f64>,
+        /// In soft interrupts: mostly the network.
+        pub softirq_percent: Option<f64>,
+        /// Taken by the hypervisor for others while there was something to do here.
+        pub steal_percent: Option<f64>,
     }
 }
 
 impl Fact for Cpustat {
     const NAME: &'static str = "cpustat";
     const READS: &'static [&'static str] = &["/proc/stat"];
+    const COUNTERS: &'static [&'static str] = Self::READS;
 
     fn collect(host: &Host) -> Reading<Self> {
-        parse(&host.read_text(Self::READS[0])?)
+        let mut found = parse(&host.read_text(Self::READS[0])?)?;
+        if let Some(earlier) = &host.earlier {
+            found.compare(earlier.read_text(Self::READS[0]).and_then(|text| parse(&text)), earlier);
+        }
+        Ok(found)
+    }
+}
+
+impl Cpustat {
+    /// Fills in what takes two readings.
+    fn compare(&mut self, before: Reading<Self>, earlier: &Earlier) {
+        let rate = |now: &Reading<u64>, get: fn(&Self) -> &Reading<u64>| {
+            let before = get(before.as_ref().map_err(Clone::clone)?).clone()?;
+            earlier.per_second(before, now.clone()?).ok_or(Missing::Absent)
+        };
+        self.ctxt_per_s = Sampled(rate(&self.ctxt, |stat| &stat.ctxt));
+        self.processes_per_s = Sampled(rate(&self.processes, |stat| &stat.processes));
+        for cpu in [&mut self.total].into_iter().chain(&mut self.cpus) {
+            let shares = before.as_ref().map_err(Clone::clone).and_then(|before| {
+                let mut cpus = [&before.total].into_iter().chain(&before.cpus);
+                let before = cpus.find(|before| before.name == cpu.name);
+                before.and_then(|before| cpu.shares(before)).ok_or(Missing::Absent)
+            });
+            cpu.now = Sampled(shares);
+        }
+    }
+}
+
+impl CpuTimes {
+    /// What it did since then; none if no time has been counted.
+    fn shares(&self, before: &Self) -> Option<CpuShares> {
+        let all = self.all_ticks.checked_sub(before.all_ticks).filter(|ticks| *ticks > 0)?;
+        let share = |ticks: fn(&Self) -> Option<u64>| {
+            let share = ticks(self)?.checked_sub(ticks(before)?)? as f64 * 100.0 / all as f64;
+            (share <= 100.0).then_some(share)
+        };
+        Some(CpuShares {
+            busy_percent: share(Self::busy_ticks),
+            user_percent: share(|cpu| cpu.user_ticks.checked_add(cpu.nice_ticks)),
+            system_percent: share(|cpu| Some(cpu.system_ticks)),
+            iowait_percent: share(|cpu| cpu.iowait_ticks),
+            irq_percent: share(|cpu| cpu.irq_ticks),
+            softirq_percent: share(|cpu| cpu.softirq_ticks),
+            steal_percent: share(|cpu| cpu.steal_ticks),
+        })
+    }
+
+    fn busy_ticks(&self) -> Option<u64> {
+        let others = [Some(self.idle_ticks), self.iowait_ticks, self.steal_ticks];
+        others.into_iter().flatten().try_fold(self.all_ticks, u64::checked_sub)
     }
 }
 
@@ -97,6 +176,8 @@ fn parse(text: &str) -> Reading<Cpustat> {
         btime: lines.count("btime"),
         ctxt: lines.count("ctxt"),
         processes: lines.count("processes"),
+        ctxt_per_s: Sampled::default(),
+        processes_per_s: Sampled::default(),
         procs_running: lines.count("procs_running"),
         procs_blocked: lines.count("procs_blocked"),
     })
@@ -120,6 +201,7 @@ fn times(name: &str, value: &str, at: At) -> Option<CpuTimes> {
         guest_ticks: numbers.next(),
         guest_nice_ticks: numbers.next(),
         all_ticks,
+        now: Sampled::default(),
         at,
     })
 }
@@ -127,6 +209,8 @@ fn times(name: &str, value: &str, at: At) -> Option<CpuTimes> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::source::{Files, Target};
+    use std::time::Duration;
 
     const STAT: &str = "cpu  90211 1204 61022 41102214 8120 0 2204 611 7 8\n\
         cpu0 22552 301 15255 10275553 2030 0 551 152 0 0\n\
@@ -141,6 +225,44 @@ mod tests {
         assert_eq!(cpus, [("cpu0", Some(152)), ("cpu3", None)]);
         assert_eq!((stat.btime, stat.procs_blocked), (Ok(1_735_689_600), Err(Missing::Absent)));
         assert_eq!(stat.cpus[1].at, At::line("/proc/stat", 3));
+    }
+
+    fn sampled(before: Option<&str>, now: &str) -> Cpustat {
+        let (mut files, mut earlier) = (Files::new(), Files::new());
+        files.file("/proc/stat", now);
+        if let Some(before) = before {
+            earlier.file("/proc/stat", before);
+        }
+        let earlier = Earlier::new(earlier, Duration::from_secs(2));
+        Cpustat::collect(&Host::new(files, Target::live()).with_earlier(earlier)).unwrap()
+    }
+
+    #[test]
+    fn shares_are_of_the_time_between_two_readings() {
+        let before = "cpu 100 0 100 1000 10 0 50 5 0 0\ncpu0 100 0 100 1000 10 0 50 5 0 0\nctxt 1000\nprocesses 10\n";
+        let now = "cpu 110 10 130 1060 20 0 130 5 0 0\ncpu0 110 10 130 1060 20 0 130 5 0 0\n\
+            cpu1 1 1 1 1 1 1 1 1 0 0\nctxt 3000\nprocesses 9\n";
+        let stat = sampled(Some(before), now);
+        let shares = stat.total.now.0.as_ref().unwrap();
+        assert_eq!((shares.user_percent, shares.system_percent), (Some(10.0), Some(15.0)));
+        assert_eq!((shares.softirq_percent, shares.steal_percent), (Some(40.0), Some(0.0)));
+        assert_eq!((shares.busy_percent, shares.iowait_percent), (Some(65.0), Some(5.0)));
+        assert_eq!(stat.cpus[0].now, stat.total.now);
+        assert_eq!(stat.ctxt_per_s, Sampled(Ok(1000.0)));
+        // A CPU that was not there, and a counter that has fallen.
+        assert_eq!(stat.cpus[1].now, Sampled::default());
+        assert_eq!(stat.processes_per_s, Sampled::default());
+    }
+
+    #[test]
+    fn times_that_fell_or_stand_still_have_no_share() {
+        let stat = sampled(Some("cpu 100 0 100 1000 10 0 50 5\n"), "cpu 110 0 100 1000 9 0 50 5\n");
+        let shares = stat.total.now.0.as_ref().unwrap();
+        assert_eq!((shares.iowait_percent, shares.steal_percent), (None, Some(0.0)));
+        for before in [Some("cpu 1 2 3 4\n"), Some("cpu 1 2 4 4\n"), None] {
+            assert_eq!(sampled(before, "cpu 1 2 3 4\n").total.now, Sampled::default());
+        }
+        assert!(matches!(sampled(Some("\0"), "cpu 1 2 3 4\n").total.now, Sampled(Err(Missing::Unreadable(_)))));
     }
 
     #[test]

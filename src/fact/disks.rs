@@ -1,9 +1,9 @@
 //! Disks: how the kernel drives them, what they have done, and whether they answer.
 
 use super::Fact;
-use crate::model::Lazy;
+use crate::model::{Lazy, Sampled};
 use crate::record;
-use crate::source::{At, Host, Missing, Reading};
+use crate::source::{At, Earlier, Host, Missing, Reading};
 use std::collections::BTreeMap;
 
 record! {
@@ -53,6 +53,8 @@ record! {
         pub io_ms: Option<u64>,
         /// Milliseconds weighted by the number of requests under way.
         pub weighted_io_ms: Option<u64>,
+        /// What it did in the sample. Absent too for a device that was not there before.
+        pub now: Sampled<DiskRates>,
         /// Whether the kernel takes it for a disk with rotating platters; absent for partitions. Not to be trusted on
         /// virtual disks, of which many are called rotating, whatever is below them.
         pub rotational: Lazy<bool>,
@@ -81,6 +83,29 @@ record! {
     }
 }
 
+record! {
+    /// What a block device did between the two readings of a sample. Absent where its counter is, and where that has fallen.
+    #[derive(Clone, PartialEq)]
+    pub struct DiskRates {
+        /// Reads completed per second.
+        pub reads_per_s: Option<f64>,
+        /// Writes completed per second.
+        pub writes_per_s: Option<f64>,
+        /// Bytes read per second.
+        pub read_bytes_per_s: Option<f64>,
+        /// Bytes written per second.
+        pub written_bytes_per_s: Option<f64>,
+        /// How much of the time there was any request under way. At 100 % a disk that does one thing at a time can do no
+        /// more; an array or a flash disk may. Since Linux 5.0 it is coarse: a tick of the clock in which a request began or ended
+        /// counts whole, and until 5.6 the rest of one that took longer did not count at all.
+        pub busy_percent: Option<f64>,
+        /// Milliseconds that a request took on average, its wait in the queue included. Absent if none was completed.
+        pub await_ms: Option<f64>,
+        /// Requests under way, on average.
+        pub queue: Option<f64>,
+    }
+}
+
 const STATS: &str = "/proc/diskstats";
 const SYS: &str = "/sys/block";
 
@@ -91,6 +116,8 @@ impl Fact for Disks {
     const NAME: &'static str = "disks";
     const READS: &'static [&'static str] = &["/proc/diskstats", "/sys/block/*/queue/{rotational,scheduler,read_ahead_kb}", "/sys/block/*/ro", "/sys/block/*/device/{vendor,model,state,ioerr_cnt}"];
 
+    const COUNTERS: &'static [&'static str] = &[STATS];
+
     fn collect(host: &Host) -> Reading<Self> {
         let text = optional(host.read_text(STATS))?;
         let whole = optional(host.names(SYS))?;
@@ -100,6 +127,12 @@ impl Fact for Disks {
         let (stats, malformed) = parse(&text.unwrap_or_default());
         let mut whole: BTreeMap<String, ()> =
             whole.unwrap_or_default().into_iter().map(|name| (name.replace('!', "/"), ())).collect();
+        let before = host.earlier.as_deref().map(|given| (given, earlier(given)));
+        let rates = |name: &str, now: &Counts| {
+            let (earlier, before) = before.as_ref().ok_or(Missing::Absent)?;
+            let before = before.as_ref().map_err(Clone::clone)?.get(name).ok_or(Missing::Absent)?;
+            Ok(now.rates(before, earlier))
+        };
         let mut list = Vec::new();
         for stat in stats {
             let is_whole = whole.remove(&stat.name).is_some();
@@ -107,11 +140,13 @@ impl Fact for Disks {
                 continue;
             }
             let at = At::line(STATS, stat.line);
-            list.push(disk(host, stat.name.clone(), is_whole, Some(stat), at));
+            let counts = Counts::of(&stat.counters);
+            let now = Sampled(rates(&stat.name, &counts));
+            list.push(disk(host, stat.name, is_whole, counts, now, at));
         }
         for name in whole.into_keys() {
             let at = At::file(folder(&name));
-            list.push(disk(host, name, true, None, at));
+            list.push(disk(host, name, true, Counts::default(), Sampled::default(), at));
         }
         Ok(Self { list, malformed })
     }
@@ -166,25 +201,86 @@ fn stat(line: u32, text: &str) -> Option<Stat> {
     (counters.len() >= 11 || counters.len() == 4).then_some(Stat { name, line, counters })
 }
 
-fn disk(host: &Host, name: String, whole: bool, stat: Option<Stat>, at: At) -> Disk {
-    let counters = stat.map(|s| s.counters).unwrap_or_default();
-    let short = counters.len() == 4;
-    let counter = |long: usize, in_short: Option<usize>| match short {
-        true => in_short.and_then(|at| counters.get(at)).copied(),
-        false => counters.get(long).copied(),
-    };
-    let bytes = |sectors: Option<u64>| sectors.map(|n| n.saturating_mul(SECTOR));
+/// The counters of the devices at the earlier reading, by name.
+fn earlier(earlier: &Earlier) -> Reading<BTreeMap<String, Counts>> {
+    let (stats, _) = parse(&earlier.read_text(STATS)?);
+    Ok(stats.into_iter().map(|stat| (stat.name, Counts::of(&stat.counters))).collect())
+}
+
+/// The counters of a device by what they count.
+#[derive(Default)]
+struct Counts {
+    reads: Option<u64>,
+    read_bytes: Option<u64>,
+    read_ms: Option<u64>,
+    writes: Option<u64>,
+    written_bytes: Option<u64>,
+    write_ms: Option<u64>,
+    in_flight: Option<u64>,
+    io_ms: Option<u64>,
+    weighted_io_ms: Option<u64>,
+}
+
+impl Counts {
+    fn of(counters: &[u64]) -> Self {
+        let short = counters.len() == 4;
+        let counter = |long: usize, in_short: Option<usize>| match short {
+            true => in_short.and_then(|at| counters.get(at)).copied(),
+            false => counters.get(long).copied(),
+        };
+        let bytes = |sectors: Option<u64>| sectors.map(|n| n.saturating_mul(SECTOR));
+        Self {
+            reads: counter(0, Some(0)),
+            read_bytes: bytes(counter(2, Some(1))),
+            read_ms: counter(3, None),
+            writes: counter(4, Some(2)),
+            written_bytes: bytes(counter(6, Some(3))),
+            write_ms: counter(7, None),
+            in_flight: counter(8, None),
+            io_ms: counter(9, None),
+            weighted_io_ms: counter(10, None),
+        }
+    }
+
+    fn rates(&self, before: &Self, earlier: &Earlier) -> DiskRates {
+        let rate = |get: fn(&Self) -> Option<u64>| earlier.per_second(get(before)?, get(self)?);
+        let both = |a: Option<f64>, b: Option<f64>| Some(a? + b?);
+        let (reads_per_s, writes_per_s) = (rate(|c| c.reads), rate(|c| c.writes));
+        let requests = both(reads_per_s, writes_per_s).filter(|requests| *requests > 0.0);
+        let waits = both(rate(|c| c.read_ms), rate(|c| c.write_ms));
+        DiskRates {
+            reads_per_s,
+            writes_per_s,
+            read_bytes_per_s: rate(|c| c.read_bytes),
+            written_bytes_per_s: rate(|c| c.written_bytes),
+            // The kernel counts in its own ticks, and may add a long request as a whole when it ends.
+            busy_percent: rate(|c| c.io_ms).map(|ms| (ms / 10.0).min(100.0)),
+            await_ms: requests.and_then(|requests| Some(waits? / requests)),
+            queue: rate(|c| c.weighted_io_ms).map(|ms| ms / 1000.0),
+        }
+    }
+}
+
+fn disk(
+    host: &Host,
+    name: String,
+    whole: bool,
+    counts: Counts,
+    now: Sampled<DiskRates>,
+    at: At,
+) -> Disk {
     let sysfs = Sysfs { host: host.clone(), folder: whole.then(|| folder(&name)) };
     Disk {
-        reads: counter(0, Some(0)),
-        read_bytes: bytes(counter(2, Some(1))),
-        read_ms: counter(3, None),
-        writes: counter(4, Some(2)),
-        written_bytes: bytes(counter(6, Some(3))),
-        write_ms: counter(7, None),
-        in_flight: counter(8, None),
-        io_ms: counter(9, None),
-        weighted_io_ms: counter(10, None),
+        reads: counts.reads,
+        read_bytes: counts.read_bytes,
+        read_ms: counts.read_ms,
+        writes: counts.writes,
+        written_bytes: counts.written_bytes,
+        write_ms: counts.write_ms,
+        in_flight: counts.in_flight,
+        io_ms: counts.io_ms,
+        weighted_io_ms: counts.weighted_io_ms,
+        now,
         rotational: sysfs.lazy("queue/rotational", flag),
         scheduler: sysfs.lazy("queue/scheduler", |text| chosen(text).map(str::to_owned)),
         schedulers: sysfs.lazy("queue/scheduler", |text| {
@@ -295,6 +391,29 @@ nonsense
         assert!(matches!(sdb.rotational.get(), Err(Missing::Unreadable(_))));
         assert!(matches!(sdb.state.get(), Err(Missing::Unreadable(_))));
         assert_eq!(vda.scheduler.get().unwrap(), "none");
+    }
+
+    #[test]
+    fn two_readings_tell_what_iostat_prints() {
+        let (mut files, mut before) = (Files::new(), Files::new());
+        before.file("/proc/diskstats", "202 16 xvdb 100 0 800 50 1000 10 9000 7000 1 100 5000\n202 0 xvda 5 0 0 0 5 0 0 0 0 9 9\n");
+        files.file(
+            "/proc/diskstats",
+            "202 16 xvdb 100 0 800 50 3000 10 13000 101000 9 2200 271000\n202 0 xvda 5 0 0 0 4 0 0 0 0 9 9\n\
+             8 0 sda 1 1 1 1 1 1 1 1 1 1 1\n",
+        );
+        let host = Host::new(files, Target::live());
+        assert_eq!(Disks::collect(&host).unwrap().list[0].now, Sampled::default());
+        let host = host.with_earlier(Earlier::new(before, std::time::Duration::from_secs(2)));
+        let found = Disks::collect(&host).unwrap();
+        let [xvdb, xvda, sda] = found.list.as_slice() else { panic!() };
+        let now = xvdb.now.0.as_ref().unwrap();
+        assert_eq!((now.reads_per_s, now.writes_per_s), (Some(0.0), Some(1000.0)));
+        assert_eq!((now.written_bytes_per_s, now.await_ms), (Some(1_024_000.0), Some(47.0)));
+        assert_eq!((now.busy_percent, now.queue), (Some(100.0), Some(133.0)));
+        let now = xvda.now.0.as_ref().unwrap();
+        assert_eq!((now.writes_per_s, now.busy_percent, now.await_ms), (None, Some(0.0), None));
+        assert_eq!(sda.now, Sampled::default());
     }
 
     #[test]

@@ -10,53 +10,85 @@
 
 use crate::model::{Record, Shape, Shaped, View};
 use crate::source::{Host, Missing, Reading, Reason};
+use std::collections::BTreeSet;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::OnceLock;
 
 facts! {
     accounts::Accounts,
+    autostart::Autostart,
     block::Block,
     boot_images::BootImages,
     bootloader::Bootloader,
     cgroups::Cgroups,
     clocksource::Clocksource,
     cmdline::Cmdline,
+    conntrack::Conntrack,
     cpu::Cpu,
     cpustat::Cpustat,
     dentry::Dentry,
     disks::Disks,
     edac::Edac,
+    elf::Elf,
+    empty_files::EmptyFiles,
     files::Files,
     filesystems::Filesystems,
+    firewall::Firewall,
     fs_errors::FsErrors,
     fstab::Fstab,
+    hosts::Hosts,
     hugepages::Hugepages,
+    ifcfg::Ifcfg,
     initramfs::Initramfs,
+    interfaces::Interfaces,
+    interrupts::Interrupts,
+    ipc::Ipc,
+    java::Java,
     kernel::Kernel,
     kernels::Kernels,
+    key_users::KeyUsers,
+    klog::Klog,
+    ld_preload::LdPreload,
     limits::Limits,
     load::Load,
+    lvm::Lvm,
     mdraid::Mdraid,
     memory::Memory,
     mounts::Mounts,
+    mysql::Mysql,
+    neighbours::Neighbours,
     netstat::Netstat,
+    nginx::Nginx,
+    nsswitch::Nsswitch,
     os::Os,
+    packages::Packages,
     pam::Pam,
     path::Path,
     pressure::Pressure,
     process::Process,
+    profiles::Profiles,
+    prometheus::Prometheus,
+    redis::Redis,
+    resolv::Resolv,
     root_device::RootDevice,
+    routes::Routes,
+    sampling::Sampling,
     secrets::Secrets,
     selinux::Selinux,
     slab::Slab,
     snmp::Snmp,
     sockets::Sockets,
+    softirqs::Softirqs,
+    softnet::Softnet,
     sshd::Sshd,
+    supervisord::Supervisord,
     swaps::Swaps,
     sysctl::Sysctl,
     systemd::Systemd,
     target::Target,
     tcp::Tcp,
+    thp::Thp,
+    tomcat::Tomcat,
     uptime::Uptime,
     vmstat::Vmstat,
     zones::Zones,
@@ -70,6 +102,10 @@ pub trait Fact: Shaped + Sized + 'static {
     /// The paths it reads, for people; `PID` and `*` stand for many.
     const READS: &'static [&'static str];
 
+    /// Those of them that hold counters of which it tells how fast they rise. They are read twice where the user wants
+    /// that, before anything else: see [`Host::sampled`].
+    const COUNTERS: &'static [&'static str] = &[];
+
     /// Gathers it. Absent: this system has no such thing at all.
     fn collect(host: &Host) -> Reading<Self>;
 }
@@ -81,6 +117,8 @@ pub struct Kind {
     pub name: &'static str,
     /// The paths it reads, for people.
     pub reads: &'static [&'static str],
+    /// Those that are read twice for what takes two readings.
+    pub counters: &'static [&'static str],
     /// What a rule may ask of it.
     pub shape: fn() -> &'static Shape,
     collect: fn(&Host) -> Reading<Box<dyn Record>>,
@@ -88,7 +126,13 @@ pub struct Kind {
 
 impl Kind {
     const fn of<F: Fact>() -> Self {
-        Self { name: F::NAME, reads: F::READS, shape: F::static_shape, collect: collect::<F> }
+        Self {
+            name: F::NAME,
+            reads: F::READS,
+            counters: F::COUNTERS,
+            shape: F::static_shape,
+            collect: collect::<F>,
+        }
     }
 }
 
@@ -99,6 +143,11 @@ fn collect<F: Fact>(host: &Host) -> Reading<Box<dyn Record>> {
 /// Every kind of fact, sorted by name.
 pub fn kinds() -> &'static [Kind] {
     KINDS
+}
+
+/// The files that all facts together want read twice, each once: what [`Host::sampled`] takes.
+pub fn counters() -> Vec<&'static str> {
+    KINDS.iter().flat_map(|kind| kind.counters).copied().collect::<BTreeSet<_>>().into_iter().collect()
 }
 
 /// The position of the fact of this name in [`kinds`].
@@ -192,6 +241,8 @@ mod tests {
             assert_eq!(shape.name.to_lowercase(), kind.name.replace('_', ""), "type and rule name differ");
             assert!(shape.doc.lines().count() > 2, "{}: show real lines and cite the source", kind.name);
             assert!(!kind.reads.is_empty(), "{}: reads nothing", kind.name);
+            let counters = kind.counters.iter().all(|path| kind.reads.contains(path));
+            assert!(counters, "{}: has counters in files that it does not read", kind.name);
             for field in &shape.fields {
                 assert!(!field.doc.is_empty(), "{}.{} is not documented", kind.name, field.name);
             }

@@ -2,6 +2,7 @@
 
 use super::Fact;
 use crate::format::counters::{self, Counters, Group};
+use crate::model::{Lazy, Sampled};
 use crate::record;
 use crate::source::{At, Host, Missing, Reading};
 use std::collections::BTreeMap;
@@ -20,6 +21,9 @@ record! {
     pub struct Netstat {
         /// The groups by name: `TcpExt`, `IpExt`, `MPTcpExt`. A group or counter that this kernel does not print is absent.
         pub groups: BTreeMap<String, Reading<Group>>,
+        /// How much each counter rises per second of the sample, by group and name as above. What is no counter but a
+        /// setting or a level is there too; one that has fallen is absent.
+        pub per_s: Lazy<Sampled<BTreeMap<String, Reading<BTreeMap<String, Reading<f64>>>>>>,
         /// Lines that belong to no group, as they stand.
         pub malformed: Vec<String>,
         /// Where it was read.
@@ -31,14 +35,24 @@ impl Fact for Netstat {
     const NAME: &'static str = "netstat";
     const READS: &'static [&'static str] = &["/proc/net/netstat"];
 
+    const COUNTERS: &'static [&'static str] = Self::READS;
+
     fn collect(host: &Host) -> Reading<Self> {
         let path = Self::READS[0];
-        let Counters { groups, malformed } = counters::parse(path, &host.read_text(path)?);
+        let text = host.read_text(path)?;
+        let Counters { groups, malformed } = counters::parse(path, &text);
         if groups.is_empty() {
             return Err(Missing::garbled(path, "holds no counter"));
         }
         let malformed = malformed.into_iter().map(|(line, _)| line).collect();
-        Ok(Self { groups, malformed, at: At::file(path) })
+        let earlier = host.earlier.clone();
+        let per_s = Lazy::new(move || {
+            let Some(earlier) = &earlier else { return Ok(Sampled::default()) };
+            let before = counters::parse(path, &earlier.read_text(path)?);
+            let risen = counters::risen(&before, &counters::parse(path, &text), |a, b| earlier.per_second(a, b));
+            Ok(Sampled(Ok(risen)))
+        });
+        Ok(Self { groups, per_s, malformed, at: At::file(path) })
     }
 }
 
@@ -54,6 +68,23 @@ mod tests {
         let netstat = Netstat::collect(&Host::new(files, Target::live())).unwrap();
         let ext = netstat.groups["TcpExt"].as_ref().unwrap();
         assert_eq!(ext["ListenDrops"].as_ref().unwrap().value, 4);
+    }
+
+    #[test]
+    fn rates_take_two_readings() {
+        use crate::source::Earlier;
+        let (mut files, mut earlier) = (Files::new(), Files::new());
+        files.file("/proc/net/netstat", "TcpExt: ListenOverflows TW\nTcpExt: 13 4\nIpExt: A\n");
+        earlier.file("/proc/net/netstat", "TcpExt: ListenOverflows TW\nTcpExt: 3 5\n");
+        let host = Host::new(files, Target::live());
+        let netstat = Netstat::collect(&host).unwrap();
+        assert_eq!(netstat.per_s.get().unwrap().0, Err(Missing::Absent));
+        let host = host.with_earlier(Earlier::new(earlier, std::time::Duration::from_secs(2)));
+        let netstat = Netstat::collect(&host).unwrap();
+        let per_s = netstat.per_s.get().unwrap().0.as_ref().unwrap();
+        let tcp = per_s["TcpExt"].as_ref().unwrap();
+        assert_eq!((&tcp["ListenOverflows"], &tcp["TW"]), (&Ok(5.0), &Err(Missing::Absent)));
+        assert!(matches!(per_s["IpExt"], Err(Missing::Unreadable(_))));
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 use super::Fact;
 use crate::model::{Field, Lazy, List, Map, Partial, Type, View};
+use crate::source::glob::NAMES;
 use crate::source::{At, FileKind, Host, Missing, Reading, Stat, resolve};
 use crate::{record, word};
 use elsa::sync::FrozenMap;
@@ -167,9 +168,9 @@ impl Map for Globs {
 }
 
 fn matching(host: &Host, globs: &str) -> Partial<PathEntry> {
-    let mut found = Partial::default();
+    let (mut found, mut names_left) = (Partial::default(), NAMES);
     for glob in globs.split_whitespace() {
-        let (paths, unread) = host.glob(glob);
+        let (paths, unread) = host.glob(glob, &mut names_left);
         let items = paths.iter().map(|path| entry(host, path));
         // A path without a wildcard stands for itself, whether it exists or not; so does a last part without one.
         found.items.extend(items.filter(|entry| entry.exists != Ok(false) || entry.link.is_ok()));

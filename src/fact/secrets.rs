@@ -3,6 +3,7 @@
 use super::Fact;
 use crate::model::Partial;
 use crate::record;
+use crate::source::glob::NAMES;
 use crate::source::{At, FileKind, Host, Missing, Reading, Stat};
 use std::path::Path;
 
@@ -81,14 +82,14 @@ impl Fact for Secrets {
     ];
 
     fn collect(host: &Host) -> Reading<Self> {
-        let mut found = Partial::default();
+        let (mut found, mut names_left) = (Partial::default(), NAMES);
         for (place, kind, marks) in PLACES {
             let globs = match place.starts_with('/') {
                 true => vec![(*place).to_owned()],
                 false => vec![format!("/root/{place}"), format!("/home/*/{place}")],
             };
             for glob in globs {
-                let (paths, unread) = host.glob(&glob);
+                let (paths, unread) = host.glob(&glob, &mut names_left);
                 found.unread.extend(unread);
                 for path in paths {
                     found.add(secret(host, &path, marks).map(|found| {

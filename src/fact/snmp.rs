@@ -2,6 +2,7 @@
 
 use super::Fact;
 use crate::format::counters::{self, Counters, Group};
+use crate::model::{Lazy, Sampled};
 use crate::record;
 use crate::source::{At, Host, Missing, Reading};
 use std::collections::BTreeMap;
@@ -22,6 +23,9 @@ record! {
         /// The groups by name: `Ip`, `Icmp`, `IcmpMsg`, `Tcp`, `Udp`, `UdpLite`. A group or counter that this kernel does not
         /// print is absent.
         pub groups: BTreeMap<String, Reading<Group>>,
+        /// How much each counter rises per second of the sample, by group and name as above. What is no counter but a
+        /// setting or a level is there too; one that has fallen is absent.
+        pub per_s: Lazy<Sampled<BTreeMap<String, Reading<BTreeMap<String, Reading<f64>>>>>>,
         /// Lines that belong to no group, as they stand.
         pub malformed: Vec<String>,
         /// Where it was read.
@@ -33,14 +37,24 @@ impl Fact for Snmp {
     const NAME: &'static str = "snmp";
     const READS: &'static [&'static str] = &["/proc/net/snmp"];
 
+    const COUNTERS: &'static [&'static str] = Self::READS;
+
     fn collect(host: &Host) -> Reading<Self> {
         let path = Self::READS[0];
-        let Counters { groups, malformed } = counters::parse(path, &host.read_text(path)?);
+        let text = host.read_text(path)?;
+        let Counters { groups, malformed } = counters::parse(path, &text);
         if groups.is_empty() {
             return Err(Missing::garbled(path, "holds no counter"));
         }
         let malformed = malformed.into_iter().map(|(line, _)| line).collect();
-        Ok(Self { groups, malformed, at: At::file(path) })
+        let earlier = host.earlier.clone();
+        let per_s = Lazy::new(move || {
+            let Some(earlier) = &earlier else { return Ok(Sampled::default()) };
+            let before = counters::parse(path, &earlier.read_text(path)?);
+            let risen = counters::risen(&before, &counters::parse(path, &text), |a, b| earlier.per_second(a, b));
+            Ok(Sampled(Ok(risen)))
+        });
+        Ok(Self { groups, per_s, malformed, at: At::file(path) })
     }
 }
 

@@ -2,8 +2,9 @@
 
 use super::Fact;
 use crate::format::key_value::KeyValues;
+use crate::model::Sampled;
 use crate::record;
-use crate::source::{At, Host, Missing, Reading};
+use crate::source::{At, Earlier, Host, Missing, Reading};
 
 record! {
     /// What the memory management has done since boot, counted.
@@ -41,8 +42,29 @@ record! {
         pub drop_pagecache: Reading<u64>,
         /// How often slab was dropped through vm.drop_caches.
         pub drop_slab: Reading<u64>,
+        /// How fast some of them rise.
+        pub now: Sampled<VmstatRates>,
         /// Where it was read.
         pub at: At,
+    }
+}
+
+record! {
+    /// What the memory management did per second of the sample. A rate is absent where its counter is.
+    #[derive(Clone, PartialEq)]
+    pub struct VmstatRates {
+        /// Pages swapped in.
+        pub pswpin_per_s: Reading<f64>,
+        /// Pages swapped out.
+        pub pswpout_per_s: Reading<f64>,
+        /// Page faults that had to read from a disk.
+        pub pgmajfault_per_s: Reading<f64>,
+        /// How often a program had to wait while it reclaimed memory itself.
+        pub allocstall_per_s: Reading<f64>,
+        /// Pages that programs looked at to reclaim memory themselves.
+        pub pgscan_direct_per_s: Reading<f64>,
+        /// Pages that kswapd looked at to reclaim memory.
+        pub pgscan_kswapd_per_s: Reading<f64>,
     }
 }
 
@@ -50,8 +72,32 @@ impl Fact for Vmstat {
     const NAME: &'static str = "vmstat";
     const READS: &'static [&'static str] = &["/proc/vmstat"];
 
+    const COUNTERS: &'static [&'static str] = Self::READS;
+
     fn collect(host: &Host) -> Reading<Self> {
-        parse(&host.read_text(Self::READS[0])?)
+        let mut found = parse(&host.read_text(Self::READS[0])?)?;
+        if let Some(earlier) = &host.earlier {
+            let before = earlier.read_text(Self::READS[0]).and_then(|text| parse(&text));
+            found.now = Sampled(before.map(|before| found.rates(&before, earlier)));
+        }
+        Ok(found)
+    }
+}
+
+impl Vmstat {
+    fn rates(&self, before: &Self, earlier: &Earlier) -> VmstatRates {
+        let rate = |get: fn(&Self) -> &Reading<u64>| {
+            let (before, now) = (get(before).clone()?, get(self).clone()?);
+            earlier.per_second(before, now).ok_or(Missing::Absent)
+        };
+        VmstatRates {
+            pswpin_per_s: rate(|stat| &stat.pswpin),
+            pswpout_per_s: rate(|stat| &stat.pswpout),
+            pgmajfault_per_s: rate(|stat| &stat.pgmajfault),
+            allocstall_per_s: rate(|stat| &stat.allocstall),
+            pgscan_direct_per_s: rate(|stat| &stat.pgscan_direct),
+            pgscan_kswapd_per_s: rate(|stat| &stat.pgscan_kswapd),
+        }
     }
 }
 
@@ -75,6 +121,7 @@ fn parse(text: &str) -> Reading<Vmstat> {
         zone_reclaim_failed: count("zone_reclaim_failed"),
         drop_pagecache: count("drop_pagecache"),
         drop_slab: count("drop_slab"),
+        now: Sampled::default(),
         at: At::file(path),
     })
 }
@@ -107,6 +154,24 @@ mod tests {
         let vmstat = parse(text).unwrap();
         assert_eq!((vmstat.oom_kill, vmstat.pswpin, vmstat.allocstall), (Ok(3), Ok(1), Ok(6)));
         assert_eq!((vmstat.pgscan_direct, vmstat.pgscan_kswapd), (Ok(7), Err(Missing::Absent)));
+    }
+
+    #[test]
+    fn rates_are_over_the_time_between_two_readings() {
+        use crate::source::{Files, Target};
+        let rates = |now: &str, before: &str| {
+            let (mut files, mut earlier) = (Files::new(), Files::new());
+            files.file("/proc/vmstat", now);
+            earlier.file("/proc/vmstat", before);
+            let earlier = Earlier::new(earlier, std::time::Duration::from_secs(2));
+            Vmstat::collect(&Host::new(files, Target::live()).with_earlier(earlier)).unwrap().now.0
+        };
+        let now = "pswpin 50\npswpout 3\nallocstall_dma 2\nallocstall_normal 9\n";
+        let found = rates(now, "pswpin 10\npswpout 4\nallocstall_dma 1\nallocstall_normal 4\n").unwrap();
+        assert_eq!((found.pswpin_per_s, found.allocstall_per_s), (Ok(20.0), Ok(3.0)));
+        assert_eq!((found.pswpout_per_s, found.pgmajfault_per_s), (Err(Missing::Absent), Err(Missing::Absent)));
+        assert!(matches!(rates(now, "pswpin x\n").unwrap().pswpin_per_s, Err(Missing::Unreadable(_))));
+        assert!(matches!(rates(now, ""), Err(Missing::Unreadable(_))));
     }
 
     #[test]

@@ -55,6 +55,30 @@ pub fn parse(path: &str, text: &str) -> Counters {
     found
 }
 
+/// How much each counter of such a file has risen, by group and name: what `rate` says of its two values. Absent for those
+/// that were not there before, or that `rate` says nothing of; unreadable where one of the two values is.
+pub fn risen(
+    before: &Counters,
+    now: &Counters,
+    rate: impl Fn(u64, u64) -> Option<f64>,
+) -> BTreeMap<String, Reading<BTreeMap<String, Reading<f64>>>> {
+    let number = |value: &Reading<Located<i64>>| {
+        let value = value.as_ref().map_err(Clone::clone)?.value;
+        u64::try_from(value).map_err(|_| Missing::Absent)
+    };
+    let group = |name: &str, now: &Reading<Group>| {
+        let now = now.as_ref().map_err(Clone::clone)?;
+        let before = before.groups.get(name).ok_or(Missing::Absent)?.as_ref().map_err(Clone::clone)?;
+        let counters = now.iter().map(|(name, now)| {
+            let before = before.get(name).map_or(Err(Missing::Absent), number);
+            let rate = before.and_then(|before| rate(before, number(now)?).ok_or(Missing::Absent));
+            (name.clone(), rate)
+        });
+        Ok(counters.collect())
+    };
+    now.groups.iter().map(|(name, found)| (name.clone(), group(name, found))).collect()
+}
+
 fn is_name(group: &str) -> bool {
     !group.is_empty() && group.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_')
 }

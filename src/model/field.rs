@@ -10,11 +10,14 @@ use std::fmt::Debug;
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be a field of a fact",
     note = "fields are bool, integers, f64, String, Text, Limit, At, word enums, records, and Option, Reading, Vec, Partial, \
-            BTreeMap<String, _>, Box and Lazy of these"
+            BTreeMap<String, _>, Box, Lazy and Sampled of these"
 )]
 pub trait Field: Debug + Send + Sync {
     /// Its type in the rule language.
     const TYPE: Type;
+
+    /// Whether it takes two readings: see [`super::Sampled`].
+    const SAMPLED: bool = false;
 
     /// The value, borrowed, or how it is missing.
     fn view(&self) -> Reading<View<'_>>;
@@ -98,6 +101,7 @@ impl Field for At {
 
 impl<T: Field> Field for Option<T> {
     const TYPE: Type = T::TYPE;
+    const SAMPLED: bool = T::SAMPLED;
 
     fn view(&self) -> Reading<View<'_>> {
         self.as_ref().map_or(Err(Missing::Absent), Field::view)
@@ -110,6 +114,7 @@ impl<T: Field> Field for Option<T> {
 
 impl<T: Field> Field for Reading<T> {
     const TYPE: Type = T::TYPE;
+    const SAMPLED: bool = T::SAMPLED;
 
     fn view(&self) -> Reading<View<'_>> {
         match self {
@@ -125,6 +130,7 @@ impl<T: Field> Field for Reading<T> {
 
 impl<T: Field + ?Sized> Field for Box<T> {
     const TYPE: Type = T::TYPE;
+    const SAMPLED: bool = T::SAMPLED;
 
     fn view(&self) -> Reading<View<'_>> {
         (**self).view()
@@ -137,6 +143,7 @@ impl<T: Field + ?Sized> Field for Box<T> {
 
 impl<T: Field> Field for Lazy<T> {
     const TYPE: Type = T::TYPE;
+    const SAMPLED: bool = T::SAMPLED;
 
     fn view(&self) -> Reading<View<'_>> {
         self.get()?.view()

@@ -12,6 +12,7 @@ mod number;
 mod partial;
 mod record;
 mod render;
+mod sampled;
 mod shape;
 mod word;
 
@@ -22,6 +23,7 @@ pub use number::{Limit, Text};
 pub use partial::Partial;
 pub use record::{List, Map, Record, Shaped, View};
 pub use render::{Shown, json, render_double, type_schema};
+pub use sampled::Sampled;
 pub use shape::{FieldShape, Shape, Type};
 pub use word::Word;
 

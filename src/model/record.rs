@@ -90,7 +90,7 @@ pub trait Map: Debug + Send + Sync {
 ///
 /// Field types are those that are [`super::Field`]: `bool`, integers, `f64`, `String`, [`super::Text`],
 /// [`super::Limit`], [`At`], word enums (see [`crate::word!`]), other records, and `Option`, [`Reading`], `Vec`,
-/// [`super::Partial`], `BTreeMap<String, _>`, `Box` and [`super::Lazy`] of these.
+/// [`super::Partial`], `BTreeMap<String, _>`, `Box`, [`super::Lazy`] and [`super::Sampled`] of these.
 ///
 /// ```
 /// hostvet::record! {
@@ -137,6 +137,7 @@ macro_rules! record {
                             stringify!($field),
                             &[$($field_doc),*] as &[&str],
                             <$ty as $crate::model::macros::Field>::TYPE,
+                            <$ty as $crate::model::macros::Field>::SAMPLED,
                         ) ),*],
                     )
                 })

@@ -49,6 +49,8 @@ pub struct FieldShape {
     pub doc: String,
     /// Its type.
     pub ty: Type,
+    /// Whether it takes two readings: see [`super::Sampled`].
+    pub sampled: bool,
 }
 
 impl Shape {
@@ -58,14 +60,15 @@ impl Shape {
         name: &'static str,
         doc: &[&str],
         bare: Option<&'static str>,
-        fields: Vec<(&'static str, &[&str], Type)>,
+        fields: Vec<(&'static str, &[&str], Type, bool)>,
     ) -> Self {
         let fields: Vec<_> = fields
             .into_iter()
-            .map(|(name, doc, ty)| FieldShape {
+            .map(|(name, doc, ty, sampled)| FieldShape {
                 name: name.trim_start_matches("r#"),
                 doc: paragraph(doc),
                 ty,
+                sampled,
             })
             .collect();
         let position = |wanted: &str| fields.iter().position(|f| f.name == wanted);

@@ -3,6 +3,7 @@
 use super::wrap::{one_line, wrap};
 use super::{About, Report};
 use crate::engine::{Evidence, Finding, Severity};
+use crate::model::render_double;
 use crate::source::TargetKind;
 use owo_colors::{OwoColorize, Style};
 use std::collections::{BTreeMap, BTreeSet};
@@ -170,7 +171,13 @@ fn summary(report: &Report, out: &mut dyn Write) -> io::Result<()> {
         |ids: &mut dyn Iterator<Item = &Arc<About>>| ids.map(|rule| &rule.id).collect::<BTreeSet<_>>().len();
     add(rules(&mut report.findings.iter().map(|(rule, _)| rule)), "found something");
     add(report.passed.len(), "passed");
-    add(report.not_applicable.len(), "not applicable");
+    // A rule says itself what it needs; that it would need so little is worth a hint.
+    let unsampled = report.not_applicable.iter().filter(|(_, why)| why.contains("--sample")).count();
+    let hint = match unsampled {
+        0 => String::new(),
+        n => format!(" ({n} for want of --sample 1s)"),
+    };
+    add(report.not_applicable.len(), &format!("not applicable{hint}"));
     add(rules(&mut report.unknown.iter().map(|(rule, _)| rule)), "could not be judged");
     add(rules(&mut report.waived.iter().map(|(rule, _)| rule)), "waived");
     add(report.broken_rules, "unusable");
@@ -181,5 +188,9 @@ fn summary(report: &Report, out: &mut dyn Write) -> io::Result<()> {
     };
     let system = report.system.as_ref().map(|s| format!(" ({})", one_line(s))).unwrap_or_default();
     writeln!(out, "{target}{system}: {}", found.join(", "))?;
-    writeln!(out, "rules: {}", judged.join(", "))
+    writeln!(out, "rules: {}", judged.join(", "))?;
+    match report.sample_seconds {
+        Some(seconds) => writeln!(out, "rates: over {} s", render_double(seconds)),
+        None => Ok(()),
+    }
 }

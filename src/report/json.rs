@@ -13,6 +13,7 @@ struct Wire<'a> {
     schema: &'static str,
     tool: Tool<'a>,
     target: Target<'a>,
+    sample_seconds: Option<f64>,
     summary: Summary,
     findings: Vec<WireFinding<'a>>,
     passed: Vec<Judged<'a>>,
@@ -102,6 +103,8 @@ pub fn json(report: &Report, out: &mut dyn Write) -> io::Result<()> {
             system: report.system.as_deref(),
             assumed: (!assumed.is_empty()).then_some(assumed),
         },
+        // The clock tells nanoseconds, which nobody wants to read.
+        sample_seconds: report.sample_seconds.map(|seconds| (seconds * 1000.0).round() / 1000.0),
         summary: Summary {
             critical: report.count(Severity::Critical),
             warning: report.count(Severity::Warning),

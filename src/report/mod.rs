@@ -26,6 +26,8 @@ pub struct Report {
     pub target: Target,
     /// What the target says of itself: its operating system, if that is known.
     pub system: Option<String>,
+    /// Over how many seconds rates were taken, if any were.
+    pub sample_seconds: Option<f64>,
     /// Problems: the worst first, then by rule and item.
     pub findings: Vec<(Arc<About>, Finding)>,
     /// What could not be judged.
@@ -56,6 +58,7 @@ impl Report {
             version: env!("CARGO_PKG_VERSION"),
             target,
             system,
+            sample_seconds: None,
             findings: Vec::new(),
             unknown: Vec::new(),
             passed: Vec::new(),

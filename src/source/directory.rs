@@ -1,7 +1,7 @@
 //! A directory that holds a root tree. Nothing outside it is ever reached.
 
-use super::live::{READ_FLAGS, missing, of_stat, read_all, relative, require_file};
-use super::{Entry, FileKind, LIST_CAP, Missing, Reading, Reason, Source, Space, Stat, resolve};
+use super::live::{READ_FLAGS, missing, of_stat, read_all, read_end, read_part, relative, require_file};
+use super::{Entry, FileKind, LIST_CAP, Missing, Reading, Reason, Source, Space, Stat, Tail, resolve};
 use nix::dir::{Dir, Type};
 use nix::errno::Errno;
 use nix::fcntl::{AtFlags, OFlag, OpenHow, ResolveFlag, openat, openat2, readlinkat};
@@ -58,29 +58,36 @@ impl Directory {
         };
         found.map_err(|e| missing(path, e))
     }
-}
 
-impl Directory {
-    /// The regular file at `path`.
-    fn file(&self, path: &Path) -> Reading<File> {
+    /// The regular file at `path`, opened, and its size.
+    fn file(&self, path: &Path) -> Reading<(File, i64)> {
         // O_PATH does not open what is there: a device or FIFO is seen, and left alone.
         let seen = fstat(self.at(path, OFlag::O_PATH, true)?).map_err(|e| missing(path, e))?;
         require_file(path, &seen)?;
         let file = self.at(path, READ_FLAGS, true)?;
-        require_file(path, &fstat(&file).map_err(|e| missing(path, e))?)?;
-        Ok(File::from(file))
+        let opened = fstat(&file).map_err(|e| missing(path, e))?;
+        require_file(path, &opened)?;
+        Ok((File::from(file), opened.st_size))
     }
 }
 
 impl Source for Directory {
     fn read(&self, path: &Path, cap: u64) -> Reading<Vec<u8>> {
-        let file = self.file(path)?;
-        let opened = fstat(&file).map_err(|e| missing(path, e))?;
-        read_all(path, file, Some(opened.st_size), cap)
+        let (file, size) = self.file(path)?;
+        read_all(path, file, Some(size), cap)
+    }
+
+    fn read_tail(&self, path: &Path, cap: u64) -> Reading<Tail> {
+        let (file, size) = self.file(path)?;
+        read_end(path, file, size, cap)
     }
 
     fn stream(&self, path: &Path) -> Reading<Box<dyn Read + Send>> {
-        Ok(Box::new(self.file(path)?))
+        Ok(Box::new(self.file(path)?.0))
+    }
+
+    fn read_at(&self, path: &Path, offset: u64, length: usize) -> Reading<Vec<u8>> {
+        read_part(path, &self.file(path)?.0, offset, length)
     }
 
     fn list(&self, path: &Path) -> Reading<Vec<Entry>> {
@@ -229,6 +236,27 @@ mod tests {
         let found = directory.read(Path::new("/etc/inside"), 5);
         assert_eq!(found, Err(Missing::unreadable("/etc/inside", Reason::TooLarge(5))));
         assert!(directory.read(Path::new("/etc/inside"), 6).is_ok());
+    }
+
+    #[test]
+    fn the_end_of_a_file_is_read() {
+        let (_dir, directory) = tree(true);
+        let tail = |path: &str, cap| directory.read_tail(Path::new(path), cap);
+        assert_eq!(tail("/etc/inside", 4), Ok(Tail { bytes: b"side".to_vec(), skipped: 2 }));
+        assert_eq!(tail("/etc/inside", 6), Ok(Tail { bytes: b"inside".to_vec(), skipped: 0 }));
+        assert_eq!(
+            tail("/etc/fstab", 6),
+            Err(Missing::unreadable("/etc/fstab", Reason::WrongKind("a FIFO")))
+        );
+    }
+
+    #[test]
+    fn a_part_of_a_file_is_read_inside_the_root() {
+        for confines in [true, false] {
+            let (_dir, directory) = tree(confines);
+            assert_eq!(directory.read_at(Path::new("/absolute"), 2, 3), Ok(b"sid".to_vec()));
+            assert_eq!(directory.read_at(Path::new("/escape"), 0, 3), Err(Missing::Absent));
+        }
     }
 
     #[test]

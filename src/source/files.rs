@@ -1,6 +1,8 @@
 //! An in-memory tree: the files of a rule's case, and of tests.
 
-use super::{Entry, FileKind, Missing, Question, Reading, Reason, Source, Space, Stat, normalise, resolve};
+use super::{
+    Entry, FileKind, Missing, Question, Reading, Reason, Source, Space, Stat, Tail, normalise, resolve,
+};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
@@ -27,7 +29,7 @@ enum What {
     Directory,
     Link(PathBuf),
     /// The path can be seen but not read; so can nothing below it.
-    Denied,
+    Unreadable(Reason),
     Special(FileKind),
 }
 
@@ -54,7 +56,12 @@ impl Files {
 
     /// Makes the path, and all below it, unreadable with EACCES.
     pub fn deny(&mut self, path: impl AsRef<Path>) -> &mut Self {
-        self.add(path.as_ref(), What::Denied, 0o000)
+        self.unreadable(path, Reason::Denied)
+    }
+
+    /// Makes the path, and all below it, unreadable for this reason.
+    pub fn unreadable(&mut self, path: impl AsRef<Path>, reason: Reason) -> &mut Self {
+        self.add(path.as_ref(), What::Unreadable(reason), 0o000)
     }
 
     /// Adds a device, FIFO or socket.
@@ -111,8 +118,8 @@ impl Files {
     fn node(&self, path: &Path, follow: bool) -> Reading<(PathBuf, Option<&Node>)> {
         let path = resolve(self, path, follow)?;
         match self.nodes.get(&path) {
-            Some(node) if matches!(node.what, What::Denied) => {
-                Err(Missing::unreadable(&path, Reason::Denied))
+            Some(Node { what: What::Unreadable(reason), .. }) => {
+                Err(Missing::unreadable(&path, reason.clone()))
             }
             Some(node) => Ok((path, Some(node))),
             None if path == Path::new("/") || self.has_below(&path) => Ok((path, None)),
@@ -133,6 +140,13 @@ impl Source for Files {
             _ => FileKind::Directory,
         };
         Err(Missing::unreadable(path, Reason::WrongKind(kind.name())))
+    }
+
+    fn read_tail(&self, path: &Path, cap: u64) -> Reading<Tail> {
+        let mut bytes = self.read(path, u64::MAX)?;
+        let skipped = (bytes.len() as u64).saturating_sub(cap);
+        bytes.drain(..usize::try_from(skipped).unwrap_or(0));
+        Ok(Tail { bytes, skipped })
     }
 
     fn list(&self, path: &Path) -> Reading<Vec<Entry>> {
@@ -172,7 +186,9 @@ impl Source for Files {
             // A file that is denied can still be seen to be there, as in a real directory.
             Some(node) => Ok(stat(Some(node))),
             None => match path.ancestors().skip(1).find_map(|p| self.nodes.get(p)) {
-                Some(Node { what: What::Denied, .. }) => Err(Missing::unreadable(&path, Reason::Denied)),
+                Some(Node { what: What::Unreadable(reason), .. }) => {
+                    Err(Missing::unreadable(&path, reason.clone()))
+                }
                 _ if path == Path::new("/") || self.has_below(&path) => Ok(stat(None)),
                 _ => Err(Missing::Absent),
             },
@@ -206,7 +222,7 @@ impl Source for Files {
 fn kind(what: &What) -> FileKind {
     match what {
         What::File(_) => FileKind::File,
-        What::Denied => FileKind::Other,
+        What::Unreadable(_) => FileKind::Other,
         What::Directory => FileKind::Directory,
         What::Link(_) => FileKind::Link,
         What::Special(kind) => *kind,
@@ -221,7 +237,7 @@ fn stat(node: Option<&Node>) -> Stat {
         Some((What::File(bytes), None)) => bytes.len() as u64,
         _ => 0,
     };
-    Stat { kind, mode, uid, gid, size, mtime: 0, rdev: 0 }
+    Stat { kind, mode, uid, gid, size, allocated: size, mtime: 0, rdev: 0 }
 }
 
 #[cfg(test)]

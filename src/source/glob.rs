@@ -1,15 +1,19 @@
 //! Globs as glob(7) has them: `*` and `?` stay within one part of the path, braces are ordinary characters.
 
-use super::{Host, Missing, Unreadable};
+use super::{Host, Missing, Reason, Unreadable};
 
 /// The most paths that a glob stands for: more than any configuration has files.
 const MOST: usize = 10_000;
 
+/// The most names that are looked at for one configuration, however many globs it has.
+pub(crate) const NAMES: usize = 500_000;
+
 impl Host {
     /// The paths that an absolute glob stands for, sorted as glob(3) does, and the directories that could not be listed.
     ///
-    /// A path without a wildcard stands for itself, whether it exists or not.
-    pub(crate) fn glob(&self, glob: &str) -> (Vec<String>, Vec<Unreadable>) {
+    /// A path without a wildcard stands for itself, whether it exists or not. The names that are looked at are taken from
+    /// `names_left`, for globs in a hostile file can be many and wide; when none are left, what is there is not known.
+    pub(crate) fn glob(&self, glob: &str, names_left: &mut usize) -> (Vec<String>, Vec<Unreadable>) {
         let mut unread = Vec::new();
         let mut found = vec![String::new()];
         for part in glob.split('/').filter(|part| !part.is_empty()) {
@@ -19,14 +23,20 @@ impl Host {
                     next.push(format!("{dir}/{part}"));
                     continue;
                 }
+                if *names_left == 0 {
+                    let what = format!("was not listed: the globs before it are of more than {NAMES} names");
+                    unread.push(Unreadable { path: glob.into(), reason: Reason::NotRead(what) });
+                    return (Vec::new(), unread);
+                }
                 match self.names(if dir.is_empty() { "/" } else { &dir }) {
                     Ok(names) => {
+                        *names_left = names_left.saturating_sub(1 + names.len());
                         let matching = names.into_iter().filter(|name| matches(part, name));
                         next.extend(matching.map(|name| format!("{dir}/{name}")));
                     }
-                    Err(Missing::Absent) => {}
+                    Err(Missing::Absent) => *names_left = names_left.saturating_sub(1),
                     // A file where the glob wants a directory.
-                    Err(Missing::Unreadable(Unreadable { reason: super::Reason::WrongKind(_), .. })) => {}
+                    Err(Missing::Unreadable(Unreadable { reason: Reason::WrongKind(_), .. })) => {}
                     Err(Missing::Unreadable(why)) => unread.push(why),
                 }
             }
@@ -135,13 +145,17 @@ mod tests {
         files.file("/etc/app/b/x.conf", "").file("/etc/app/a/x.conf", "").file("/etc/app/a/y.txt", "");
         files.file("/etc/app/file", "").deny("/etc/secret");
         let host = Host::new(files, Target::root("x"));
-        assert_eq!(host.glob("/etc/app/*/*.conf").0, ["/etc/app/a/x.conf", "/etc/app/b/x.conf"]);
-        assert_eq!(host.glob("/etc/app/*/*.conf").1, []);
-        assert_eq!(host.glob("/etc/none/*.conf"), (Vec::new(), Vec::new()));
-        assert_eq!(host.glob("/etc/plain.conf").0, ["/etc/plain.conf"]);
-        assert_eq!(host.glob("/etc/secret/*").1.len(), 1);
-        assert_eq!(host.glob("/*").0, ["/etc"]);
-        assert_eq!(host.glob("/").0, ["/"]);
+        let glob = |glob| host.glob(glob, &mut NAMES.clone());
+        assert_eq!(glob("/etc/app/*/*.conf").0, ["/etc/app/a/x.conf", "/etc/app/b/x.conf"]);
+        assert_eq!(glob("/etc/app/*/*.conf").1, []);
+        assert_eq!(glob("/etc/none/*.conf"), (Vec::new(), Vec::new()));
+        assert_eq!(glob("/etc/plain.conf").0, ["/etc/plain.conf"]);
+        assert_eq!(glob("/etc/secret/*").1.len(), 1);
+        assert_eq!(glob("/*").0, ["/etc"]);
+        assert_eq!(glob("/").0, ["/"]);
+        let mut left = 3;
+        assert_eq!(host.glob("/etc/app/*", &mut left).0.len(), 3);
+        assert_eq!((left, host.glob("/etc/app/*", &mut left).1.len()), (0, 1));
     }
 
     #[test]

@@ -1,16 +1,20 @@
 //! Where bytes come from. Every byte that hostvet judges passes through one trait, [`Source`].
 //!
 //! A source never interprets a byte, never follows a link out of its root, never opens a device,
-//! FIFO or socket that a path leads to, and prints nothing. One file per kind of origin.
+//! FIFO or socket that a path leads to, and prints nothing. The one exception is /dev/kmsg of the running host, see [`Live`].
+//! One file per kind of origin.
 
 mod directory;
 mod files;
 pub(crate) mod glob;
 mod live;
 mod netlink;
+pub(crate) mod parallel;
+mod processes;
 mod question;
 mod reading;
 mod resolve;
+mod sample;
 mod space;
 mod target;
 
@@ -18,9 +22,11 @@ pub use directory::Directory;
 pub use files::Files;
 pub use live::Live;
 pub(crate) use netlink::{DONE, messages};
+pub(crate) use processes::ProcessLine;
 pub use question::{BadQuestion, Question};
 pub use reading::{At, Missing, Reading, Reason, Unreadable};
 pub use resolve::{normalise, resolve};
+pub use sample::Earlier;
 pub use space::{BadSpace, Space};
 pub use target::{Assume, BadAssumption, BadSize, Platform, Target, TargetKind, parse_size};
 
@@ -28,7 +34,7 @@ use std::ffi::OsString;
 use std::fmt::Debug;
 use std::io::{Cursor, Read};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 /// What a source may hold at a path. Paths are absolute within the root: `/etc/fstab`.
 pub trait Source: Debug + Send + Sync {
@@ -37,12 +43,30 @@ pub trait Source: Debug + Send + Sync {
     /// A file of more than `cap` bytes, or anything but a regular file, is [`Reason`]-unreadable.
     fn read(&self, path: &Path, cap: u64) -> Reading<Vec<u8>>;
 
+    /// The end of the regular file at `path`, links followed inside the root: `cap` bytes at most.
+    ///
+    /// For logs, which may be of any size and of which the newest part says most. It may begin in the middle of a line.
+    fn read_tail(&self, path: &Path, cap: u64) -> Reading<Tail> {
+        self.read(path, cap).map(|bytes| Tail { bytes, skipped: 0 })
+    }
+
     /// The same file, to be read piece by piece: for what is too large to be held. Bytes that are no more there when they are
     /// read are an error of the reader.
     ///
     /// Sources that have no better way read it whole, up to [`STREAM_CAP`] bytes.
     fn stream(&self, path: &Path) -> Reading<Box<dyn Read + Send>> {
         Ok(Box::new(Cursor::new(self.read(path, STREAM_CAP)?)))
+    }
+
+    /// A part of the regular file at `path`, links followed inside the root: `length` bytes at most from `offset` on, fewer
+    /// where the file ends before.
+    ///
+    /// For programs, libraries and databases, of which a few pieces say what is wanted.
+    fn read_at(&self, path: &Path, offset: u64, length: usize) -> Reading<Vec<u8>> {
+        let mut bytes = self.read(path, STREAM_CAP)?;
+        bytes.drain(..usize::try_from(offset).unwrap_or(usize::MAX).min(bytes.len()));
+        bytes.truncate(length);
+        Ok(bytes)
     }
 
     /// The entries of the directory at `path` (links followed), sorted by name, without `.` and `..`.
@@ -72,6 +96,15 @@ pub trait Source: Debug + Send + Sync {
     }
 }
 
+/// The end of a file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Tail {
+    /// The bytes that were read.
+    pub bytes: Vec<u8>,
+    /// How many bytes of the file come before them.
+    pub skipped: u64,
+}
+
 /// One name in a directory.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Entry {
@@ -94,6 +127,8 @@ pub struct Stat {
     pub gid: u32,
     /// Size in bytes; for `/proc/PID/fd` the number of entries since Linux 6.2.
     pub size: u64,
+    /// Bytes that are allocated for it, in units of 512: less than the size where it has holes.
+    pub allocated: u64,
     /// Last change of the contents, in seconds since 1970.
     pub mtime: i64,
     /// The device number a device node stands for, else 0.
@@ -157,6 +192,11 @@ pub struct Host {
     pub source: Arc<dyn Source>,
     /// What kind of thing it is, and what the user told of it.
     pub target: Target,
+    /// What its counters were a while before, where they were read twice: see [`Host::sampled`].
+    pub earlier: Option<Arc<Earlier>>,
+    processes: Arc<OnceLock<Reading<Vec<ProcessLine>>>>,
+    /// Whether the user wants what takes long: every file of every package read.
+    pub deep: bool,
 }
 
 /// The size cap for ordinary configuration and kernel text files: 4 MiB.
@@ -177,7 +217,7 @@ pub const LIST_CAP: usize = 1_000_000;
 impl Host {
     /// A host of these bytes.
     pub fn new(source: impl Source + 'static, target: Target) -> Self {
-        Self { source: Arc::new(source), target }
+        Self { source: Arc::new(source), target, earlier: None, processes: Arc::default(), deep: false }
     }
 
     /// The text of the file at `path`; bytes that are not UTF-8 become U+FFFD.

@@ -12,7 +12,8 @@ pub(super) use judgement::{Judgement, SharedNames};
 use super::functions::{number, parse_number};
 use super::node::{Node, NodeKind, Pattern};
 use super::value::{Evaluated, Gap, Items, Value};
-use crate::source::{At, Reason, Unreadable};
+use crate::model::FieldShape;
+use crate::source::{At, Reason, TargetKind, Unreadable};
 use arith::{arith, too_large};
 use std::borrow::Cow;
 
@@ -185,9 +186,21 @@ impl<'a> Run<'_, 'a> {
         };
         let at = record.field_at(position).or(at);
         let value = record.get(position).map(|view| Value::of(view, at));
-        let value = value.map_err(|missing| Gap::of(missing, || self.source(node)))?;
+        let value = value.map_err(|missing| {
+            Gap::of(missing, || self.source(node) + self.needs(record.shape().fields.get(position)))
+        })?;
         self.seen(node, &value, at);
         Ok(value)
+    }
+
+    /// What would be needed for a field that is absent, as a part of that sentence.
+    fn needs(&self, field: Option<&FieldShape>) -> &'static str {
+        let host = self.judgement.facts.host();
+        match field.is_some_and(|field| field.sampled) && host.earlier.is_none() {
+            false => "",
+            true if host.target.kind == TargetKind::Live => " (needs two readings: --sample 1s)",
+            true => " (needs two readings)",
+        }
     }
 
     fn index(

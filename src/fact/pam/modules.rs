@@ -1,24 +1,11 @@
 //! Where libpam finds modules.
 
 use super::records::PamModuleState;
+use crate::format::shared_library::DIRECTORIES;
 use crate::source::{FileKind, Host, Missing, Reading, Reason, Unreadable};
+use elsa::sync::FrozenMap;
 use std::path::Path;
-
-/// Library directories, those of 64 bits first; of two in a row the second is the first on a merged /usr.
-const LIBRARIES: [[&str; 2]; 12] = [
-    ["/usr/lib/x86_64-linux-gnu", "/lib/x86_64-linux-gnu"],
-    ["/usr/lib/aarch64-linux-gnu", "/lib/aarch64-linux-gnu"],
-    ["/usr/lib/powerpc64le-linux-gnu", "/lib/powerpc64le-linux-gnu"],
-    ["/usr/lib/s390x-linux-gnu", "/lib/s390x-linux-gnu"],
-    ["/usr/lib/riscv64-linux-gnu", "/lib/riscv64-linux-gnu"],
-    ["/usr/lib/loongarch64-linux-gnu", "/lib/loongarch64-linux-gnu"],
-    ["/usr/lib/mips64el-linux-gnuabi64", "/lib/mips64el-linux-gnuabi64"],
-    ["/usr/lib64", "/lib64"],
-    ["/usr/lib/arm-linux-gnueabihf", "/lib/arm-linux-gnueabihf"],
-    ["/usr/lib/arm-linux-gnueabi", "/lib/arm-linux-gnueabi"],
-    ["/usr/lib/i386-linux-gnu", "/lib/i386-linux-gnu"],
-    ["/usr/lib", "/lib"],
-];
+use std::sync::Arc;
 
 /// Larger files are taken for modules without a look: the largest of distributions are below 1 MiB.
 const MODULE_CAP: u64 = 4 << 20;
@@ -28,12 +15,14 @@ const MODULE_CAP: u64 = 4 << 20;
 pub(super) struct Library {
     pub(super) path: Option<String>,
     pub(super) directories: Vec<String>,
+    /// What was found at the paths that were looked at: most modules are named by many lines.
+    looked_at: Arc<FrozenMap<String, Box<Reading<PamModuleState>>>>,
 }
 
 impl Library {
     /// Finds both. A directory that may not be searched counts as there.
     pub(super) fn find(host: &Host) -> Result<Self, Unreadable> {
-        for pair in LIBRARIES {
+        for pair in DIRECTORIES {
             for directory in pair {
                 let path = format!("{directory}/libpam.so.0");
                 if host.exists(&path)? {
@@ -43,13 +32,13 @@ impl Library {
                     let all: Vec<String> = places.map(|place| format!("{place}/security")).collect();
                     let there = existing(host, all.iter().cloned());
                     let directories = if there.is_empty() { all } else { there };
-                    return Ok(Self { path: Some(path), directories });
+                    return Ok(Self { path: Some(path), directories, ..Self::default() });
                 }
             }
         }
         // A tree without the library, such as a few files of one: whatever directory it has.
-        let all = LIBRARIES.as_flattened().iter().map(|directory| format!("{directory}/security"));
-        Ok(Self { path: None, directories: existing(host, all) })
+        let all = DIRECTORIES.as_flattened().iter().map(|directory| format!("{directory}/security"));
+        Ok(Self { directories: existing(host, all), ..Self::default() })
     }
 
     /// What is there where a line names `module`. Absent: modules are no part of this tree.
@@ -69,7 +58,7 @@ impl Library {
                 false => self.directories.iter().map(|directory| format!("{directory}/{name}")).collect(),
             };
             for path in paths {
-                match look(host, &path)? {
+                match self.look(host, &path)? {
                     PamModuleState::Missing => {}
                     PamModuleState::Present => return Ok(PamModuleState::Present),
                     other => worst = other,
@@ -77,6 +66,13 @@ impl Library {
             }
         }
         Ok(worst)
+    }
+
+    fn look(&self, host: &Host, path: &str) -> Reading<PamModuleState> {
+        match self.looked_at.get(path) {
+            Some(known) => known.clone(),
+            None => self.looked_at.insert(path.to_owned(), Box::new(look(host, path))).clone(),
+        }
     }
 }
 

@@ -1,10 +1,13 @@
 //! The processes that run: one pass over /proc, and what costs more only when it is asked for.
 
 mod clock;
+mod deleted;
 mod fds;
+mod inotify;
 mod limits;
 mod maps;
 mod place;
+mod rates;
 mod stat;
 mod status;
 #[cfg(test)]
@@ -13,17 +16,21 @@ mod threads;
 mod users;
 
 use super::Fact;
-use crate::format::descriptors;
-use crate::model::{Lazy, Partial};
+use crate::model::{Lazy, Partial, Sampled};
 use crate::record;
-use crate::source::{At, Host, Missing, Reading, Reason, TargetKind, Unreadable};
+use crate::source::{At, Host, Missing, ProcessLine, Reading, Reason, TargetKind, Unreadable, parallel};
 use clock::Clock;
+use deleted::Deleted;
+pub use deleted::DeletedFiles;
 pub use fds::Fds;
+pub use inotify::{InotifyHolder, InotifyUser};
 pub use limits::ProcessLimits;
 use place::{Place, garbled};
 use std::collections::HashMap;
 use std::sync::Arc;
+use stat::TICKS_PER_SECOND;
 pub use threads::BusyProgram;
+use users::Names;
 pub use users::ProcessUser;
 
 record! {
@@ -47,6 +54,8 @@ record! {
         pub busy: Lazy<Vec<BusyProgram>>,
         /// The users that the processes run as, by number. Not all where the list is not whole.
         pub users: Lazy<Partial<ProcessUser>>,
+        /// The users of inotify, by number. Looks at the descriptors of every process.
+        pub inotify: Lazy<Partial<InotifyUser>>,
     }
 }
 
@@ -71,6 +80,18 @@ record! {
         pub age_seconds: Lazy<u64>,
         /// CPU time it has used, with that of children it has waited for left out, in seconds.
         pub cpu_seconds: f64,
+        /// CPU time it used in the sample, in percent of one CPU: with threads on several it may be more than 100. Absent
+        /// for a process that is new.
+        pub cpu_percent: Lazy<Sampled<f64>>,
+        /// Bytes it has had read from storage, children that it has waited for included; what it found in the cache is not.
+        /// Told to its own user and root only.
+        pub read_bytes: Lazy<u64>,
+        /// Bytes it has had written to storage, or will have once the cache is written back; likewise.
+        pub write_bytes: Lazy<u64>,
+        /// `read_bytes` per second of the sample. A child that ended in it brings all that it ever read.
+        pub read_bytes_per_s: Lazy<Sampled<f64>>,
+        /// `write_bytes` per second of the sample; likewise.
+        pub write_bytes_per_s: Lazy<Sampled<f64>>,
         /// Its address space, used or not, in KiB.
         pub virtual_kib: u64,
         /// Memory of its own and shared that is in RAM, in pages, of 4 KiB on most architectures; `rss_kib` without a further look.
@@ -81,10 +102,17 @@ record! {
         pub command: Lazy<String>,
         /// The effective user id it runs with.
         pub uid: Lazy<u32>,
+        /// The name of that user in /etc/passwd; the number where it has none there, as users of a directory service.
+        pub user: Lazy<String>,
         /// Memory of its own and shared that is in RAM, in KiB (VmRSS); absent for kernel threads and zombies.
         pub rss_kib: Lazy<u64>,
         /// Memory of its own that is swapped out, in KiB (VmSwap); absent for kernel threads and zombies.
         pub swap_kib: Lazy<u64>,
+        /// Whether it is of a PID namespace below the one that /proc shows, as those of containers are: its files are then
+        /// others than the host's. Absent before Linux 4.1.
+        pub in_container: Lazy<bool>,
+        /// Whether it has not given up transparent huge pages for itself, prctl(2) PR_SET_THP_DISABLE. Absent before Linux 5.0.
+        pub thp_enabled: Lazy<bool>,
         /// The user id it was started with, which is the one that limits of users count for.
         pub real_uid: Lazy<u32>,
         /// The function of the kernel that it waits in. Absent where it does not wait, or the kernel does not tell.
@@ -109,6 +137,8 @@ record! {
         pub limits: Lazy<ProcessLimits>,
         /// What its file descriptors lead to. Costs a look at each, or at a sample of some 2 000.
         pub fds: Lazy<Fds>,
+        /// The deleted files that it has open. Looks at the descriptors of every process.
+        pub deleted: Lazy<DeletedFiles>,
         /// Its directory in /proc.
         pub at: At,
     }
@@ -124,13 +154,18 @@ impl Fact for Process {
         "/proc/PID/limits",
         "/proc/PID/exe",
         "/proc/PID/fd",
+        "/proc/PID/fdinfo/FD",
+        "/proc/PID/mountinfo",
+        "/proc/PID/ns/user",
         "/proc/PID/maps",
         "/proc/PID/wchan",
         "/proc/PID/oom_score_adj",
+        "/proc/PID/io",
         "/proc/PID/task/TID/stat",
         "/proc/mounts",
         "/proc/uptime",
         "/proc/stat",
+        "/etc/passwd",
         "/etc/ld.so.cache",
         "/var/lib/dpkg/status",
         "/var/lib/rpm/rpmdb.sqlite",
@@ -140,19 +175,23 @@ impl Fact for Process {
         "/lib/apk/db/installed",
     ];
 
+    const COUNTERS: &'static [&'static str] = &["/proc/PID/stat", "/proc/PID/io"];
+
     fn collect(host: &Host) -> Reading<Self> {
         if !host.is_running() {
             return Err(Missing::Absent);
         }
-        let mut pids: Vec<u32> = host.names("/proc")?.iter().filter_map(|n| n.parse().ok()).collect();
-        pids.sort_unstable();
+        let lines = host.processes()?;
         let kernel = matches!(host.target.kind, TargetKind::Live | TargetKind::Capture);
-        let mut places = Vec::with_capacity(pids.len());
+        let mut places = Vec::with_capacity(lines.len());
         let mut unread = Vec::new();
-        for pid in &pids {
-            let path = format!("/proc/{pid}/stat");
-            match host.read_text(&path).and_then(|text| garbled(&path, stat::parse(&text))) {
-                Ok(stat) => places.push(Arc::new(Place::new(host.source.clone(), *pid, kernel, stat))),
+        let stats = parallel::map(lines, |ProcessLine { pid, stat }| {
+            let whole = |text: &String| garbled(&format!("/proc/{pid}/stat"), stat::parse(text));
+            stat.as_ref().map_err(Clone::clone).and_then(whole)
+        });
+        for (ProcessLine { pid, .. }, stat) in lines.iter().zip(stats) {
+            match stat {
+                Ok(stat) => places.push(Arc::new(Place::new(host, *pid, kernel, stat))),
                 Err(Missing::Absent) => {}
                 Err(Missing::Unreadable(why)) => unread.push(why),
             }
@@ -162,26 +201,35 @@ impl Fact for Process {
             *zombies.entry(place.stat.ppid).or_default() += 1;
         }
         let clock = Arc::new(Clock::new(host.clone()));
+        let places: Arc<[Arc<Place>]> = places.into();
+        let deleted = Arc::new(Deleted::new(places.clone()));
+        let names = Arc::new(Names::new(host.clone()));
         let entries = places.iter().map(|place| {
             let zombies = zombies.get(&place.pid).copied().unwrap_or(0);
-            entry(place, &clock, zombies)
+            entry(place, &clock, &names, &deleted, zombies)
         });
         let mut list = Partial { items: entries.collect(), unread: Vec::new() };
-        list.unread.extend(summary(unread, pids.len()));
-        if !pids.contains(&1) {
+        list.unread.extend(summary("stat", unread, lines.len()));
+        if !lines.iter().any(|line| line.pid == 1) {
             list.unread.extend(hidden(host));
         }
-        let places: Arc<[Arc<Place>]> = places.into();
-        let others = places.clone();
+        let (others, watchers) = (places.clone(), places.clone());
         Ok(Self {
             list,
             busy: Lazy::new(move || threads::busy(&places)),
             users: Lazy::new(move || Ok(users::users(&others))),
+            inotify: Lazy::new(move || Ok(inotify::users(&watchers))),
         })
     }
 }
 
-fn entry(place: &Arc<Place>, clock: &Arc<Clock>, zombies: u32) -> ProcessEntry {
+fn entry(
+    place: &Arc<Place>,
+    clock: &Arc<Clock>,
+    names: &Arc<Names>,
+    deleted: &Arc<Deleted>,
+    zombies: u32,
+) -> ProcessEntry {
     fn lazy<T>(
         place: &Arc<Place>,
         read: impl Fn(&Place) -> Reading<T> + Send + Sync + 'static,
@@ -189,7 +237,8 @@ fn entry(place: &Arc<Place>, clock: &Arc<Clock>, zombies: u32) -> ProcessEntry {
         let place = place.clone();
         Lazy::new(move || read(&place))
     }
-    let (now, then) = (clock.clone(), clock.clone());
+    let (now, then, deleted) = (clock.clone(), clock.clone(), deleted.clone());
+    let names = names.clone();
     let stat = &place.stat;
     ProcessEntry {
         pid: place.pid,
@@ -200,12 +249,20 @@ fn entry(place: &Arc<Place>, clock: &Arc<Clock>, zombies: u32) -> ProcessEntry {
         zombies,
         start_seconds: stat.start_seconds,
         age_seconds: lazy(place, move |p| Ok((now.uptime()? - p.stat.start_seconds).max(0.0) as u64)),
-        cpu_seconds: stat.cpu_seconds,
+        cpu_seconds: stat.cpu_ticks as f64 / TICKS_PER_SECOND,
+        cpu_percent: lazy(place, rates::cpu_percent),
+        read_bytes: lazy(place, |p| rates::io(p, "read_bytes")),
+        write_bytes: lazy(place, |p| rates::io(p, "write_bytes")),
+        read_bytes_per_s: lazy(place, |p| rates::io_per_s(p, "read_bytes")),
+        write_bytes_per_s: lazy(place, |p| rates::io_per_s(p, "write_bytes")),
         virtual_kib: stat.virtual_kib,
         rss_pages: stat.rss_pages,
         kernel_thread: stat.kernel_thread,
         command: lazy(place, |p| Ok(command(&p.text("cmdline")?, &p.stat.comm))),
         uid: lazy(place, |p| p.status()?.uid.clone()),
+        user: lazy(place, move |p| names.of(p.status()?.uid.clone()?)),
+        in_container: lazy(place, |p| p.status()?.inner.clone()),
+        thp_enabled: lazy(place, |p| p.status()?.thp.clone()),
         real_uid: lazy(place, |p| p.status()?.real_uid.clone()),
         rss_kib: lazy(place, |p| p.status()?.rss_kib.clone()),
         swap_kib: lazy(place, |p| p.status()?.swap_kib.clone()),
@@ -223,9 +280,10 @@ fn entry(place: &Arc<Place>, clock: &Arc<Clock>, zombies: u32) -> ProcessEntry {
             _ => p.maps().map(|maps| maps.deleted.clone()),
         }),
         map_count: lazy(place, |p| p.maps().map(|maps| maps.count)),
-        fd_count: lazy(place, |p| if p.stat.kernel_thread { Ok(0) } else { descriptors::count(&*p.source, p.pid, p.kernel) }),
+        fd_count: lazy(place, Place::fd_count),
         limits: lazy(place, |p| p.parse("limits", limits::parse(&p.text("limits")?))),
-        fds: lazy(place, fds::look),
+        fds: lazy(place, |p| Ok(p.look()?.fds.clone())),
+        deleted: lazy(place, move |p| deleted.of(p.pid)),
         at: At::file(format!("/proc/{}", place.pid)),
     }
 }
@@ -256,14 +314,14 @@ fn unit(cgroups: &str) -> Option<String> {
 }
 
 /// Processes that could not be read, as one reason: with `hidepid` there are as many as processes.
-fn summary(unread: Vec<Unreadable>, all: usize) -> Option<Unreadable> {
+fn summary(file: &str, unread: Vec<Unreadable>, all: usize) -> Option<Unreadable> {
     let count = unread.len();
     let first = unread.into_iter().next()?;
     if count == 1 {
         return Some(first);
     }
     let reason = Reason::NotRead(format!("{} for {count} of {all} processes", first.reason));
-    Some(Unreadable { path: "/proc/PID/stat".into(), reason })
+    Some(Unreadable { path: format!("/proc/PID/{file}").into(), reason })
 }
 
 /// Why process 1 is not to be seen: /proc is mounted with an option that hides others' processes.

@@ -1,9 +1,10 @@
 //! A process's directory in /proc, and the files of it that several fields are read from.
 
+use super::fds::{self, Look};
 use super::maps::{self, Maps};
-use super::stat::Stat;
+use super::stat::{self, Stat};
 use super::status::Status;
-use crate::source::{Missing, Reading, Source, text};
+use crate::source::{Earlier, Host, Missing, Reading, Source, parallel, text};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 
@@ -15,16 +16,41 @@ pub(super) struct Place {
     /// Whether stat(2) answers as the kernel does; in a mere copy of /proc a directory has a size of its own.
     pub(super) kernel: bool,
     pub(super) stat: Stat,
+    earlier: Option<Arc<Earlier>>,
     status: OnceLock<Reading<Status>>,
     maps: OnceLock<Reading<Maps>>,
+    fd_count: OnceLock<Reading<u64>>,
+    look: OnceLock<Reading<Look>>,
 }
 
 /// More than the largest file that is read there whole; a command line may be longer, and is then unreadable.
 const CAP: u64 = 2 << 20;
 
 impl Place {
-    pub(super) fn new(source: Arc<dyn Source>, pid: u32, kernel: bool, stat: Stat) -> Self {
-        Self { source, pid, kernel, stat, status: OnceLock::new(), maps: OnceLock::new() }
+    pub(super) fn new(host: &Host, pid: u32, kernel: bool, stat: Stat) -> Self {
+        let (source, earlier) = (host.source.clone(), host.earlier.clone());
+        Self {
+            source,
+            pid,
+            kernel,
+            stat,
+            earlier,
+            status: OnceLock::new(),
+            maps: OnceLock::new(),
+            fd_count: OnceLock::new(),
+            look: OnceLock::new(),
+        }
+    }
+
+    /// The earlier reading, with what it says of this very process: another may have had its number.
+    pub(super) fn earlier(&self) -> Reading<(&Earlier, Stat)> {
+        let earlier = self.earlier.as_deref().ok_or(Missing::Absent)?;
+        let path = self.path("stat");
+        let before = garbled(&path, stat::parse(&earlier.read_text(&path)?))?;
+        match before.start_seconds == self.stat.start_seconds {
+            true => Ok((earlier, before)),
+            false => Err(Missing::Absent),
+        }
     }
 
     pub(super) fn path(&self, name: &str) -> String {
@@ -56,6 +82,21 @@ impl Place {
             Ok(maps::parse(&text(bytes)))
         };
         self.maps.get_or_init(read).as_ref().map_err(Clone::clone)
+    }
+
+    /// How many descriptors it has, counted once.
+    pub(super) fn fd_count(&self) -> Reading<u64> {
+        self.fd_count.get_or_init(|| fds::count(self)).clone()
+    }
+
+    /// Looks at the descriptors of all these processes, for those who want to know of every one.
+    pub(super) fn look_at_all(places: &[Arc<Self>]) {
+        parallel::map(places, |place| drop(place.look()));
+    }
+
+    /// What its descriptors lead to, looked at once.
+    pub(super) fn look(&self) -> Result<&Look, Missing> {
+        self.look.get_or_init(|| fds::look(self)).as_ref().map_err(Clone::clone)
     }
 }
 

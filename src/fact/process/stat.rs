@@ -10,7 +10,7 @@ pub(super) struct Stat {
     pub(super) ppid: u32,
     pub(super) threads: u32,
     pub(super) start_seconds: f64,
-    pub(super) cpu_seconds: f64,
+    pub(super) cpu_ticks: u64,
     pub(super) virtual_kib: u64,
     pub(super) rss_pages: u64,
     pub(super) kernel_thread: bool,
@@ -20,7 +20,7 @@ pub(super) struct Stat {
 const KERNEL_THREAD: u64 = 0x0020_0000;
 
 /// USER_HZ, the unit in which Linux tells times to programs on all architectures but Alpha and Itanium.
-const TICKS_PER_SECOND: f64 = 100.0;
+pub(super) const TICKS_PER_SECOND: f64 = 100.0;
 
 /// The state of a thread alone, from its stat: the word after the name.
 pub(super) fn state(text: &str) -> Option<char> {
@@ -40,7 +40,7 @@ pub(super) fn parse(text: &str) -> Option<Stat> {
         ppid: stat.ppid.try_into().ok()?,
         threads: stat.num_threads.try_into().ok()?,
         start_seconds: stat.starttime as f64 / TICKS_PER_SECOND,
-        cpu_seconds: stat.utime.saturating_add(stat.stime) as f64 / TICKS_PER_SECOND,
+        cpu_ticks: stat.utime.saturating_add(stat.stime),
         virtual_kib: stat.vsize / 1024,
         rss_pages: stat.rss,
         kernel_thread: u64::from(stat.flags) & KERNEL_THREAD != 0,
@@ -59,7 +59,7 @@ mod tests {
         let stat = parse(PROMETHEUS).unwrap();
         assert_eq!((stat.comm.as_str(), stat.state, stat.ppid, stat.threads), ("prometheus", 'S', 1, 13));
         assert_eq!((stat.start_seconds, stat.kernel_thread), (864.0, false));
-        assert_eq!((stat.cpu_seconds, stat.virtual_kib, stat.rss_pages), (1.2, 3_906_250, 250_000));
+        assert_eq!((stat.cpu_ticks, stat.virtual_kib, stat.rss_pages), (120, 3_906_250, 250_000));
         assert_eq!(state(PROMETHEUS), Some('S'));
     }
 

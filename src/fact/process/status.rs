@@ -14,6 +14,10 @@ pub(super) struct Status {
     pub(super) rss_kib: Reading<u64>,
     /// VmSwap; likewise, and before Linux 2.6.34.
     pub(super) swap_kib: Reading<u64>,
+    /// Whether it has a number in a PID namespace below the one that /proc shows; absent before Linux 4.1.
+    pub(super) inner: Reading<bool>,
+    /// Whether it may have transparent huge pages; absent before Linux 5.0.
+    pub(super) thp: Reading<bool>,
 }
 
 impl Status {
@@ -28,7 +32,9 @@ impl Status {
             let value = field(key).ok_or(Missing::Absent)?;
             garbled(path, value.split(' ').next().and_then(|n| n.parse().ok()))
         };
-        Self { real_uid: uid(0), uid: uid(1), rss_kib: kib("VmRSS"), swap_kib: kib("VmSwap") }
+        let inner = field("NSpid").map(|pids| pids.split_ascii_whitespace().count() > 1).ok_or(Missing::Absent);
+        let thp = field("THP_enabled").map(|word| word != "0").ok_or(Missing::Absent);
+        Self { inner, thp, real_uid: uid(0), uid: uid(1), rss_kib: kib("VmRSS"), swap_kib: kib("VmSwap") }
     }
 }
 
@@ -42,6 +48,20 @@ mod tests {
         let status = Status::parse(text, "/p");
         assert_eq!((status.real_uid, status.uid), (Ok(1000), Ok(0)));
         assert_eq!((status.rss_kib, status.swap_kib), (Ok(4096), Ok(12)));
+    }
+
+    #[test]
+    fn a_process_of_an_inner_namespace_has_several_numbers() {
+        assert_eq!(Status::parse("NSpid:\t7\t1\n", "/p").inner, Ok(true));
+        assert_eq!(Status::parse("NSpid:\t7\n", "/p").inner, Ok(false));
+        assert_eq!(Status::parse("Pid:\t7\n", "/p").inner, Err(Missing::Absent));
+    }
+
+    #[test]
+    fn a_process_may_do_without_huge_pages() {
+        assert_eq!(Status::parse("THP_enabled:\t0\n", "/p").thp, Ok(false));
+        assert_eq!(Status::parse("THP_enabled:\t1\n", "/p").thp, Ok(true));
+        assert_eq!(Status::parse("Pid:\t7\n", "/p").thp, Err(Missing::Absent));
     }
 
     #[test]

@@ -23,8 +23,17 @@ fn prometheus() -> Files {
     files
 }
 
-fn list(files: &Files) -> Partial<ProcessEntry> {
-    Process::collect(&Host::new(files.clone(), Target::live())).unwrap().list
+/// The stat of a process of this name and parent.
+pub(super) fn stat_of(pid: u32, comm: &str, parent: u32) -> String {
+    format!("{pid} ({comm}) S {parent}{}", &THREAD[2..])
+}
+
+pub(super) fn process(files: &Files) -> Process {
+    Process::collect(&Host::new(files.clone(), Target::live())).unwrap()
+}
+
+pub(super) fn list(files: &Files) -> Partial<ProcessEntry> {
+    process(files).list
 }
 
 fn only(files: &Files) -> ProcessEntry {
@@ -46,6 +55,47 @@ fn the_process_of_the_incident_is_seen_as_it_was() {
     let fds = process.fds.get().unwrap();
     assert_eq!((fds.total, fds.looked_at, fds.sampled), (1019, 1019, false));
     assert_eq!((fds.sockets, fds.files), (571, 448));
+}
+
+#[test]
+fn two_readings_tell_what_it_uses() {
+    let (mut files, mut earlier) = (prometheus(), Files::new());
+    files.file("/proc/22347/io", "rchar: 9\nread_bytes: 8192\nwrite_bytes: 1000000\ncancelled_write_bytes: 0\n");
+    earlier.file("/proc/22347/io", "rchar: 9\nread_bytes: 4096\nwrite_bytes: 1000001\n");
+    earlier.file("/proc/22347/stat", STAT.replace(" 100 20 0 0 20", " 40 0 0 0 20"));
+    let rates = |files: &Files, earlier: &Files| {
+        let earlier = crate::source::Earlier::new(earlier.clone(), std::time::Duration::from_secs(2));
+        let host = Host::new(files.clone(), Target::live()).with_earlier(earlier);
+        let process = Process::collect(&host).unwrap().list.items.pop().unwrap();
+        let told = |rate: &Lazy<Sampled<f64>>| rate.get().cloned().and_then(|sampled| sampled.0);
+        (told(&process.cpu_percent), told(&process.read_bytes_per_s), told(&process.write_bytes_per_s))
+    };
+    let absent = || Err::<f64, _>(Missing::Absent);
+    assert_eq!(rates(&files, &earlier), (Ok(40.0), Ok(2048.0), absent()));
+    // Another process that has the number now, and one that is new.
+    let mut other = earlier.clone();
+    other.file("/proc/22347/stat", STAT.replace(" 86400 ", " 86300 "));
+    assert_eq!(rates(&files, &other), (absent(), absent(), absent()));
+    assert_eq!(rates(&files, &Files::new()), (absent(), absent(), absent()));
+    earlier.file("/proc/22347/stat", "");
+    assert!(matches!(rates(&files, &earlier).0, Err(Missing::Unreadable(_))));
+    earlier.file("/proc/22347/stat", STAT).deny("/proc/22347/io");
+    let (cpu, read, _) = rates(&files, &earlier);
+    assert!(matches!((cpu, read), (Ok(0.0), Err(Missing::Unreadable(_)))));
+    // One reading tells only what has been since the start.
+    let process = only(&files);
+    assert_eq!((process.read_bytes.get(), process.write_bytes.get()), (Ok(&8192), Ok(&1_000_000)));
+    assert!(matches!(process.cpu_percent.get(), Err(Missing::Absent)));
+}
+
+#[test]
+fn a_user_is_known_by_name_or_number() {
+    let mut files = prometheus();
+    assert_eq!(only(&files).user.get().unwrap(), "65534");
+    files.file("/etc/passwd", "nobody:x:65534:65534::/:/sbin/nologin\n");
+    assert_eq!(only(&files).user.get().unwrap(), "nobody");
+    files.deny("/etc/passwd");
+    assert!(matches!(only(&files).user.get(), Err(Missing::Unreadable(_))));
 }
 
 #[test]

@@ -1,13 +1,13 @@
-//! The users that processes run as: how many threads each has.
+//! The users that processes run as: their names, and how many threads each has.
 
 use super::limits::{self, ProcessLimits};
 use super::place::Place;
 use crate::model::{Lazy, Partial};
 use crate::record;
-use crate::source::{Missing, Reading};
-use std::collections::BTreeMap;
+use crate::source::{Host, Missing, Reading};
+use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 record! {
     /// What a user runs.
@@ -60,5 +60,53 @@ fn owner(place: &Place) -> Reading<u32> {
     match place.kernel {
         true => Ok(place.source.stat(Path::new(&format!("/proc/{}", place.pid)))?.uid),
         false => place.status()?.real_uid.clone(),
+    }
+}
+
+/// The names of users, read once for all processes.
+#[derive(Debug)]
+pub(super) struct Names {
+    host: Host,
+    names: OnceLock<Reading<HashMap<u32, String>>>,
+}
+
+impl Names {
+    pub(super) fn new(host: Host) -> Self {
+        Self { host, names: OnceLock::new() }
+    }
+
+    /// The name of this user, or the number where /etc/passwd has none.
+    pub(super) fn of(&self, uid: u32) -> Reading<String> {
+        let read = || match self.host.read_text("/etc/passwd") {
+            Ok(text) => Ok(parse(&text)),
+            Err(Missing::Absent) => Ok(HashMap::new()),
+            Err(why) => Err(why),
+        };
+        let names = self.names.get_or_init(read).as_ref().map_err(Clone::clone)?;
+        Ok(names.get(&uid).cloned().unwrap_or_else(|| uid.to_string()))
+    }
+}
+
+/// The names by number; of several of one number getpwuid(3) gives the first.
+fn parse(passwd: &str) -> HashMap<u32, String> {
+    let mut names = HashMap::new();
+    for line in passwd.lines() {
+        let mut fields = line.split(':');
+        let (Some(name), Some(uid)) = (fields.next(), fields.nth(1)) else { continue };
+        if let Ok(uid) = uid.parse() {
+            names.entry(uid).or_insert_with(|| name.to_owned());
+        }
+    }
+    names
+}
+
+#[cfg(test)]
+mod tests {
+    use super::parse;
+
+    #[test]
+    fn the_first_name_of_a_number_counts() {
+        let names = parse("root:x:0:0::/root:/bin/sh\ntoor:x:0:0::/:\nodd\na:b\nx:x:-1:0\n+::::::\nweb:x:33:33::/:\n");
+        assert_eq!((names.len(), names[&0].as_str(), names[&33].as_str()), (2, "root", "web"));
     }
 }

@@ -61,8 +61,9 @@ impl Config {
                 Ok(text) => {
                     let mut reader = Reader { host, program, lines: 0, stopped: false, config: Self { path: path.into(), ..Self::default() } };
                     let mut active = true;
-                    reader.config.nodes = reader.file(path, &text, &mut active, false, 0);
+                    reader.config.nodes = reader.file(path, &text, &mut active, false, None, 0);
                     reader.config.commands_without_user();
+                    reader.config.methods_that_are_off(program);
                     return Ok(reader.config);
                 }
                 Err(Missing::Absent) => {}
@@ -95,6 +96,35 @@ impl Config {
     }
 }
 
+impl Config {
+    /// sshd does not start where AuthenticationMethods asks for nothing but what is switched off.
+    fn methods_that_are_off(&mut self, program: &Program) {
+        // Before 8.7 two keywords switched one of them.
+        if !program.version.from(8, 7) {
+            return;
+        }
+        let first = |name: &str| {
+            let mut found = self.directives.iter().filter(|d| d.condition.is_none());
+            found.find(|d| keywords::find(&d.keyword).is_some_and(|k| keywords::alias(k.name, true) == name))
+        };
+        let off = |name: &str, default: bool| {
+            first(name).map_or(!default, |d| d.arguments.first().is_some_and(|a| a.eq_ignore_ascii_case("no")))
+        };
+        let Some(methods) = first("authenticationmethods") else { return };
+        let is_off = |method: &str| match method.split(':').next().unwrap_or("") {
+            "publickey" => off("pubkeyauthentication", true),
+            "password" => off("passwordauthentication", true),
+            "keyboard-interactive" => off("kbdinteractiveauthentication", true),
+            "hostbased" => off("hostbasedauthentication", false),
+            _ => false,
+        };
+        if !methods.arguments.is_empty() && methods.arguments.iter().all(|list| list.split(',').any(is_off)) {
+            let bad = methods.malformed("asks for methods of authentication that are switched off".into());
+            self.malformed.push(bad);
+        }
+    }
+}
+
 struct Reader<'a> {
     host: &'a Host,
     program: &'a Program,
@@ -105,10 +135,11 @@ struct Reader<'a> {
 
 impl Reader<'_> {
     /// The parts of a file. `active` is as at the start of sshd: whether lines count that are no part of a Match block.
-    fn file(&mut self, path: &str, text: &str, active: &mut bool, never: bool, depth: usize) -> Vec<Node> {
+    fn file(
+        &mut self, path: &str, text: &str, active: &mut bool, never: bool, mut condition: Option<String>, depth: usize,
+    ) -> Vec<Node> {
         self.config.files.push(At::file(path));
         let mut nodes = Vec::new();
-        let mut condition = None;
         let old = self.program.version.before(8, 7);
         for (number, line) in (1u32..).zip(text.split('\n')) {
             self.lines += 1;
@@ -203,12 +234,27 @@ impl Reader<'_> {
         if !active && !allowed {
             return Some("is not allowed within a Match block".into());
         }
-        values::refused(keyword.kind, words, version)
+        // In a block that is not in force, 9.5 and later do not look at the one, nor those before 8.7 at the other.
+        if !active && (keyword.kind == Kind::Subsystem || (keyword.kind == Kind::Command && !version.from(8, 7))) {
+            return None;
+        }
+        values::refused(keyword.kind, words, version).or_else(|| self.defined_twice(keyword, words))
+    }
+
+    /// Until 9.5 a second Subsystem of one name was a mistake.
+    fn defined_twice(&self, keyword: &Keyword, words: &Words) -> Option<String> {
+        let name = words.arguments.as_ref()?.first()?;
+        if keyword.kind != Kind::Subsystem || !self.program.version.before(9, 5) {
+            return None;
+        }
+        let same = |d: &&Directive| d.keyword == keyword.shown && d.arguments.first() == Some(name);
+        let first = self.config.directives.iter().find(same)?;
+        Some(format!("defines {name} again, after {}", first.at))
     }
 
     fn include(&mut self, directive: Directive, active: bool, depth: usize) -> Node {
         let mut parts = Vec::new();
-        if directive.arguments.is_empty() {
+        if directive.arguments.is_empty() || directive.arguments.iter().any(String::is_empty) {
             self.config.malformed.push(directive.malformed("has no value".into()));
             return Node::Include(parts);
         }
@@ -228,7 +274,7 @@ impl Reader<'_> {
                 match self.host.read_text(&path) {
                     Ok(text) => {
                         let mut inner = active;
-                        let nodes = self.file(&path, &text, &mut inner, !active, depth + 1);
+                        let nodes = self.file(&path, &text, &mut inner, !active, directive.condition.clone(), depth + 1);
                         parts.push(nodes);
                     }
                     // The name is there, and leads nowhere.

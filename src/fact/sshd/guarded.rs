@@ -6,10 +6,11 @@ use super::config::Config;
 use super::criteria::Connection;
 use super::evaluate::Settings;
 use super::keys::who;
-use super::records::{BadPermission, GuardedKind, HostKey};
+use super::records::{GuardedFile, GuardedKind, HostKey};
 use super::version::Program;
 use super::{service, users};
-use crate::source::{At, FileKind, Host, Missing, Reading, Stat, Unreadable};
+use crate::model::Partial;
+use crate::source::{At, FileKind, Host, Missing, Reading, Stat};
 use std::path::Path;
 
 /// Where builds have the empty directory: Debian, Red Hat since 9, Red Hat before, SUSE, and OpenSSH itself.
@@ -46,7 +47,7 @@ fn key(host: &Host, path: &str, line: Option<At>, makes: bool) -> HostKey {
     HostKey {
         path: path.to_owned(),
         configured: line.is_some(),
-        exists: stat.clone().map(|stat| stat.is_some()),
+        present: stat.clone().map(|stat| stat.is_some_and(|s| s.kind == FileKind::File && s.size > 0)),
         usable: stat.as_ref().map(usable).map_err(Clone::clone),
         generated: makes && usual,
         at: line.unwrap_or_else(|| At::file(path)),
@@ -67,51 +68,59 @@ fn group_id(host: &Host, name: &str) -> Option<u32> {
     lines.find_map(|mut fields| if fields.next() == Some(name) { fields.nth(1)?.parse().ok() } else { None })
 }
 
-/// Bad permissions of the host's own files; what could not be looked at is said beside them.
-pub(super) fn permissions(host: &Host, keys: &[HostKey], config: Option<&Config>) -> (Vec<BadPermission>, Vec<Unreadable>) {
-    let (mut bad, mut unread) = (Vec::new(), Vec::new());
-    let mut look = |path: &str| -> Option<Stat> {
-        match host.source.stat(Path::new(path)) {
-            Ok(stat) => Some(stat),
-            Err(Missing::Absent) => None,
-            Err(Missing::Unreadable(why)) => {
-                unread.push(why);
-                None
-            }
-        }
+/// The host's own files, and what is wrong with each; what could not be looked at is said beside them.
+pub(super) fn files(host: &Host, keys: &[HostKey], config: Option<&Config>) -> Partial<GuardedFile> {
+    let mut list = Partial::default();
+    let mut look = |path: &str, kind: GuardedKind, wanted: &str, judge: &dyn Fn(Stat) -> Option<Wrong>| {
+        let found = host.source.stat(Path::new(path)).map(|stat| {
+            let wrong = judge(stat);
+            let (owner, stops) = wrong.as_ref().map_or((None, false), |w| (w.owner.clone(), w.stops));
+            let (reason, wanted, at) = (wrong.map(|w| w.reason), wanted.to_owned(), At::file(path));
+            [GuardedFile { path: path.to_owned(), kind, reason, user: None, wanted, owner, stops, at }]
+        });
+        list.add(found);
     };
-    let all_refused = keys.iter().all(|key| key.usable == Ok(false));
+    let none_left = keys.iter().all(|key| key.usable == Ok(false));
     for key in keys {
-        let Some(stat) = look(&key.path) else { continue };
-        if stat.kind == FileKind::File && too_open(host, stat) {
-            bad.push(found(&key.path, GuardedKind::HostKey, format!("can be read by {} ({:04o})", readers(stat.mode), stat.mode), "600", all_refused));
-        }
+        look(&key.path, GuardedKind::HostKey, "600", &|stat| {
+            let wrong = stat.kind == FileKind::File && too_open(host, stat);
+            wrong.then(|| Wrong::stopping(none_left, format!("can be read by {} ({:04o})", readers(stat.mode), stat.mode)))
+        });
     }
-    if let Some(path) = EMPTY.iter().find(|path| host.exists(path) == Ok(true))
-        && let Some(stat) = look(path)
-    {
-        if stat.kind != FileKind::Directory {
-            bad.push(found(path, GuardedKind::PrivilegeSeparation, format!("is {}", stat.kind.name()), "755", true));
-        } else if stat.uid != 0 {
-            let mut it = found(path, GuardedKind::PrivilegeSeparation, format!("belongs to user ID {}, not root", stat.uid), "755", true);
-            it.owner = Some("root".into());
-            bad.push(it);
-        } else if stat.mode & 0o022 != 0 {
-            bad.push(found(path, GuardedKind::PrivilegeSeparation, writable(stat), "755", true));
-        }
+    if let Some(path) = EMPTY.iter().find(|path| host.exists(path) == Ok(true)) {
+        look(path, GuardedKind::PrivilegeSeparation, "755", &|stat| match stat {
+            _ if stat.kind != FileKind::Directory => Some(Wrong::stopping(true, format!("is {}", stat.kind.name()))),
+            _ if stat.uid != 0 => {
+                let wrong = Wrong::stopping(true, format!("belongs to user ID {}, not root", stat.uid));
+                Some(Wrong { owner: Some("root".into()), ..wrong })
+            }
+            _ => (stat.mode & 0o022 != 0).then(|| Wrong::stopping(true, writable(stat))),
+        });
     }
-    let mut files: Vec<&str> = vec!["/etc/ssh", "/etc/ssh/sshd_config.d"];
-    files.extend(config.iter().flat_map(|c| &c.files).map(|at| &*at.path));
-    files.sort_unstable();
-    files.dedup();
-    for path in files {
-        let Some(stat) = look(path) else { continue };
+    let mut paths: Vec<&str> = vec!["/etc/ssh", "/etc/ssh/sshd_config.d"];
+    paths.extend(config.iter().flat_map(|c| &c.files).map(|at| &*at.path));
+    paths.sort_unstable();
+    paths.dedup();
+    for path in paths {
         // A group of its own for those who look after it may be meant; everyone is not.
-        if stat.mode & 0o002 != 0 {
-            bad.push(found(path, GuardedKind::Configuration, writable(stat), "go-w", false));
-        }
+        look(path, GuardedKind::Configuration, "go-w", &|stat| {
+            (stat.mode & 0o002 != 0).then(|| Wrong::stopping(false, writable(stat)))
+        });
     }
-    (bad, unread)
+    list
+}
+
+/// What is wrong with a file.
+struct Wrong {
+    reason: String,
+    owner: Option<String>,
+    stops: bool,
+}
+
+impl Wrong {
+    fn stopping(stops: bool, reason: String) -> Self {
+        Self { reason, owner: None, stops }
+    }
 }
 
 fn writable(stat: Stat) -> String {
@@ -120,11 +129,6 @@ fn writable(stat: Stat) -> String {
 
 fn readers(mode: u32) -> &'static str {
     if mode & 0o007 != 0 { "everyone" } else { "its group" }
-}
-
-fn found(path: &str, kind: GuardedKind, reason: String, wanted: &str, stops: bool) -> BadPermission {
-    let at = At::file(path);
-    BadPermission { path: path.to_owned(), kind, reason, user: None, wanted: wanted.to_owned(), owner: None, stops, at }
 }
 
 /// Whether the owners of this tree's files are those of the vetted system: whoever unpacks a tree without being root owns it all.

@@ -2,8 +2,8 @@
 //!
 //! Source: the AUTHORIZED_KEYS FILE FORMAT of sshd(8); safe_path() of misc.c and auth_openfile() of auth2-pubkeyfile.c for StrictModes.
 
-use super::people::Person;
-use super::records::{BadPermission, GuardedKind};
+use super::people::{People, Person};
+use super::records::{GuardedFile, GuardedKind};
 use crate::source::{At, FileKind, Host, Missing, Reading, Stat, Unreadable};
 use std::path::{Path, PathBuf};
 
@@ -14,6 +14,14 @@ pub(super) struct Keys {
     pub(super) free: usize,
     /// Keys that are bound to a command.
     pub(super) forced: usize,
+}
+
+/// What is asked of permissions.
+pub(super) struct Modes<'a> {
+    /// StrictModes.
+    pub(super) strict: bool,
+    /// The accounts by which a build lets a file be writable by a group that only its owner is in, if it does.
+    pub(super) private_groups: Option<&'a People>,
 }
 
 /// The file that a word of AuthorizedKeysFile means for a user.
@@ -82,16 +90,19 @@ fn after_options(line: &str) -> (&str, &str) {
     (line, "")
 }
 
-/// What StrictModes refuses in a file of keys or in a directory above it, if it does; `Ok(None)` is a file that sshd looks at.
-pub(super) fn refused(host: &Host, file: &str, user: &Person, strict: bool) -> Result<Option<BadPermission>, Unreadable> {
+/// A file of keys, and what StrictModes refuses in it or in a directory above it, if it does. `Ok(None)`: it is not there.
+pub(super) fn guarded(
+    host: &Host, file: &str, user: &Person, modes: &Modes<'_>,
+) -> Result<Option<GuardedFile>, Unreadable> {
     let Some(real) = real(host, file)? else { return Ok(None) };
     let home = real_home(host, user)?;
-    let bad = |path: &Path, reason: String, wanted: &str, owner: Option<String>| {
+    let told = |path: &Path, reason: Option<String>, wanted: &str, owner: Option<String>| {
         let path = path.to_string_lossy().into_owned();
         let at = At::file(path.as_str());
         let (user, wanted) = (Some(user.name.clone()), wanted.to_owned());
-        Some(BadPermission { path, kind: GuardedKind::AuthorizedKeys, reason, user, wanted, owner, stops: false, at })
+        Some(GuardedFile { path, kind: GuardedKind::AuthorizedKeys, reason, user, wanted, owner, stops: false, at })
     };
+    let bad = |path: &Path, reason: String, wanted: &str, owner: Option<String>| told(path, Some(reason), wanted, owner);
     let stat = match host.source.stat(&real) {
         Ok(stat) => stat,
         Err(Missing::Absent) => return Ok(None),
@@ -100,14 +111,15 @@ pub(super) fn refused(host: &Host, file: &str, user: &Person, strict: bool) -> R
     if stat.kind != FileKind::File {
         return Ok(bad(&real, format!("is {}", stat.kind.name()), "600", None));
     }
-    if strict {
+    if modes.strict {
         for path in real.ancestors() {
             let found = if path == real { stat } else { stat_of(host, path)? };
             if found.uid != 0 && found.uid != user.uid {
                 let reason = format!("belongs to user ID {}, neither root nor {}", found.uid, user.name);
                 return Ok(bad(path, reason, "go-w", Some(user.name.clone())));
             }
-            if found.mode & 0o022 != 0 {
+            let bits = if modes.private_groups.is_some_and(|p| p.is_private(found.gid, user)) { 0o002 } else { 0o022 };
+            if found.mode & bits != 0 {
                 let reason = format!("is writable by {} ({:04o})", who(found.mode), found.mode);
                 return Ok(bad(path, reason, "go-w", None));
             }
@@ -121,7 +133,7 @@ pub(super) fn refused(host: &Host, file: &str, user: &Person, strict: bool) -> R
         let reason = format!("cannot be read by {} ({:04o}, owner {})", user.name, stat.mode, stat.uid);
         return Ok(bad(&real, reason, "600", Some(user.name.clone())));
     }
-    Ok(None)
+    Ok(told(&real, None, "600", None))
 }
 
 /// Who else may write, in words.
@@ -146,7 +158,7 @@ fn stat_of(host: &Host, path: &Path) -> Result<Stat, Unreadable> {
         Ok(stat) => Ok(stat),
         Err(Missing::Unreadable(why)) => Err(why),
         // It was there a moment ago.
-        Err(Missing::Absent) => Ok(Stat { kind: FileKind::Directory, mode: 0o755, uid: 0, gid: 0, size: 0, mtime: 0, rdev: 0 }),
+        Err(Missing::Absent) => Ok(Stat { kind: FileKind::Directory, mode: 0o755, uid: 0, gid: 0, size: 0, allocated: 0, mtime: 0, rdev: 0 }),
     }
 }
 

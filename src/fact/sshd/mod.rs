@@ -27,7 +27,7 @@ pub use criteria::Connection;
 use evaluate::Settings;
 use people::People;
 pub use records::{
-    BadPermission, Directive, DirectiveState, GuardedKind, HostKey, MalformedDirective, NameKind, NamedAccount, SshUser,
+    Directive, DirectiveState, GuardedFile, GuardedKind, HostKey, MalformedDirective, NameKind, NamedAccount, SshUser,
 };
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -98,13 +98,16 @@ record! {
         pub named: Reading<Vec<NamedAccount>>,
         /// The accounts that people may log in by. Unreadable as a whole if the configuration or the accounts are.
         pub users: Lazy<Vec<SshUser>>,
+        /// Whether anybody can log in by ssh and gets a shell. Unreadable where this hinges on what files do not tell: users of a
+        /// directory, keys that a command gives.
+        pub way_in: Lazy<bool>,
         /// Where users come from besides the files, after nsswitch.conf: `sss`. Absent where there is nothing else.
         pub other_users: Reading<String>,
         /// What completes this system at its first boot and may add users and keys: `cloud-init`. Absent where nothing is known to.
         pub provisioner: Option<String>,
-        /// Files whose owner or permissions sshd refuses, or that let everyone change its configuration. Nothing is said of a tree
-        /// that is not root's own.
-        pub bad_permissions: Lazy<Partial<BadPermission>>,
+        /// Files whose owner and permissions matter to sshd, with what is wrong: host keys, files of authorized keys, its
+        /// configuration, its empty directory. Unreadable in a tree of which /etc is not root's: whoever unpacked it owns all.
+        pub guarded: Lazy<Partial<GuardedFile>>,
         /// Where the configuration begins.
         pub at: At,
     }
@@ -168,7 +171,7 @@ impl Gathered {
             Err(missing) => Err(missing.clone()),
         };
         let listed = |name: &str| global.list(name);
-        let (lazy_users, lazy_bad) = (gathered.clone(), gathered.clone());
+        let [lazy_users, lazy_way, lazy_files] = [(); 3].map(|()| gathered.clone());
         Sshd {
             version: this.program.words.clone(),
             installed: this.program.installed(),
@@ -197,9 +200,10 @@ impl Gathered {
             files: config.clone().map(|c| c.files.clone()),
             named: config.and_then(|c| Ok(names::named(c, this.people.as_ref().map_err(Clone::clone)?))),
             users: Lazy::new(move || lazy_users.users()),
+            way_in: Lazy::new(move || lazy_way.judge(|judge| users::way_in(judge, &users::judge(judge).0))?),
             other_users: this.people.as_ref().map_err(Clone::clone).and_then(|p| p.other_users.clone().ok_or(Missing::Absent)),
             provisioner: service::provisioned(host).map(str::to_owned),
-            bad_permissions: Lazy::new(move || lazy_bad.bad_permissions()),
+            guarded: Lazy::new(move || lazy_files.guarded()),
             at: At::file(this.config.as_ref().map_or("/etc/ssh/sshd_config", |c| c.path.as_str())),
         }
     }
@@ -244,24 +248,25 @@ impl Gathered {
         self.judge(|judge| users::judge(judge).0)
     }
 
-    fn bad_permissions(&self) -> Reading<Partial<BadPermission>> {
+    fn guarded(&self) -> Reading<Partial<GuardedFile>> {
         if !guarded::owners_told(&self.host)? {
-            return Err(service::unknown("/etc", "does not belong to root in this tree, so its owners and permissions tell nothing"));
+            let what = "does not belong to root in this tree, so its owners and permissions tell nothing";
+            return Err(version::not_read("/etc", what));
         }
         let config = self.config.as_ref().ok();
         let keys = guarded::host_keys(&self.host, &self.program, config);
-        let (mut items, mut unread) = guarded::permissions(&self.host, &keys, config);
+        let mut files = guarded::files(&self.host, &keys, config);
         match self.judge(users::judge) {
-            Ok((_, bad, why)) => {
-                items.extend(bad);
-                unread.extend(why);
+            Ok((_, found)) => {
+                files.items.extend(found.items);
+                files.unread.extend(found.unread);
             }
             Err(Missing::Absent) => {}
-            Err(Missing::Unreadable(why)) => unread.push(why),
+            Err(Missing::Unreadable(why)) => files.unread.push(why),
         }
-        unread.sort();
-        unread.dedup();
-        Ok(Partial { items, unread })
+        files.unread.sort();
+        files.unread.dedup();
+        Ok(files)
     }
 }
 

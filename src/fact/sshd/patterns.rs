@@ -2,7 +2,7 @@
 //!
 //! Source: match_pattern() and match_pattern_list() of match.c, addr_match_list() of addrmatch.c, glob(3).
 
-use std::net::IpAddr;
+use core::net::IpAddr;
 
 /// Whether the whole of `text` matches: `*` any characters, `?` one.
 pub(super) fn matches(pattern: &str, text: &str) -> bool {

@@ -37,6 +37,8 @@ pub(super) enum Password {
 pub(super) struct People {
     pub(super) users: Vec<Person>,
     pub(super) groups: HashSet<String>,
+    /// Whom each group lists, by its ID.
+    members: BTreeMap<u32, Vec<String>>,
     /// Another source of users that nsswitch.conf names: `sss`.
     pub(super) other_users: Option<String>,
     pub(super) other_groups: Option<String>,
@@ -54,14 +56,17 @@ impl People {
         let mut by_id: BTreeMap<u32, &str> = BTreeMap::new();
         let mut members: BTreeMap<&str, Vec<String>> = BTreeMap::new();
         let mut groups = HashSet::new();
+        let mut listed: BTreeMap<u32, Vec<String>> = BTreeMap::new();
         for line in group.lines().take(MOST) {
             let fields: Vec<&str> = line.split(':').collect();
             let [name, _, id, ..] = fields.as_slice() else { continue };
             let Ok(id) = id.parse() else { continue };
             by_id.entry(id).or_insert(name);
             groups.insert((*name).to_owned());
+            let list = listed.entry(id).or_default();
             for member in fields.get(3).unwrap_or(&"").split(',').map(str::trim).filter(|m| !m.is_empty()) {
                 members.entry(member).or_default().push((*name).to_owned());
+                list.push(member.to_owned());
             }
         }
         let passwords = passwords(host);
@@ -94,7 +99,15 @@ impl People {
         }
         let switch = absent_is_empty(host.read_text("/etc/nsswitch.conf"))?;
         let (other_users, other_groups) = (other(&switch, "passwd"), other(&switch, "group"));
-        Ok(Self { users, groups, other_users, other_groups, no_shadow: passwords.err() })
+        Ok(Self { users, groups, members: listed, other_users, other_groups, no_shadow: passwords.err() })
+    }
+
+    /// Whether nobody but this user is in the group, and the user is: secure_permissions() of Debian's patch.
+    pub(super) fn is_private(&self, gid: u32, user: &Person) -> bool {
+        let Some(listed) = self.members.get(&gid) else { return false };
+        let mut primary = self.users.iter().filter(|u| u.gid == gid).peekable();
+        let some = primary.peek().is_some() || !listed.is_empty();
+        some && primary.all(|u| u.uid == user.uid) && listed.iter().all(|name| *name == user.name)
     }
 
     pub(super) fn find(&self, name: &str) -> Option<&Person> {

@@ -25,7 +25,7 @@ record! {
         pub arguments: Vec<String>,
         /// All that follows the keyword, as it is written.
         pub text: String,
-        /// The conditions of the Match block of the same file that it stands in: `User ann`. Absent outside of one.
+        /// The conditions of the Match block that it stands in, or that its file is included in: `User ann`. Absent outside of one.
         pub condition: Option<String>,
         /// Whether it counts.
         pub state: DirectiveState,
@@ -93,9 +93,9 @@ record! {
         pub path: String,
         /// Whether the configuration names it; if not, it is one of the defaults.
         pub configured: bool,
-        /// Whether there is such a file.
-        pub exists: Reading<bool>,
-        /// Whether sshd can load it: it is there, not empty, and nobody but root (or the group ssh_keys) may read it.
+        /// Whether there is such a file, and it is not empty.
+        pub present: Reading<bool>,
+        /// Whether sshd can load it: it is present, and nobody but root (or the group ssh_keys) may read it.
         pub usable: Reading<bool>,
         /// Whether a unit or script of the distribution makes it before sshd starts.
         pub generated: bool,
@@ -119,22 +119,22 @@ word! {
 }
 
 record! {
-    /// A file whose owner or permissions sshd refuses, or that lets others rewrite sshd's configuration.
+    /// A file whose owner and permissions matter to sshd.
     #[derive(Clone, PartialEq)]
-    pub struct BadPermission {
-        /// What it is.
+    pub struct GuardedFile {
+        /// Its path, without links; of a file of keys that a directory above it spoils, that directory's.
         pub path: String,
         /// What it is to sshd.
         pub kind: GuardedKind,
-        /// What is wrong: `is writable by group or others (0777)`.
-        pub reason: String,
-        /// Whose keys are not looked at for it. Absent for the host's own files.
+        /// What is wrong with it: `is writable by everyone (0777)`. Absent where nothing is.
+        pub reason: Option<String>,
+        /// Whose keys it holds. Absent for the host's own files.
         pub user: Option<String>,
         /// The permissions it should have, for chmod: `600`, `go-w`.
         pub wanted: String,
-        /// The owner it should have. Absent where the owner is right.
+        /// The owner it should have, where it has another one. Absent where the owner is right.
         pub owner: Option<String>,
-        /// Whether sshd does not start for it, or closes every connection.
+        /// Whether sshd does not start for what is wrong.
         pub stops: bool,
         /// The file.
         pub at: At,

@@ -1,6 +1,5 @@
 //! Whether sshd is started at boot: as a service or through a socket, by systemd, rc links or OpenRC.
 
-use super::version::not_read;
 use crate::source::{FileKind, Host, Missing, Reading};
 use std::path::Path;
 
@@ -157,7 +156,7 @@ pub(super) fn other_passwords(host: &Host) -> Option<String> {
     None
 }
 
-/// Why nothing is known of who gets in, where programs or images are completed elsewhere.
+/// What completes this system at its first boot, and has not yet.
 pub(super) fn provisioned(host: &Host) -> Option<&'static str> {
     const PROVISIONERS: [(&str, &str); 8] = [
         ("/usr/bin/cloud-init", "cloud-init"),
@@ -169,10 +168,9 @@ pub(super) fn provisioned(host: &Host) -> Option<&'static str> {
         ("/usr/sbin/waagent", "the Azure agent"),
         ("/usr/bin/coreos-installer", "Ignition"),
     ];
+    // An instance that was set up has its keys.
+    if host.names("/var/lib/cloud/instances").is_ok_and(|names| !names.is_empty()) {
+        return None;
+    }
     PROVISIONERS.iter().find(|(path, _)| host.exists(path) == Ok(true)).map(|(_, name)| *name)
-}
-
-/// Unreadable for want of a look.
-pub(super) fn unknown(path: &str, what: &str) -> Missing {
-    not_read(path, what)
 }

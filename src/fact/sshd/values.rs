@@ -1,6 +1,7 @@
 //! What sshd takes as the value of a keyword, and in what words it refuses one.
 //!
-//! Source: process_server_config_line_depth() of servconf.c; convtime(), a2port(), scan_scaled(). Tried with OpenSSH 9.2p1 and 9.9p2.
+//! Source: process_server_config_line_depth() of servconf.c; convtime(), a2port(), scan_scaled(). Tried with OpenSSH 8.0p1, 9.2p1 and
+//! 9.9p2: tests/sshd_differential.rs.
 
 use super::keywords::{Adding, Kind, Names};
 use super::patterns;
@@ -12,7 +13,8 @@ pub(super) fn refused(kind: Kind, words: &Words, version: Version) -> Option<Str
     let old = version.before(8, 7);
     let Some(arguments) = &words.arguments else {
         // Before 8.7 such an argument was as good as none, which some keywords took.
-        let certain = version.from(8, 7) || !matches!(kind, Kind::Any | Kind::Adding(_) | Kind::Rest | Kind::Command);
+        let lenient = matches!(kind, Kind::Any | Kind::Adding(_) | Kind::Words | Kind::SetEnv | Kind::Methods | Kind::Rest | Kind::Command);
+        let certain = version.from(8, 7) || !lenient;
         return certain.then(|| "a quote is not closed".into());
     };
     if words.rest.is_empty() {
@@ -46,7 +48,7 @@ pub(super) fn refused(kind: Kind, words: &Words, version: Version) -> Option<Str
         Kind::Int => first.filter(|a| !is_int(a) && version.from(7, 8)).map(|a| format!("`{a}` is no number")),
         Kind::Time => first.and_then(bad_time),
         Kind::TimeOrNone => first.filter(|a| !a.eq_ignore_ascii_case("none")).and_then(bad_time),
-        Kind::MaxStartups => first.filter(|a| !is_max_startups(a)).map(|a| format!("`{a}` is not start:rate:full")),
+        Kind::MaxStartups => first.filter(|a| !is_max_startups(a, version)).map(|a| format!("`{a}` is not start:rate:full")),
         Kind::Mask => first.filter(|a| !is_mask(a)).map(|a| format!("`{a}` is no octal mask")),
         Kind::Names(of) => first.and_then(|a| names(of, a, version)),
         Kind::Word => None,
@@ -58,9 +60,6 @@ pub(super) fn refused(kind: Kind, words: &Words, version: Version) -> Option<Str
         None | Some("") => Some("has no value".into()),
         Some(_) => match (arguments.get(1), kind) {
             (Some(domain), Kind::Listen) if domain == "rdomain" && arguments.len() > 2 => None,
-            (Some(extra), _) if extra.starts_with('#') && old => {
-                Some(format!("is followed by a comment, which OpenSSH takes only since 8.7: `{}`", words.rest))
-            }
             (Some(extra), _) => Some(format!("takes one value, and `{extra}` follows it")),
             (None, _) => None,
         },
@@ -175,10 +174,14 @@ pub(super) fn max_startups(text: &str) -> Option<(i64, Option<i64>, i64)> {
     }
 }
 
-fn is_max_startups(text: &str) -> bool {
+fn is_max_startups(text: &str, version: Version) -> bool {
     // sscanf() stops at what is no number, so that more than these may be taken.
     match max_startups(text) {
-        Some((start, rate, full)) => start > 0 && full > 0 && rate.is_none_or(|rate| start <= full && (1..=100).contains(&rate)),
+        Some((start, rate, full)) => {
+            // Numbers below 1 were taken before.
+            let positive = (start > 0 && full > 0) || !version.from(9, 2);
+            positive && rate.is_none_or(|rate| start <= full && (1..=100).contains(&rate))
+        }
         None => text.matches(':').count() > 2 || text.split(':').any(|part| part.starts_with(|c: char| c.is_ascii_digit())),
     }
 }
@@ -302,7 +305,8 @@ mod tests {
 
     #[test]
     fn older_versions_took_other_things() {
-        assert!(judge("Port 22 # ssh", Some((7, 4))).unwrap().contains("since 8.7"));
+        assert_eq!(judge("Port 22 # ssh", Some((7, 4))), None);
+        assert_eq!(judge("MaxStartups 0", Some((8, 0))), None);
         assert_eq!(judge("AllowUsers ann # bob", Some((7, 4))), None);
         assert_eq!(judge("AllowUsers", Some((7, 4))), None);
         assert_eq!(judge("MaxAuthTries many", Some((7, 4))), None);

@@ -44,8 +44,13 @@ pub(super) struct Program {
 /// What the distribution changes in OpenSSH.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) enum Distribution {
+    /// None of these, as far as is known.
     #[default]
-    Other,
+    Unknown,
+    /// Debian and its kin: lets a file be writable by a group that only its owner is in.
+    Debian,
+    /// One that changes nothing that matters here.
+    Plain,
     /// Red Hat and its kin: backports keywords of later versions.
     RedHat,
     Suse,
@@ -139,8 +144,12 @@ fn distribution(host: &Host) -> Distribution {
         Distribution::RedHat
     } else if is(&["suse", "opensuse", "sles"]) {
         Distribution::Suse
+    } else if is(&["debian", "ubuntu"]) {
+        Distribution::Debian
+    } else if is(&["arch", "alpine", "gentoo", "void"]) {
+        Distribution::Plain
     } else {
-        Distribution::Other
+        Distribution::Unknown
     }
 }
 

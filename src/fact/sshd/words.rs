@@ -1,7 +1,7 @@
 //! Lines of sshd_config as sshd takes them apart.
 //!
 //! Source: strdelim() and argv_split() of misc.c, and process_server_config_line() of servconf.c. Since 8.7 arguments are split as
-//! a shell would and a `#` ends them; before, a double quote was the only one and a `#` was an argument like any other.
+//! a shell would and a `#` ends them; before, a double quote was the only one, and all from a `#` on was cut off beforehand.
 
 /// A line that is neither blank nor a comment.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -18,6 +18,7 @@ const BLANKS: [char; 4] = [' ', '\t', '\r', '\n'];
 
 /// Takes a line apart; `old` is what was done before 8.7.
 pub(super) fn split(line: &str, old: bool) -> Option<Words> {
+    let line = if old { line.split('#').next().unwrap_or("") } else { line };
     let line = line.trim_matches(BLANKS).trim_end_matches([' ', '\t', '\r', '\n', '\x0c']);
     if line.is_empty() || line.starts_with('#') {
         return None;
@@ -130,11 +131,13 @@ mod tests {
     }
 
     #[test]
-    fn before_8_7_a_comment_was_an_argument() {
+    fn before_8_7_there_was_one_kind_of_quote_and_comments_were_cut_off() {
         let old = |line| split(line, true).and_then(|w| w.arguments);
-        assert_eq!(old("Port 22 # ssh"), Some(vec!["22".into(), "#".into(), "ssh".into()]));
+        assert_eq!(old("Port 22 # ssh"), Some(vec!["22".into()]));
         assert_eq!(old("Banner \"/etc/a b\""), Some(vec!["/etc/a b".into()]));
+        assert_eq!(old("Banner 'a b'"), Some(vec!["'a".into(), "b'".into()]));
         assert_eq!(old("Banner \"open"), None);
+        assert_eq!(old("Banner \"#\""), None);
         assert_eq!(old("Port"), Some(vec![]));
     }
 

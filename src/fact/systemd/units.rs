@@ -14,6 +14,9 @@ record! {
         pub name: String,
         /// Whether it is masked: its file is a link to /dev/null, so that it cannot be started.
         pub masked: bool,
+        /// Whether it is started at boot, as far as links tell: one in a directory `*.wants` or `*.requires`, an alias of it in
+        /// /etc, or, of a template, one of an instance. What other units' files and generators ask for is not looked at.
+        pub enabled: Reading<bool>,
         /// The unit of which it is but another name: its file is a link to that one's. Absent if it is none.
         pub alias_of: Option<String>,
         /// Files that change it, in the order in which they are read.
@@ -51,6 +54,7 @@ const KINDS: [&str; 11] = [
 pub(super) fn find(host: &Host) -> Partial<Unit> {
     let mut tree = Tree { host, drop_in_dirs: Vec::new(), seen: HashMap::new(), unread: Vec::new() };
     let mut units: BTreeMap<String, Unit> = BTreeMap::new();
+    let mut pulled: HashSet<String> = HashSet::new();
     for dir in DIRS {
         // With a merged /usr both names lead to the same directory.
         if dir.starts_with("/lib/")
@@ -59,26 +63,42 @@ pub(super) fn find(host: &Host) -> Partial<Unit> {
             continue;
         }
         let mut drop_in_dirs = HashSet::new();
+        let mut pulling = Vec::new();
         for entry in tree.list(dir) {
             let name = entry.name.to_string_lossy().into_owned();
             if name.ends_with(".d") {
                 drop_in_dirs.insert(name);
+            } else if name.ends_with(".wants") || name.ends_with(".requires") {
+                pulling.push(format!("{dir}/{name}"));
             } else if is_unit(&name) && !units.contains_key(&name) {
                 let unit = tree.unit(dir, name, entry.kind);
                 units.insert(unit.name.clone(), unit);
             }
         }
         tree.drop_in_dirs.push((dir, drop_in_dirs));
+        for dir in pulling {
+            let names = tree.list(&dir).into_iter().map(|e| e.name.to_string_lossy().into_owned());
+            pulled.extend(names.flat_map(|name| [template(&name), Some(name)]).flatten());
+        }
     }
     let mut aliases: HashMap<String, Vec<String>> = HashMap::new();
     for unit in units.values() {
         if let Some(of) = &unit.alias_of {
             aliases.entry(of.clone()).or_default().push(unit.name.clone());
+            if unit.at.path.starts_with("/etc/") || pulled.contains(&unit.name) {
+                pulled.insert(of.clone());
+            }
         }
     }
     let mut items: Vec<Unit> = units.into_values().collect();
+    let unlisted = tree.unread.clone();
     let mut count = 0;
     for unit in &mut items {
+        unit.enabled = match (pulled.contains(&unit.name), unlisted.first()) {
+            // The link may be where nothing could be listed.
+            (false, Some(why)) if !unit.masked => Err(Missing::Unreadable(why.clone())),
+            (pulled, _) => Ok(pulled && !unit.masked),
+        };
         if count > MAX_DROP_INS {
             let what = format!("the drop-ins are not told: the units before it have more than {MAX_DROP_INS}");
             tree.unread.push(Unreadable { path: unit.at.path.clone(), reason: Reason::NotRead(what) });
@@ -98,6 +118,12 @@ pub(super) fn kind(name: &str) -> &str {
 
 fn is_unit(name: &str) -> bool {
     KINDS.contains(&kind(name))
+}
+
+/// The template of an instance: `getty@.service` of `getty@tty1.service`.
+fn template(name: &str) -> Option<String> {
+    let (stem, kind) = name.rsplit_once('.')?;
+    Some(format!("{}@.{kind}", stem.split_once('@')?.0))
 }
 
 struct Tree<'a> {
@@ -132,7 +158,7 @@ impl Tree<'_> {
         let masked = link.as_deref() == Some(Path::new("/dev/null"));
         let target = link.as_deref().and_then(Path::file_name).map(|n| n.to_string_lossy().into_owned());
         let alias_of = target.filter(|target| !masked && *target != name && is_unit(target));
-        Unit { name, masked, alias_of, drop_ins: Vec::new(), at: At::file(path) }
+        Unit { name, masked, enabled: Ok(false), alias_of, drop_ins: Vec::new(), at: At::file(path) }
     }
 
     /// The drop-ins of a unit, systemd.unit(5): all directories together in the order of the files' names; of files of
@@ -207,6 +233,31 @@ fn drop_in_names(name: &str) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::source::{Files, Target};
+
+    #[test]
+    fn links_enable_units_and_masks_disable_them() {
+        let mut files = Files::new();
+        for unit in ["a", "b", "c", "d", "e", "getty@"] {
+            files.file(format!("/usr/lib/systemd/system/{unit}.service"), "");
+        }
+        files
+            .link("/etc/systemd/system/multi-user.target.wants/a.service", "/usr/lib/systemd/system/a.service")
+            .link("/usr/lib/systemd/system/x.target.requires/b.service", "../b.service")
+            .link("/etc/systemd/system/alias.service", "/usr/lib/systemd/system/c.service")
+            .link("/usr/lib/systemd/system/vendor.service", "d.service")
+            .link("/etc/systemd/system/e.service", "/dev/null")
+            .link("/etc/systemd/system/multi-user.target.wants/e.service", "/usr/lib/systemd/system/e.service")
+            .link("/etc/systemd/system/getty.target.wants/getty@tty1.service", "/usr/lib/systemd/system/getty@.service");
+        let units = find(&Host::new(files.clone(), Target::root("x"))).items;
+        let enabled: Vec<_> = units.iter().filter(|u| u.enabled == Ok(true)).map(|u| u.name.as_str()).collect();
+        assert_eq!(enabled, ["a.service", "b.service", "c.service", "getty@.service"]);
+        files.deny("/usr/local/lib/systemd/system/x.target.wants");
+        let units = find(&Host::new(files, Target::root("x"))).items;
+        let enabled = |name: &str| units.iter().find(|u| u.name == name).unwrap().enabled.clone();
+        assert_eq!((enabled("a.service"), enabled("e.service")), (Ok(true), Ok(false)));
+        assert!(matches!(enabled("d.service"), Err(Missing::Unreadable(_))));
+    }
 
     #[test]
     fn drop_ins_are_looked_for_closest_first() {
