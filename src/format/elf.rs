@@ -97,7 +97,8 @@ fn parse(head: &[u8], at: impl Fn(u64, usize) -> Reading<Vec<u8>>) -> Reading<El
     let header = piece(head);
     let mut elf = Elf::default();
     let Some(number) = header.number(18, 2) else { return Ok(elf) };
-    elf.machine = Some(Machine { class, order, number });
+    // EM_NONE is no machine.
+    elf.machine = (number != 0).then_some(Machine { class, order, number });
     let segments = segments(&header, &at)?;
     let of_kind = |kind| segments.iter().find(move |segment| segment.kind == kind);
     if let Some(segment) = of_kind(PT_INTERP) {
