@@ -209,12 +209,15 @@ impl Fact for Packages {
 /// What a manager's reader returns: whose database, where, and how many packages are installed.
 type Read = (Manager, String, usize);
 
+/// Where a directory is, and its names where all of them are wanted.
+type Directory = (PathBuf, Option<HashSet<OsString>>);
+
 /// Looks for the files of packages.
 struct Look<'a> {
     host: &'a Host,
     whole: bool,
-    /// By the directory's path as databases have it: where it is, and its names where all of them are wanted.
-    directories: HashMap<String, Reading<(PathBuf, Option<HashSet<OsString>>)>>,
+    /// By their paths as databases have them.
+    directories: HashMap<String, Reading<Directory>>,
     looked_for: Partial<InstalledPackage>,
     left: usize,
 }
