@@ -12,15 +12,90 @@ use std::process::Command;
 use std::{env, fs};
 
 const PIECES: &[&str] = &[
-    "ann", "%wheel", "+net", "ALL", "OPS", "#1001", "!", "!!", "host1", "192.0.2.1", "192.0.2.0/24", "2001:db8::1", "=", "=", "=", "(", ")",
-    "(ALL)", "(ALL:ALL)", "(root)", "(:dba)", ":", ",", "NOPASSWD:", "NOPASSWD :", "NOPASSWD", "NOEXEC:", "/bin/ls", "/bin/ls -l",
-    "/sbin/halt \"\"", "/bin/", "/bin/x a=b", "sudoedit /etc/x", "sudoedit", "\\", "\"", "\"a b\"", "#", " ", "\t", "Defaults", "Defaults:ann",
-    "Defaults@host1", "Defaults>root", "Defaults!/bin/ls", "env_reset", "!env_reset", "passwd_tries=3", "env_keep += \"A B\"", "env_keep",
-    "User_Alias", "Host_Alias", "Cmnd_Alias", "Runas_Alias", "OPS=ann", "OPS = ann, bob", "STOP=/sbin/halt", "\\,", "a\\ b", "CWD=/tmp",
-    "TIMEOUT=10", "x*", "[a-z]", "@", "%", "+", "-", ">", "é", "/bin/a\\:b", "/bin/a\\b",
+    "ann",
+    "%wheel",
+    "+net",
+    "ALL",
+    "OPS",
+    "#1001",
+    "!",
+    "!!",
+    "host1",
+    "192.0.2.1",
+    "192.0.2.0/24",
+    "2001:db8::1",
+    "=",
+    "=",
+    "=",
+    "(",
+    ")",
+    "(ALL)",
+    "(ALL:ALL)",
+    "(root)",
+    "(:dba)",
+    ":",
+    ",",
+    "NOPASSWD:",
+    "NOPASSWD :",
+    "NOPASSWD",
+    "NOEXEC:",
+    "/bin/ls",
+    "/bin/ls -l",
+    "/sbin/halt \"\"",
+    "/bin/",
+    "/bin/x a=b",
+    "sudoedit /etc/x",
+    "sudoedit",
+    "\\",
+    "\"",
+    "\"a b\"",
+    "#",
+    " ",
+    "\t",
+    "Defaults",
+    "Defaults:ann",
+    "Defaults@host1",
+    "Defaults>root",
+    "Defaults!/bin/ls",
+    "env_reset",
+    "!env_reset",
+    "passwd_tries=3",
+    "env_keep += \"A B\"",
+    "env_keep",
+    "User_Alias",
+    "Host_Alias",
+    "Cmnd_Alias",
+    "Runas_Alias",
+    "OPS=ann",
+    "OPS = ann, bob",
+    "STOP=/sbin/halt",
+    "\\,",
+    "a\\ b",
+    "CWD=/tmp",
+    "TIMEOUT=10",
+    "x*",
+    "[a-z]",
+    "@",
+    "%",
+    "+",
+    "-",
+    ">",
+    "é",
+    "/bin/a\\:b",
+    "/bin/a\\b",
 ];
 
-const WHOLE: &[&str] = &["ann ALL=(ALL) ALL", "%wheel host1 = NOPASSWD: /bin/ls, /sbin/halt", "Defaults env_reset, passwd_tries=3", "User_Alias OPS = ann, bob", "Cmnd_Alias STOP = /sbin/halt, /bin/ls -l", "Host_Alias LAN = 192.0.2.0/24, host1 : WEB = host2", "ann ALL = (root:dba) /bin/ls : host1 = ALL", "Defaults:ann,bob !env_reset", "Runas_Alias DB = mysql, #27"];
+const WHOLE: &[&str] = &[
+    "ann ALL=(ALL) ALL",
+    "%wheel host1 = NOPASSWD: /bin/ls, /sbin/halt",
+    "Defaults env_reset, passwd_tries=3",
+    "User_Alias OPS = ann, bob",
+    "Cmnd_Alias STOP = /sbin/halt, /bin/ls -l",
+    "Host_Alias LAN = 192.0.2.0/24, host1 : WEB = host2",
+    "ann ALL = (root:dba) /bin/ls : host1 = ALL",
+    "Defaults:ann,bob !env_reset",
+    "Runas_Alias DB = mysql, #27",
+];
 
 struct Dice(u64);
 
@@ -72,9 +147,16 @@ fn lines_are_refused_as_visudo_refuses_them() {
         }
         fs::write(&file, &text).unwrap();
         let output = Command::new(words[0]).args(&words[1..]).args(["-c", "-f"]).arg(&file).output().unwrap();
-        let said = String::from_utf8_lossy(&output.stderr).into_owned() + &String::from_utf8_lossy(&output.stdout);
+        let said =
+            String::from_utf8_lossy(&output.stderr).into_owned() + &String::from_utf8_lossy(&output.stdout);
         // An unknown setting, an address with a mask too long: sudo goes on behind those, and so they are none.
-        let bad = !output.status.success() && !said.contains("unknown defaults") && !said.contains("is invalid for option") && !said.contains("value \"") && !said.contains("no value specified") && !said.contains("already defined") && !said.contains("should not be specified");
+        let bad = !output.status.success()
+            && !said.contains("unknown defaults")
+            && !said.contains("is invalid for option")
+            && !said.contains("value \"")
+            && !said.contains("no value specified")
+            && !said.contains("already defined")
+            && !said.contains("should not be specified");
         let mut files = Files::new();
         files.file("/etc/sudoers", text.as_str());
         let found = Sudoers::collect(&Host::new(files, Target::live())).unwrap();
@@ -83,7 +165,11 @@ fn lines_are_refused_as_visudo_refuses_them() {
         }
         refused += usize::from(bad);
         if bad == found.mistakes.items.is_empty() {
-            differ.push(format!("{text:?}: hostvet {:?}; visudo {}", found.mistakes.items.first().map(|m| &m.reason), said.trim()));
+            differ.push(format!(
+                "{text:?}: hostvet {:?}; visudo {}",
+                found.mistakes.items.first().map(|m| &m.reason),
+                said.trim()
+            ));
         }
     }
     eprintln!("{count} lines, {refused} refused");
