@@ -5,6 +5,7 @@ use super::diagnostic::Diagnostic;
 use super::draft::{Draft, Extent, Overrides};
 use super::file::{MAX_FILE, RuleFile, RuleText};
 use super::rule::Rule;
+use crate::source::parallel;
 use std::collections::BTreeMap;
 use std::fs;
 use std::io;
@@ -91,7 +92,7 @@ impl Library {
     /// It is most of what hostvet computes before it reads anything of the host, so all processors take part.
     pub fn compile(&self, overrides: &BTreeMap<String, Overrides>) -> (Vec<Rule>, Vec<Diagnostic>) {
         let files: Vec<&RuleFile> = self.files.values().collect();
-        let threads = std::thread::available_parallelism().map_or(1, usize::from).min(MAX_THREADS);
+        let threads = parallel::cpus().min(MAX_THREADS);
         // Every so-manieth file each: the rules of one area are alike in what they cost.
         let compile = |first: usize| {
             let files = files.iter().enumerate().skip(first).step_by(threads);

@@ -1,5 +1,6 @@
 //! Many small reads of /proc, on several CPUs at once: nearly all their time is the kernel's.
 
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
@@ -9,10 +10,15 @@ const MOST_THREADS: usize = 4;
 /// What a thread takes at a time. Fewer items than two of it are not worth a thread.
 const PIECE: usize = 64;
 
+/// How many CPUs hostvet itself may use. The standard library reads the quotas of all cgroups above to tell, each time it is asked.
+pub(crate) fn cpus() -> usize {
+    static CPUS: OnceLock<usize> = OnceLock::new();
+    *CPUS.get_or_init(|| thread::available_parallelism().map_or(1, usize::from))
+}
+
 /// The results of `work` for each item, in order.
 pub(crate) fn map<T: Sync, R: Send>(items: &[T], work: impl Fn(&T) -> R + Sync) -> Vec<R> {
-    let cpus = thread::available_parallelism().map_or(1, usize::from);
-    let threads = cpus.min(MOST_THREADS).min(items.len() / PIECE);
+    let threads = cpus().min(MOST_THREADS).min(items.len() / PIECE);
     if threads < 2 {
         return items.iter().map(work).collect();
     }
