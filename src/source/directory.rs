@@ -1,6 +1,6 @@
 //! A directory that holds a root tree. Nothing outside it is ever reached.
 
-use super::live::{READ_FLAGS, missing, of_stat, read_all, read_end, relative, require_file};
+use super::live::{READ_FLAGS, missing, of_stat, read_all, read_end, read_part, relative, require_file};
 use super::{Entry, FileKind, LIST_CAP, Missing, Reading, Reason, Source, Space, Stat, Tail, resolve};
 use nix::dir::{Dir, Type};
 use nix::errno::Errno;
@@ -8,7 +8,7 @@ use nix::fcntl::{AtFlags, OFlag, OpenHow, ResolveFlag, openat, openat2, readlink
 use nix::sys::stat::{Mode, fstat, fstatat};
 use std::ffi::OsStr;
 use std::fs::File;
-use std::io;
+use std::io::{self, Read};
 use std::os::fd::OwnedFd;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
@@ -80,6 +80,14 @@ impl Source for Directory {
     fn read_tail(&self, path: &Path, cap: u64) -> Reading<Tail> {
         let (file, size) = self.file(path)?;
         read_end(path, file, size, cap)
+    }
+
+    fn stream(&self, path: &Path) -> Reading<Box<dyn Read + Send>> {
+        Ok(Box::new(self.file(path)?.0))
+    }
+
+    fn read_at(&self, path: &Path, offset: u64, length: usize) -> Reading<Vec<u8>> {
+        read_part(path, &self.file(path)?.0, offset, length)
     }
 
     fn list(&self, path: &Path) -> Reading<Vec<Entry>> {
@@ -219,6 +227,15 @@ mod tests {
             tail("/etc/fstab", 6),
             Err(Missing::unreadable("/etc/fstab", Reason::WrongKind("a FIFO")))
         );
+    }
+
+    #[test]
+    fn a_part_of_a_file_is_read_inside_the_root() {
+        for confines in [true, false] {
+            let (_dir, directory) = tree(confines);
+            assert_eq!(directory.read_at(Path::new("/absolute"), 2, 3), Ok(b"sid".to_vec()));
+            assert_eq!(directory.read_at(Path::new("/escape"), 0, 3), Err(Missing::Absent));
+        }
     }
 
     #[test]

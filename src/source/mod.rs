@@ -1,9 +1,11 @@
 //! Where bytes come from. Every byte that hostvet judges passes through one trait, [`Source`].
 //!
 //! A source never interprets a byte, never follows a link out of its root, never opens a device,
-//! FIFO or socket that a path leads to, and prints nothing. The one exception is /dev/kmsg of the running host, see [`Live`].
+//! FIFO or socket that a path leads to, and prints nothing. The exceptions are
+//! of the running host alone: /dev/kmsg, see [`Live`], and the sockets over which a [`Question`] is asked.
 //! One file per kind of origin.
 
+mod dbus;
 mod directory;
 mod files;
 pub(crate) mod glob;
@@ -18,6 +20,7 @@ mod sample;
 mod space;
 mod target;
 
+pub(crate) use dbus::Message;
 pub use directory::Directory;
 pub use files::Files;
 pub use live::Live;
@@ -32,6 +35,7 @@ pub use target::{Assume, BadAssumption, BadSize, Platform, Target, TargetKind, p
 
 use std::ffi::OsString;
 use std::fmt::Debug;
+use std::io::{Cursor, Read};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 
@@ -47,6 +51,25 @@ pub trait Source: Debug + Send + Sync {
     /// For logs, which may be of any size and of which the newest part says most. It may begin in the middle of a line.
     fn read_tail(&self, path: &Path, cap: u64) -> Reading<Tail> {
         self.read(path, cap).map(|bytes| Tail { bytes, skipped: 0 })
+    }
+
+    /// The same file, to be read piece by piece: for what is too large to be held. Bytes that are no more there when they are
+    /// read are an error of the reader.
+    ///
+    /// Sources that have no better way read it whole, up to [`STREAM_CAP`] bytes.
+    fn stream(&self, path: &Path) -> Reading<Box<dyn Read + Send>> {
+        Ok(Box::new(Cursor::new(self.read(path, STREAM_CAP)?)))
+    }
+
+    /// A part of the regular file at `path`, links followed inside the root: `length` bytes at most from `offset` on, fewer
+    /// where the file ends before.
+    ///
+    /// For programs, libraries and databases, of which a few pieces say what is wanted.
+    fn read_at(&self, path: &Path, offset: u64, length: usize) -> Reading<Vec<u8>> {
+        let mut bytes = self.read(path, STREAM_CAP)?;
+        bytes.drain(..usize::try_from(offset).unwrap_or(usize::MAX).min(bytes.len()));
+        bytes.truncate(length);
+        Ok(bytes)
     }
 
     /// The entries of the directory at `path` (links followed), sorted by name, without `.` and `..`.
@@ -69,8 +92,8 @@ pub trait Source: Debug + Send + Sync {
     /// may take for ever, as its server may not answer; nobody but the asker can tell beforehand.
     fn statvfs(&self, path: &Path) -> Reading<Space>;
 
-    /// What the running kernel answers, in its own bytes. Absent wherever no kernel runs that could be asked, or it does not
-    /// know the question.
+    /// What the running kernel or service manager answers, in its own bytes. Absent wherever none runs that could be asked, or
+    /// it does not know the question.
     fn ask(&self, _question: Question) -> Reading<Vec<u8>> {
         Err(Missing::Absent)
     }
@@ -175,12 +198,19 @@ pub struct Host {
     /// What its counters were a while before, where they were read twice: see [`Host::sampled`].
     pub earlier: Option<Arc<Earlier>>,
     processes: Arc<OnceLock<Reading<Vec<ProcessLine>>>>,
+    /// Whether the user wants what takes long: every file of every package read.
+    pub deep: bool,
 }
 
 /// The size cap for ordinary configuration and kernel text files: 4 MiB.
 ///
 /// The largest honest ones (a generated sshd_config, a big fstab, /proc/cpuinfo of 1 000 CPUs) are far below.
 pub const TEXT_CAP: u64 = 4 << 20;
+
+/// The most bytes that [`Source::stream`] holds in memory, where a source cannot do without: 256 MiB.
+///
+/// The largest honest files that are read so are initial RAM disks.
+pub const STREAM_CAP: u64 = 256 << 20;
 
 /// The most entries of a directory that are listed.
 ///
@@ -190,7 +220,7 @@ pub const LIST_CAP: usize = 1_000_000;
 impl Host {
     /// A host of these bytes.
     pub fn new(source: impl Source + 'static, target: Target) -> Self {
-        Self { source: Arc::new(source), target, earlier: None, processes: Arc::default() }
+        Self { source: Arc::new(source), target, earlier: None, processes: Arc::default(), deep: false }
     }
 
     /// The text of the file at `path`; bytes that are not UTF-8 become U+FFFD.

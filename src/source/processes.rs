@@ -33,7 +33,7 @@ impl Host {
                 self.names("/proc")?.iter().filter_map(|name| name.parse().ok()).collect();
             pids.sort_unstable();
             let stat = |pid: &u32| self.read_text(&format!("/proc/{pid}/stat"));
-            Ok(parallel::map(&pids, |pid| ProcessLine { pid: *pid, stat: stat(pid) }))
+            Ok(parallel::map(&pids, parallel::READS, |pid| ProcessLine { pid: *pid, stat: stat(pid) }))
         };
         self.processes.get_or_init(walk).as_deref().map_err(Clone::clone)
     }

@@ -1,9 +1,9 @@
-//! What only a running kernel can answer, and no file holds.
+//! What only a running kernel or its first process can answer, and no file holds.
 
 use std::fmt;
 use std::str::FromStr;
 
-/// A question to the kernel, and what its answer looks like.
+/// A question to the kernel or the service manager, and what its answer looks like.
 ///
 /// Its text names it where an answer is kept: in the cases of rules, and beside a capture's files.
 ///
@@ -25,6 +25,9 @@ pub enum Question {
         /// Whether `struct tcp_info` is wanted of each, which is longer than all the rest.
         info: bool,
     },
+    /// The units of systemd that are in the state "failed": the message of D-Bus with which the service manager answers
+    /// `ListUnitsFiltered`, org.freedesktop.systemd1(5).
+    FailedUnits,
 }
 
 impl fmt::Display for Question {
@@ -34,19 +37,27 @@ impl fmt::Display for Question {
                 let info = if *info { " info" } else { "" };
                 write!(f, "sock_diag tcp states={states:#x}{info}")
             }
+            Self::FailedUnits => f.write_str(FAILED_UNITS),
         }
     }
 }
 
+const FAILED_UNITS: &str = "systemd units failed";
+
 /// A text that is no [`Question`].
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
-#[error("`{0}` is no question: `sock_diag tcp states=0x400` is one, also with ` info` at its end")]
+#[error(
+    "`{0}` is no question: `sock_diag tcp states=0x400` is one, also with ` info` at its end, and `systemd units failed`"
+)]
 pub struct BadQuestion(pub String);
 
 impl FromStr for Question {
     type Err = BadQuestion;
 
     fn from_str(text: &str) -> Result<Self, BadQuestion> {
+        if text == FAILED_UNITS {
+            return Ok(Self::FailedUnits);
+        }
         let words: Vec<_> = text.split(' ').collect();
         let (states, info) = match words[..] {
             ["sock_diag", "tcp", states] => (states, false),
@@ -69,6 +80,7 @@ mod tests {
             let question = Question::TcpSockets { states, info };
             assert_eq!(question.to_string().parse(), Ok(question));
         }
+        assert_eq!(Question::FailedUnits.to_string().parse(), Ok(Question::FailedUnits));
         for odd in [
             "",
             "sock_diag",
