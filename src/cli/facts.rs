@@ -62,7 +62,12 @@ fn chosen(names: &[String]) -> Result<Vec<Kind>, Failure> {
 }
 
 fn values(args: &Args, mut kinds: Vec<Kind>) -> Result<Values, Failure> {
-    let host = host::HostArgs { target: args.root.clone(), assume: args.assume.clone(), sample: args.sample };
+    let host = host::HostArgs {
+        target: args.root.clone(),
+        assume: args.assume.clone(),
+        sample: args.sample,
+        deep: false,
+    };
     kinds.sort_by_key(|kind| kind.name);
     kinds.dedup_by_key(|kind| kind.name);
     Ok(Values { facts: Facts::new(host.host(None)?), kinds })

@@ -19,7 +19,7 @@ pub enum Object {
 /// What an ELF object asks for.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Elf {
-    /// For which machine it is; unknown where the file ends within its header.
+    /// For which machine it is; unknown where the header is cut short or makes no sense.
     pub machine: Option<Machine>,
     /// The dynamic linker that the kernel is to start for it (`PT_INTERP`).
     pub interpreter: Option<String>,
@@ -96,8 +96,10 @@ fn parse(head: &[u8], at: impl Fn(u64, usize) -> Reading<Vec<u8>>) -> Reading<El
     let piece = |bytes| Piece { bytes, big: order == 2, word: if class == 2 { 8 } else { 4 } };
     let header = piece(head);
     let mut elf = Elf::default();
-    let Some(number) = header.number(18, 2) else { return Ok(elf) };
-    elf.machine = Some(Machine { class, order, number });
+    // The one version there is; what has another makes no sense further on.
+    let Some((number, 1)) = header.number(18, 2).zip(header.number(20, 4)) else { return Ok(elf) };
+    // EM_NONE is no machine.
+    elf.machine = (number != 0).then_some(Machine { class, order, number });
     let segments = segments(&header, &at)?;
     let of_kind = |kind| segments.iter().find(move |segment| segment.kind == kind);
     if let Some(segment) = of_kind(PT_INTERP) {

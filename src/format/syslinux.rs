@@ -23,11 +23,9 @@ pub fn menu(text: &str) -> Menu {
                     ..MenuEntry::default()
                 });
             }
-            ("default" | "ontimeout", _) if !rest.is_empty() => {
-                // A menu's program is no entry.
-                if !rest.ends_with(".c32") {
-                    menu.default = Some(rest.to_owned());
-                }
+            // A menu's program is no entry.
+            ("default" | "ontimeout", _) if !rest.is_empty() && !rest.ends_with(".c32") => {
+                menu.default = Some(rest.to_owned());
             }
             ("menu", Some(entry)) if lower == "default" => menu.default = entry.id.clone(),
             ("menu", Some(entry)) if lower.starts_with("label ") => {

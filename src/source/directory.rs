@@ -183,6 +183,27 @@ mod tests {
     }
 
     #[test]
+    fn a_file_is_read_piece_by_piece_from_inside_the_root_alone() {
+        for confines in [true, false] {
+            let (dir, source) = tree(confines);
+            std::fs::create_dir_all(dir.path().join("root/boot")).unwrap();
+            std::fs::write(dir.path().join("root/boot/initrd"), b"0123456789").unwrap();
+            symlink("/boot/initrd", dir.path().join("root/boot/absolute")).unwrap();
+            symlink("../../../../../../../../etc/passwd", dir.path().join("root/boot/out")).unwrap();
+            mkfifo(&dir.path().join("root/boot/fifo"), Mode::S_IRWXU).unwrap();
+            let mut found = String::new();
+            source.stream(Path::new("/boot/absolute")).unwrap().take(4).read_to_string(&mut found).unwrap();
+            assert_eq!(found, "0123");
+            let refused = |path: &str| source.stream(Path::new(path)).map(|_| ()).unwrap_err();
+            let inside = source.read(Path::new("/boot/out"), 1 << 20);
+            assert_eq!(refused("/boot/none"), Missing::Absent);
+            assert!(matches!(refused("/boot/fifo"), Missing::Unreadable(_)));
+            assert!(matches!(refused("/boot"), Missing::Unreadable(_)));
+            assert_eq!(source.stream(Path::new("/boot/out")).map(|_| ()).err(), inside.err());
+        }
+    }
+
+    #[test]
     fn no_link_leads_out_of_the_root() {
         for confines in [true, false] {
             let (_dir, directory) = tree(confines);

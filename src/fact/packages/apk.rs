@@ -1,6 +1,6 @@
 //! apk's database: one file of records, each line a letter and a value.
 
-use super::{CAP, Look, Manager, Package, Read};
+use super::{CAP, File, Look, Manager, Package, Read};
 use crate::source::{At, Host, Missing, Reading, text};
 use std::path::Path;
 
@@ -35,10 +35,10 @@ fn package(record: &str, path: &str) -> Package {
             Some(("V", version)) => version.clone_into(&mut package.version),
             Some(("F", below)) => directory = below.trim_end_matches('/'),
             // All of /etc is protected: what is removed there stays removed.
-            Some(("R", name)) if directory.is_empty() => package.files.push((format!("/{name}"), false)),
+            Some(("R", name)) if directory.is_empty() => package.files.push(File { path: format!("/{name}"), is_setting: false, digest: None }),
             Some(("R", name)) => {
                 let is_setting = directory == "etc" || directory.starts_with("etc/");
-                package.files.push((format!("/{directory}/{name}"), is_setting));
+                package.files.push(File { path: format!("/{directory}/{name}"), is_setting, digest: None });
             }
             _ => {}
         }

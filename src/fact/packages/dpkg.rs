@@ -1,9 +1,9 @@
 //! dpkg's database: /var/lib/dpkg, and of distroless images status.d.
 
-use super::{CAP, Look, Manager, Package, Read};
+use super::{CAP, Digest, File, Look, Manager, Package, Read};
 use crate::source::{At, Host, Missing, Reading, text};
 use globset::{Glob, GlobSet, GlobSetBuilder};
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::{HashMap, HashSet};
 use std::path::Path;
 
 const STATUS: &str = "/var/lib/dpkg/status";
@@ -21,7 +21,7 @@ pub(super) fn read(host: &Host, look: &mut Look) -> Reading<Read> {
                 match lists.package(host, &entry) {
                     Ok(mut package) => {
                         let diverted = |path: &str| diversions.get(path).is_some_and(|by| by != entry.name);
-                        package.files.retain(|(path, _)| !diverted(path) && !excluded.is_match(path));
+                        package.files.retain(|f| !diverted(&f.path) && !excluded.is_match(&f.path));
                         look.package(package);
                     }
                     Err(Missing::Absent) => {}
@@ -140,24 +140,27 @@ impl Lists<'_> {
 }
 
 /// The files of a package. The list has directories and links as well, and does not say which is which; the sums are of
-/// regular files only, without settings. So links are taken from the list where a directory is out of the question.
-fn files(list: &str, sums: &str, settings: &[&str]) -> Vec<(String, bool)> {
-    let mut found: Vec<(String, bool)> = settings.iter().map(|path| ((*path).to_owned(), true)).collect();
-    let known: HashSet<&str> = settings.iter().copied().collect();
-    let mut summed = HashSet::new();
-    for path in sums.lines().filter_map(|line| line.split_once("  ").map(|(_, path)| path)) {
+/// regular files only, without settings, and are not told when another package takes a file over. So regular files are
+/// what both have, and links are taken from the list where a directory is out of the question.
+fn files(list: &str, sums: &str, settings: &[&str]) -> Vec<File> {
+    let file = |path: String, is_setting, digest| File { path, is_setting, digest };
+    let mut found: Vec<File> = settings.iter().map(|path| file((*path).to_owned(), true, None)).collect();
+    let mut known: HashSet<String> = settings.iter().map(|path| (*path).to_owned()).collect();
+    let listed: HashSet<&str> = list.lines().collect();
+    for (sum, path) in sums.lines().filter_map(|line| line.split_once("  ")) {
         let path = format!("/{}", path.trim_start_matches("./").trim_start_matches('/'));
-        if !known.contains(path.as_str()) && summed.insert(path.clone()) {
-            found.push((path, false));
+        let is_ours = list.is_empty() || listed.contains(path.as_str());
+        if is_ours && known.insert(path.clone()) {
+            found.push(file(path, false, Some(Digest::Md5(sum.to_owned()))));
         }
     }
-    let parents: BTreeSet<&str> = list.lines().filter_map(|path| Some(path.rsplit_once('/')?.0)).collect();
+    let parents: HashSet<&str> = list.lines().filter_map(|path| Some(path.rsplit_once('/')?.0)).collect();
     for path in list.lines().filter(|path| !parents.contains(path)) {
         let (directory, name) = path.rsplit_once('/').unwrap_or_default();
         let is_program = ["/bin", "/sbin", "/usr/bin", "/usr/sbin"].contains(&directory);
         let is_library = directory.contains("/lib") && (name.ends_with(".so") || name.contains(".so."));
-        if (is_program || is_library) && !known.contains(path) && !summed.contains(path) {
-            found.push((path.to_owned(), false));
+        if (is_program || is_library) && known.insert(path.to_owned()) {
+            found.push(file(path.to_owned(), false, None));
         }
     }
     found

@@ -7,7 +7,7 @@ mod rpm;
 
 use super::Fact;
 use crate::model::Partial;
-use crate::source::{At, Host, Missing, Reading, Reason, TargetKind, Unreadable, resolve};
+use crate::source::{At, FileKind, Host, Missing, Reading, Reason, TargetKind, Unreadable, resolve};
 use crate::{record, word};
 use std::collections::{HashMap, HashSet};
 use std::ffi::OsString;
@@ -45,6 +45,21 @@ record! {
 }
 
 record! {
+    /// A file that is not what its package brought.
+    #[derive(PartialEq, Eq)]
+    pub struct ChangedFile {
+        /// Its path, as the database has it.
+        pub path: String,
+        /// The digest that it should have, in hex: MD5 of dpkg, SHA-256 of rpm.
+        pub packed: String,
+        /// The digest that it has.
+        pub found: String,
+        /// The file.
+        pub at: At,
+    }
+}
+
+record! {
     /// A package of which files were looked for.
     pub struct InstalledPackage {
         /// Its name.
@@ -55,6 +70,9 @@ record! {
         pub core: bool,
         /// What is gone of it, in the order of the database.
         pub missing: Vec<MissingFile>,
+        /// Programs, libraries and other files, no settings, whose bytes are not those that were packed. Absent without `--deep`,
+        /// and where the database has no digests that are compared here: apk's, pacman's.
+        pub changed: Reading<Partial<ChangedFile>>,
         /// Its list of files.
         pub at: At,
     }
@@ -124,13 +142,28 @@ const CAP: u64 = 64 << 20;
 /// The most missing files that are remembered: whoever lost more knows.
 const MOST: usize = 20_000;
 
+/// Bytes of a file that are read at once.
+const PIECE: usize = 1 << 20;
+
 /// What a manager tells of a package.
 struct Package {
     name: String,
     version: String,
     at: At,
-    /// Paths, and whether each is a setting.
-    files: Vec<(String, bool)>,
+    files: Vec<File>,
+}
+
+/// A file of a package.
+struct File {
+    path: String,
+    is_setting: bool,
+    digest: Option<Digest>,
+}
+
+/// What a file's bytes were when it was packed, in hex.
+enum Digest {
+    Md5(String),
+    Sha256(String),
 }
 
 impl Fact for Packages {
@@ -159,7 +192,13 @@ impl Fact for Packages {
                 Err(Missing::Absent) => {}
                 Err(unreadable) => return Err(unreadable),
                 Ok((manager, path, installed)) => {
-                    return Ok(Self { manager, installed, whole, packages: look.looked_for, at: At::file(path) });
+                    return Ok(Self {
+                        manager,
+                        installed,
+                        whole,
+                        packages: look.looked_for,
+                        at: At::file(path),
+                    });
                 }
             }
         }
@@ -170,17 +209,56 @@ impl Fact for Packages {
 /// What a manager's reader returns: whose database, where, and how many packages are installed.
 type Read = (Manager, String, usize);
 
+/// Where a directory is, and its names where all of them are wanted.
+type Directory = (PathBuf, Option<HashSet<OsString>>);
+
 /// Looks for the files of packages.
 struct Look<'a> {
     host: &'a Host,
     whole: bool,
-    /// By the directory's path as databases have it: where it is, and its names where all of them are wanted.
-    directories: HashMap<String, Reading<(PathBuf, Option<HashSet<OsString>>)>>,
+    /// By their paths as databases have them.
+    directories: HashMap<String, Reading<Directory>>,
     looked_for: Partial<InstalledPackage>,
     left: usize,
 }
 
 impl Look<'_> {
+    /// Compares a regular file, a piece at a time; what is a link or gone by now is no changed file.
+    fn compare(&self, path: String, digest: Digest, changed: &mut Partial<ChangedFile>) {
+        let found = match &digest {
+            Digest::Md5(_) => self.digest::<md5::Md5>(&path),
+            Digest::Sha256(_) => self.digest::<sha2::Sha256>(&path),
+        };
+        let (Digest::Md5(packed) | Digest::Sha256(packed)) = digest;
+        match found {
+            Ok(found) if found.eq_ignore_ascii_case(&packed) => {}
+            Ok(found) if changed.items.len() < MOST => {
+                let at = At::file(path.as_str());
+                changed.items.push(ChangedFile { path, packed, found, at });
+            }
+            Ok(_) | Err(Missing::Absent) => {}
+            Err(Missing::Unreadable(why)) => changed.unread.push(why),
+        }
+    }
+
+    fn digest<D: md5::Digest>(&self, path: &str) -> Reading<String> {
+        let source = &self.host.source;
+        let place = resolve(&**source, Path::new(path), false)?;
+        if source.lstat(&place)?.kind != FileKind::File {
+            return Err(Missing::Absent);
+        }
+        let (mut digest, mut at) = (D::new(), 0);
+        loop {
+            let piece = source.read_at(&place, at, PIECE)?;
+            digest.update(&piece);
+            at += piece.len() as u64;
+            if piece.len() < PIECE {
+                break;
+            }
+        }
+        Ok(digest.finalize().iter().map(|byte| format!("{byte:02x}")).collect())
+    }
+
     /// Whether the files of this package are wanted.
     fn wants(&self, name: &str) -> bool {
         self.whole || is_core(name)
@@ -193,8 +271,8 @@ impl Look<'_> {
 
     /// Looks for the files of a package.
     fn package(&mut self, package: Package) {
-        let mut missing = Vec::new();
-        for (path, is_setting) in package.files {
+        let (mut missing, mut changed, mut has_digests) = (Vec::new(), Partial::default(), false);
+        for File { path, is_setting, digest } in package.files {
             if missing.len() >= self.left || !is_judged(&path) {
                 continue;
             }
@@ -205,7 +283,12 @@ impl Look<'_> {
                 continue;
             }
             match self.is_there(&path) {
-                Ok(true) => {}
+                Ok(true) => {
+                    if let Some(digest) = digest.filter(|_| self.host.deep && !is_setting) {
+                        has_digests = true;
+                        self.compare(path, digest, &mut changed);
+                    }
+                }
                 Ok(false) => {
                     let weight = weight(kind) - missing.len() as i64;
                     missing.push(MissingFile { path, name, kind, weight });
@@ -220,6 +303,7 @@ impl Look<'_> {
             name: package.name,
             version: package.version,
             missing,
+            changed: if has_digests { Ok(changed) } else { Err(Missing::Absent) },
             at: package.at,
         });
     }

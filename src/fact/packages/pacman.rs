@@ -1,6 +1,6 @@
 //! pacman's database: a directory for each package, with `desc` and `files`.
 
-use super::{CAP, Look, Manager, Package, Read};
+use super::{CAP, File, Look, Manager, Package, Read};
 use crate::source::{At, Host, Missing, Reading, text};
 use globset::{Glob, GlobSet, GlobSetBuilder};
 use std::collections::HashSet;
@@ -24,7 +24,7 @@ pub(super) fn read(host: &Host, look: &mut Look) -> Reading<Read> {
         match host.source.read(Path::new(&path), CAP).map(text) {
             Ok(list) => {
                 let mut files = files(&list);
-                files.retain(|(path, _)| !not_extracted.is_match(path.trim_start_matches('/')));
+                files.retain(|file| !not_extracted.is_match(file.path.trim_start_matches('/')));
                 let version = format!("{version}-{release}");
                 look.package(Package { name: name.to_owned(), version, at: At::file(path), files });
             }
@@ -36,10 +36,10 @@ pub(super) fn read(host: &Host, look: &mut Look) -> Reading<Read> {
 }
 
 /// The sections `%FILES%`, directories with a slash at the end, and `%BACKUP%`, settings with their sums.
-fn files(text: &str) -> Vec<(String, bool)> {
+fn files(text: &str) -> Vec<File> {
     let settings: HashSet<&str> = section(text, "%BACKUP%").collect();
     let files = section(text, "%FILES%").filter(|path| !path.ends_with('/'));
-    files.map(|path| (format!("/{path}"), settings.contains(path))).collect()
+    files.map(|path| File { path: format!("/{path}"), is_setting: settings.contains(path), digest: None }).collect()
 }
 
 /// The first words of the lines of a section, which an empty line ends.

@@ -2,7 +2,7 @@
 //!
 //! Source: <https://rpm-software-management.github.io/rpm/manual/format_header.html>, rpmtag.h.
 
-use super::{Look, Manager, Package, Read};
+use super::{Digest, File, Look, Manager, Package, Read};
 use crate::format::sqlite::{Database, Value, number, values};
 use crate::source::{At, Host, Missing, Reading, Reason};
 use std::collections::HashMap;
@@ -108,13 +108,24 @@ fn package(blob: &[u8], path: &str) -> Option<Option<Package>> {
     }
     let (names, directories, indexes) = (texts(BASENAMES), texts(DIRNAMES), numbers(DIRINDEXES, 4));
     let (flags, modes, states) = (numbers(FILEFLAGS, 4), numbers(FILEMODES, 2), numbers(FILESTATES, 1));
+    // MD5 in old packages, SHA-256 in those of the last ten years; others differ in length.
+    let digests = texts(FILEDIGESTS);
     let mut files = Vec::new();
     for (n, (name, index)) in names.iter().zip(&indexes).enumerate() {
         let at = |list: &[u64]| list.get(n).copied().unwrap_or(0);
         let directory = directories.get(usize::try_from(*index).ok()?)?;
         // rpm itself may have left a file out (`--nodocs`, another colour), or need not have it.
         if at(&states) == STATE_NORMAL && at(&flags) & LEFT_OUT == 0 && at(&modes) & 0o170_000 != 0o040_000 {
-            files.push((format!("{directory}{name}"), at(&flags) & CONFIG != 0));
+            let digest = digests.get(n).filter(|digest| !digest.is_empty()).map(|digest| digest.to_string());
+            files.push(File {
+                path: format!("{directory}{name}"),
+                is_setting: at(&flags) & CONFIG != 0,
+                digest: digest.and_then(|digest| match digest.len() {
+                    32 => Some(Digest::Md5(digest)),
+                    64 => Some(Digest::Sha256(digest)),
+                    _ => None,
+                }),
+            });
         }
     }
     let version = format!("{}-{}", first(VERSION), first(RELEASE));
@@ -126,6 +137,7 @@ const VERSION: u64 = 1001;
 const RELEASE: u64 = 1002;
 const FILESTATES: u64 = 1029;
 const FILEMODES: u64 = 1030;
+const FILEDIGESTS: u64 = 1035;
 const FILEFLAGS: u64 = 1037;
 const DIRINDEXES: u64 = 1116;
 const BASENAMES: u64 = 1117;

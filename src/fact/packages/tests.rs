@@ -175,3 +175,19 @@ fn a_damaged_database_is_unknown_and_ends() {
         let _ = collect(&files, Target::live());
     }
 }
+
+#[test]
+fn what_is_not_as_packed_is_found_when_asked_for() {
+    let mut files = debian();
+    files.file("/usr/bin/login", "hello").file("/usr/bin/hello", "other");
+    files.file("/var/lib/dpkg/info/login.md5sums", "5d41402abc4b2a76b9719d911017c592  bin/login\n");
+    let mut host = Host::new(files, Target::live());
+    assert!(Packages::collect(&host).unwrap().packages.items.iter().all(|p| p.changed == Err(Missing::Absent)));
+    host.deep = true;
+    let packages = Packages::collect(&host).unwrap().packages.items;
+    let changed: Vec<_> = packages.iter().map(|p| p.changed.as_ref().unwrap().items.len()).collect();
+    assert_eq!(changed, [0, 1]);
+    let file = &packages[1].changed.as_ref().unwrap().items[0];
+    let told = (file.path.as_str(), file.packed.as_str(), file.found.as_str());
+    assert_eq!(told, ("/usr/bin/hello", "d4", "795f3202b17cb6bc3d4b771d8c6c9eaf"));
+}

@@ -27,14 +27,10 @@ record! {
     /// depends on more (a variable that may come from outside, another program's success) is taken as open, and so
     /// is everything after a place that is not understood. Users are those of /etc/passwd whose shell is bash, sh, dash, ash, ksh or
     /// zsh. Absent where no such file is there.
+    #[bare(files)]
     pub struct Profiles {
         /// The files that somebody's shell reads, sorted.
         pub files: Partial<ProfileFile>,
-        /// Files that are read again while they are being read, without end, whatever happens.
-        pub loops: Partial<ProfileLoop>,
-        /// Commands that end the shell before it asks for anything, whatever happens; `set -e`, which ends it at
-        /// the next command that fails.
-        pub ends: Partial<ProfileEnd>,
     }
 }
 
@@ -47,6 +43,12 @@ record! {
         pub users: Vec<String>,
         /// Whether one of them reads it whatever happens.
         pub always: bool,
+        /// By which of its lines it is read again while it is being read, without end, whatever happens. A circle of several
+        /// files is told of the one that is read first.
+        pub loops: Vec<ProfileLoop>,
+        /// Its commands that end the shell before it asks for anything, whatever happens; `set -e`, which ends it at the next
+        /// command that fails.
+        pub ends: Vec<ProfileEnd>,
         /// The file.
         pub at: At,
     }
@@ -85,8 +87,6 @@ record! {
         pub kind: ProfileEndKind,
         /// Whose shells it ends.
         pub users: Vec<String>,
-        /// Its file.
-        pub path: String,
         /// The line.
         pub at: At,
     }
@@ -149,31 +149,27 @@ impl Fact for Profiles {
             let what = format!("of more than {PEOPLE} users; the files of the others were not read");
             unread.push(Unreadable { path: "/etc/passwd".into(), reason: Reason::NotRead(what) });
         }
-        let (mut loops, mut ends) = (Vec::new(), Vec::new());
+        let mut found: BTreeMap<String, ProfileFile> = BTreeMap::new();
+        for (path, (always, users)) in files {
+            let (at, users) = (At::file(path.as_str()), users.into_iter().collect());
+            let file = ProfileFile { path: path.clone(), users, always, loops: Vec::new(), ends: Vec::new(), at };
+            found.insert(path, file);
+        }
         for ((path, line, stop), users) in stops.0 {
             let (at, users) = (At::line(path.as_str(), line), users.into_iter().collect());
+            let Some(file) = found.get_mut(&path) else { continue };
             let (kind, command) = match stop {
                 Stop::Loop(lines) => {
-                    loops.push(ProfileLoop { lines, users, at });
+                    file.loops.push(ProfileLoop { lines, users, at });
                     continue;
                 }
                 Stop::ErrorExit(command) => (ProfileEndKind::ErrorExit, command),
                 Stop::End(command) if command.starts_with("exec") => (ProfileEndKind::Exec, command),
                 Stop::End(command) => (ProfileEndKind::Exit, command),
             };
-            ends.push(ProfileEnd { command, kind, users, path, at });
+            file.ends.push(ProfileEnd { command, kind, users, at });
         }
-        let file = |(path, (always, users)): (String, (bool, BTreeSet<String>))| ProfileFile {
-            at: At::file(path.as_str()),
-            path,
-            users: users.into_iter().collect(),
-            always,
-        };
-        Ok(Self {
-            files: Partial { items: files.into_iter().map(file).collect(), unread: unread.clone() },
-            loops: Partial { items: loops, unread: unread.clone() },
-            ends: Partial { items: ends, unread },
-        })
+        Ok(Self { files: Partial { items: found.into_values().collect(), unread } })
     }
 }
 

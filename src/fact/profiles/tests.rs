@@ -99,11 +99,11 @@ fn collect(files: &[(&str, &str)]) -> Profiles {
 }
 
 fn loops(files: &[(&str, &str)]) -> Vec<(String, String)> {
-    collect(files).loops.items.into_iter().map(|l| (l.lines.join(" "), l.users.join(" "))).collect()
+    collect(files).files.items.into_iter().flat_map(|f| f.loops).map(|l| (l.lines.join(" "), l.users.join(" "))).collect()
 }
 
 fn ends(files: &[(&str, &str)]) -> Vec<(String, String, String)> {
-    let ends = collect(files).ends.items.into_iter();
+    let ends = collect(files).files.items.into_iter().flat_map(|f| f.ends);
     ends.map(|e| (e.at.to_string(), e.command, e.users.join(" "))).collect()
 }
 
@@ -123,7 +123,7 @@ fn what_distributions_ship_comes_to_its_end() {
     let files: Vec<_> = debian.files.items.iter().map(|f| (f.path.as_str(), f.always)).collect();
     let all = ["/etc/bash.bashrc", "/etc/profile", "/etc/profile.d/a.sh", "/root/.bashrc", "/root/.profile"];
     assert_eq!(files, all.map(|path| (path, true)));
-    assert!(debian.loops.items.is_empty() && debian.ends.items.is_empty());
+    assert!(debian.files.items.iter().all(|f| f.loops.is_empty() && f.ends.is_empty()));
     let redhat = [
         ("/etc/profile", REDHAT_PROFILE),
         ("/etc/bashrc", REDHAT_BASHRC),
@@ -218,7 +218,7 @@ fn what_ends_the_shell_is_found_where_it_is_certain() {
     let mut host = Files::new();
     host.file("/etc/profile", "exec -l /usr/bin/menu $X\n").file("/usr/bin/menu", "ELF");
     host.mode("/usr/bin/menu", 0o755).unwrap();
-    let found = Profiles::collect(&Host::new(host, Target::root("x"))).unwrap().ends.items;
+    let found = Profiles::collect(&Host::new(host, Target::root("x"))).unwrap().files.items.remove(0).ends;
     assert_eq!((found[0].command.as_str(), found[0].kind), ("exec -l /usr/bin/menu $X", ProfileEndKind::Exec));
 }
 
@@ -227,7 +227,7 @@ fn a_file_that_may_not_be_read_leaves_the_answer_open() {
     let mut host = Files::new();
     host.file("/etc/passwd", "root:x:0:0:root:/root:/bin/bash\n").file("/etc/profile", ":\n").deny("/root");
     let found = Profiles::collect(&Host::new(host.clone(), Target::root("x"))).unwrap();
-    assert!(!found.loops.unread.is_empty() && !found.ends.unread.is_empty());
+    assert!(!found.files.unread.is_empty());
     host.deny("/etc/passwd");
     assert!(matches!(Profiles::collect(&Host::new(host, Target::root("x"))), Err(Missing::Unreadable(_))));
     let absent = Profiles::collect(&Host::new(Files::new(), Target::root("x")));

@@ -2,7 +2,7 @@
 
 use crate::format::units::Units;
 use crate::record;
-use crate::source::{At, Host, Missing, Reading};
+use crate::source::{At, FileKind, Host, Missing, Reading, TargetKind, normalise};
 use std::path::Path;
 
 record! {
@@ -40,8 +40,18 @@ pub(in crate::fact::systemd) fn of(host: &Host, units: &Units) -> Reading<Defaul
     Ok(DefaultTarget { unit, leads: leads && !masked, masked, link: file.link.clone(), at: At::file(file.path.as_str()) })
 }
 
-/// Whether systemd is the init.
+/// Whether systemd is the init. Absent too where the tree has no program of it, as those have not that are made of chosen files:
+/// what is missing there need not be missing on the host.
 pub(in crate::fact::systemd) fn is_init(host: &Host) -> Reading<bool> {
+    let manager = ["/usr/lib/systemd/systemd", "/lib/systemd/systemd"];
+    let is_init = init(host)?;
+    if is_init && host.target.kind != TargetKind::Live && manager.iter().all(|path| host.exists(path) == Ok(false)) {
+        return Err(Missing::Absent);
+    }
+    Ok(is_init)
+}
+
+fn init(host: &Host) -> Reading<bool> {
     if host.is_running() {
         match host.read_text("/proc/1/comm") {
             Ok(comm) => return Ok(comm.trim() == "systemd"),
@@ -56,10 +66,10 @@ pub(in crate::fact::systemd) fn is_init(host: &Host) -> Reading<bool> {
     let mut path = "/sbin/init".to_owned();
     for _ in 0..8 {
         match host.source.lstat(Path::new(&path))?.kind {
-            crate::source::FileKind::Link => {
+            FileKind::Link => {
                 let to = host.source.read_link(Path::new(&path))?;
                 let to = Path::new(&path).parent().unwrap_or(Path::new("/")).join(to);
-                path = crate::source::normalise(&to).to_string_lossy().into_owned();
+                path = normalise(&to).to_string_lossy().into_owned();
                 if path.ends_with("/systemd/systemd") {
                     return Ok(true);
                 }
