@@ -1,12 +1,11 @@
 //! Rules × facts → outcomes.
 
 use super::eval::{Evidence, Judgement, SharedNames};
-use super::parallel;
 use super::rule::{About, Rule, SeverityOf};
 use super::severity::Severity;
 use super::value::{Gap, Items, Value, cut};
 use crate::fact::Facts;
-use crate::source::{Missing, Unreadable};
+use crate::source::{Missing, Unreadable, parallel};
 use std::borrow::Cow;
 use std::cell::Cell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -98,7 +97,7 @@ pub fn judge(rule: &Rule, facts: &Facts) -> Outcome {
 ///
 /// Rules share the facts: who asks first gathers one, and the others wait for it.
 pub fn judge_all(rules: &[&Rule], facts: &Facts) -> Vec<Outcome> {
-    parallel::map(rules, |rule| judge(rule, facts))
+    parallel::map(rules, 1, |rule| judge(rule, facts))
 }
 
 struct Vetting<'a> {

@@ -170,7 +170,7 @@ pub struct Facts {
 impl Facts {
     /// The facts of this host; nothing is read yet.
     pub fn new(host: Host) -> Self {
-        Self { host, found: KINDS.iter().map(|_| OnceLock::new()).collect() }
+        Self { host: host.afresh(), found: KINDS.iter().map(|_| OnceLock::new()).collect() }
     }
 
     /// The host.

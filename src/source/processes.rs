@@ -1,6 +1,7 @@
 //! The first line of every process, for all who ask which there are: /proc is walked once.
 
 use super::{Host, Reading, parallel};
+use std::sync::Arc;
 
 /// A process, as its /proc/PID/stat has it.
 #[derive(Clone, Debug)]
@@ -20,14 +21,19 @@ impl ProcessLine {
 }
 
 impl Host {
-    /// The processes that were there when this was first asked, by number. Absent where there is no /proc.
+    /// This host, with nothing known of its processes yet: each vetting looks at what is there then.
+    pub(crate) fn afresh(self) -> Self {
+        Self { processes: Arc::default(), ..self }
+    }
+
+    /// The processes that were there when this was first asked of this host or a clone of it, by number. Absent where there is no /proc.
     pub(crate) fn processes(&self) -> Reading<&[ProcessLine]> {
         let walk = || {
             let mut pids: Vec<u32> =
                 self.names("/proc")?.iter().filter_map(|name| name.parse().ok()).collect();
             pids.sort_unstable();
             let stat = |pid: &u32| self.read_text(&format!("/proc/{pid}/stat"));
-            Ok(parallel::map(&pids, |pid| ProcessLine { pid: *pid, stat: stat(pid) }))
+            Ok(parallel::map(&pids, parallel::READS, |pid| ProcessLine { pid: *pid, stat: stat(pid) }))
         };
         self.processes.get_or_init(walk).as_deref().map_err(Clone::clone)
     }
@@ -55,6 +61,7 @@ mod tests {
         );
         assert_eq!(found[2].stat, Err(Missing::Absent));
         assert!(std::ptr::eq(found, host.clone().processes().unwrap()));
+        assert!(!std::ptr::eq(found, host.clone().afresh().processes().unwrap()));
         assert_eq!(Host::new(Files::new(), Target::root("x")).processes().unwrap_err(), Missing::Absent);
     }
 }

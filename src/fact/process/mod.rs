@@ -185,7 +185,7 @@ impl Fact for Process {
         let kernel = matches!(host.target.kind, TargetKind::Live | TargetKind::Capture);
         let mut places = Vec::with_capacity(lines.len());
         let mut unread = Vec::new();
-        let stats = parallel::map(lines, |ProcessLine { pid, stat }| {
+        let stats = parallel::map(lines, parallel::READS, |ProcessLine { pid, stat }| {
             let whole = |text: &String| garbled(&format!("/proc/{pid}/stat"), stat::parse(text));
             stat.as_ref().map_err(Clone::clone).and_then(whole)
         });

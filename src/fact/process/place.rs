@@ -91,7 +91,7 @@ impl Place {
 
     /// Looks at the descriptors of all these processes, for those who want to know of every one.
     pub(super) fn look_at_all(places: &[Arc<Self>]) {
-        parallel::map(places, |place| drop(place.look()));
+        parallel::map(places, parallel::READS, |place| drop(place.look()));
     }
 
     /// What its descriptors lead to, looked at once.
