@@ -68,7 +68,7 @@ impl Source for Recorder {
     fn ask(&self, question: Question) -> Reading<Vec<u8>> {
         match question {
             Question::TcpSockets { states, .. } => self.note('q', Path::new(&states.to_string())),
-            // The service manager's own work, which no bare program does.
+            // One exchange over a socket, which the bare program leaves out.
             Question::FailedUnits => {}
         }
         Live.ask(question)

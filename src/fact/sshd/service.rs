@@ -1,11 +1,9 @@
 //! Whether sshd is started at boot: as a service or through a socket, by systemd, rc links or OpenRC.
 
-use crate::source::{FileKind, Host, Missing, Reading};
-use std::path::Path;
+use crate::format::units::Units;
+use crate::source::{Host, Missing, Reading};
 
 const NAMES: [&str; 4] = ["ssh.service", "sshd.service", "ssh.socket", "sshd.socket"];
-
-const UNITS: [&str; 4] = ["/etc/systemd/system", "/run/systemd/system", "/usr/lib/systemd/system", "/lib/systemd/system"];
 
 /// Units and scripts of distributions that make missing host keys before sshd starts.
 const KEY_MAKERS: [&str; 9] = [
@@ -24,9 +22,10 @@ const KEY_MAKERS: [&str; 9] = [
 pub(super) fn enabled(host: &Host) -> Reading<bool> {
     let there = |path: &str| host.exists(path).map_err(Missing::Unreadable);
     let systemd = there("/usr/lib/systemd/systemd")? || there("/lib/systemd/systemd")? || there("/etc/systemd/system")?;
-    if systemd && UNITS.iter().any(|dir| NAMES.iter().any(|name| is_unit(host, &format!("{dir}/{name}")))) {
+    let units = Units::find(host);
+    if systemd && NAMES.iter().any(|name| units.files.contains_key(*name)) {
         for name in NAMES {
-            if wanted(host, name)? && !masked(host, name)? {
+            if units.enabled(name)? {
                 return Ok(true);
             }
         }
@@ -44,49 +43,6 @@ pub(super) fn enabled(host: &Host) -> Reading<bool> {
         };
     }
     rc(host)
-}
-
-fn is_unit(host: &Host, path: &str) -> bool {
-    host.source.lstat(Path::new(path)).is_ok_and(|stat| stat.kind == FileKind::File)
-}
-
-/// Whether some target or other unit wants it.
-fn wanted(host: &Host, name: &str) -> Reading<bool> {
-    for dir in UNITS {
-        let entries = match host.source.list(Path::new(dir)) {
-            Ok(entries) => entries,
-            Err(Missing::Absent) => continue,
-            Err(unreadable) => return Err(unreadable),
-        };
-        for entry in entries {
-            let wants = entry.name.to_string_lossy();
-            if (wants.ends_with(".wants") || wants.ends_with(".requires")) && linked(host, &format!("{dir}/{wants}/{name}"))? {
-                return Ok(true);
-            }
-        }
-    }
-    Ok(false)
-}
-
-/// Whether there is a name, wherever it leads.
-fn linked(host: &Host, path: &str) -> Reading<bool> {
-    match host.source.lstat(Path::new(path)) {
-        Ok(_) => Ok(true),
-        Err(Missing::Absent) => Ok(false),
-        Err(unreadable) => Err(unreadable),
-    }
-}
-
-fn masked(host: &Host, name: &str) -> Reading<bool> {
-    for dir in ["/etc/systemd/system", "/run/systemd/system"] {
-        match host.source.read_link(Path::new(&format!("{dir}/{name}"))) {
-            Ok(target) if target == Path::new("/dev/null") => return Ok(true),
-            Ok(_) => return Ok(false),
-            // It is no link.
-            Err(_) => {}
-        }
-    }
-    Ok(false)
 }
 
 /// System V and OpenRC.

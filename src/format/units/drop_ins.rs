@@ -1,6 +1,6 @@
 //! The drop-ins of a unit.
 
-use super::{Units, kind};
+use super::{ConfFiles, Units, kind};
 use crate::model::Partial;
 use crate::source::{At, FileKind, Missing, Reading};
 use std::collections::{BTreeMap, HashSet};
@@ -46,7 +46,7 @@ impl Units {
     }
 
     /// The names of a directory that end in .conf, and whether they are masked.
-    fn conf_files(&self, dir: &str) -> Reading<Vec<(String, bool)>> {
+    fn conf_files(&self, dir: &str) -> Reading<ConfFiles> {
         let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(known) = seen.get(dir) {
             return known.clone();

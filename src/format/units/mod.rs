@@ -7,7 +7,7 @@ mod load;
 
 use crate::source::{Entry, FileKind, Host, Missing, Reading, Unreadable};
 pub use load::{Assignment, Loaded, MAX_TEXT, boolean};
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::path::Path;
 use std::sync::Mutex;
 
@@ -86,8 +86,11 @@ pub struct Units {
     /// By what asks: those positions.
     pulling: HashMap<String, Vec<usize>>,
     /// What was listed of the directories of drop-ins.
-    seen: Mutex<HashMap<String, Reading<Vec<(String, bool)>>>>,
+    seen: Mutex<HashMap<String, Reading<ConfFiles>>>,
 }
+
+/// The names in a directory that end in .conf, and whether they are masked.
+type ConfFiles = Vec<(String, bool)>;
 
 /// The file of a unit.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -294,11 +297,6 @@ impl Units {
 
     fn leads_somewhere(&self, file: &UnitFilePlace) -> bool {
         file.link.is_none() || self.host.exists(&file.path).unwrap_or(true)
-    }
-
-    /// The names of all units that may be started by some name: with a file, and not masked.
-    pub fn names(&self) -> BTreeSet<&str> {
-        self.files.iter().filter(|(_, file)| !file.masked).map(|(name, _)| name.as_str()).collect()
     }
 }
 
