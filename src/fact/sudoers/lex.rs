@@ -352,8 +352,8 @@ impl<'a> Lexer<'a> {
         // A colon may also follow an address.
         let mut length = end;
         match v6 {
-            true => address.parse::<std::net::Ipv6Addr>().map(drop).ok()?,
-            false => address.parse::<std::net::Ipv4Addr>().map(drop).ok()?,
+            true => address.parse::<core::net::Ipv6Addr>().map(drop).ok()?,
+            false => address.parse::<core::net::Ipv4Addr>().map(drop).ok()?,
         }
         if let Some(mask) = rest.strip_prefix('/') {
             let mask_end = mask.find(|c: char| !c.is_ascii_hexdigit() && !matches!(c, '.' | ':')).unwrap_or(mask.len());
