@@ -4,11 +4,14 @@
 //! FIFO or socket that a path leads to, and prints nothing. The one exception is /dev/kmsg of the running host, see [`Live`].
 //! One file per kind of origin.
 
+mod archive;
 mod directory;
 mod files;
 pub(crate) mod glob;
 mod live;
+mod magic;
 mod netlink;
+mod open;
 mod question;
 mod reading;
 mod resolve;
@@ -16,10 +19,12 @@ mod sample;
 mod space;
 mod target;
 
+pub use archive::{Archive, BadArchive, BadImage, BadPlatform, Choice, ImagePlatform};
 pub use directory::Directory;
 pub use files::Files;
 pub use live::Live;
 pub(crate) use netlink::{DONE, messages};
+pub use open::{BadTarget, Form, open};
 pub use question::{BadQuestion, Question};
 pub use reading::{At, Missing, Reading, Reason, Unreadable};
 pub use resolve::{normalise, resolve};
@@ -66,8 +71,8 @@ pub trait Source: Debug + Send + Sync {
     /// may take for ever, as its server may not answer; nobody but the asker can tell beforehand.
     fn statvfs(&self, path: &Path) -> Reading<Space>;
 
-    /// What the running kernel answers, in its own bytes. Absent wherever no kernel runs that could be asked, or it does not
-    /// know the question.
+    /// What no file holds: what the running kernel answers, in its own bytes, or what lies beside the files of an image. Absent
+    /// wherever there is nobody to ask.
     fn ask(&self, _question: Question) -> Reading<Vec<u8>> {
         Err(Missing::Absent)
     }

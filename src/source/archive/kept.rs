@@ -1,0 +1,114 @@
+//! Which files of a compressed archive are kept in memory while it is unpacked.
+//!
+//! It is a choice of speed alone: what is not kept is unpacked again when it is asked for, which is only done a few times, and
+//! *unreadable* after that, never absent.
+
+/// The largest file that is kept: as large as facts read configuration.
+const LARGEST: u64 = 4 << 20;
+
+/// The directories below /usr, /lib and /var of which files are kept; of all others it is all but these three.
+const KEPT: [&str; 37] = [
+    "lib/NetworkManager",
+    "lib/binfmt.d",
+    "lib/dracut",
+    "lib/environment.d",
+    "lib/extension-release.d",
+    "lib/kernel",
+    "lib/modprobe.d",
+    "lib/modules",
+    "lib/modules-load.d",
+    "lib/os-release",
+    "lib/pam.d",
+    "lib/security",
+    "lib/sysctl.d",
+    "lib/sysimage",
+    "lib/systemd",
+    "lib/sysusers.d",
+    "lib/tmpfiles.d",
+    "lib/tuned",
+    "lib/udev",
+    "local/etc",
+    "local/lib/systemd",
+    "local/lib/sysctl.d",
+    "etc",
+    "share/pam-configs",
+    "share/dbus-1",
+    "spool/cron",
+    "log",
+    "lib/cloud",
+    "lib/dpkg/status",
+    "lib/dpkg/statoverride",
+    "lib/dpkg/diversions",
+    "lib/dpkg/arch",
+    "lib/dhclient",
+    "lib/dhcp",
+    "lib/selinux",
+    "lib/sss",
+    "lib/nfs",
+];
+
+/// Programs, libraries and data, which no fact reads as text.
+const BULK: [&str; 9] = ["opt", "srv", "bin", "sbin", "lib64", "lib32", "libx32", "media", "snap"];
+
+/// Whether a file of this path and size is kept if there is room. The path may begin with a directory that holds the root.
+pub(super) fn is_wanted(path: &[u8], size: u64) -> bool {
+    if size > LARGEST {
+        return false;
+    }
+    let path = String::from_utf8_lossy(path);
+    let mut parts = path.split('/').filter(|part| !matches!(*part, "" | "."));
+    let is_below = |rest: &str, place: &str| {
+        rest.strip_prefix(place).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+    };
+    let below = |top: &str, rest: &str| match top {
+        "usr" | "var" => Some(KEPT.iter().any(|place| is_below(rest, place))),
+        "lib" => {
+            let places = KEPT.iter().filter_map(|place| place.strip_prefix("lib/"));
+            Some(places.into_iter().any(|place| is_below(rest, place)))
+        }
+        _ if BULK.contains(&top) => Some(false),
+        "etc" | "proc" | "sys" | "run" | "boot" | "root" | "home" | "dev" | "sos_commands" => Some(true),
+        _ => None,
+    };
+    // The root may be some directories below the top.
+    for _ in 0..4 {
+        let Some(top) = parts.next() else { break };
+        let rest = parts.clone().collect::<Vec<_>>().join("/");
+        if let Some(kept) = below(top, &rest) {
+            return kept;
+        }
+    }
+    true
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_wanted;
+
+    #[test]
+    fn configuration_is_kept_and_programs_are_not() {
+        for path in [
+            "./etc/fstab",
+            "etc/ssh/sshd_config",
+            "usr/lib/systemd/system/a.service",
+            "lib/modprobe.d/a.conf",
+            "var/lib/dpkg/status",
+            "sosreport-a/proc/cmdline",
+            "sosreport-a/sos_commands/kernel/dmesg",
+            "rootfs/usr/lib/os-release",
+            "manifest.json",
+        ] {
+            assert!(is_wanted(path.as_bytes(), 1000), "{path}");
+        }
+        for path in [
+            "usr/bin/ls",
+            "./usr/share/doc/a",
+            "lib/x86_64-linux-gnu/libc.so.6",
+            "opt/a/b",
+            "var/cache/apt/a",
+        ] {
+            assert!(!is_wanted(path.as_bytes(), 1000), "{path}");
+        }
+        assert!(!is_wanted(b"etc/large", 5 << 20));
+    }
+}
