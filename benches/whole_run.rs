@@ -3,14 +3,17 @@
 //! `cargo bench --bench whole_run` vets this host. First every look-up of a run is written down; then the built program and
 //! a bare one (this file, started again) that does these look-ups and nothing else are run in turn, as whole processes. The
 //! ratio is what rules, facts and report cost on top of the reads themselves.
+//!
+//! `HOSTVET_BENCH_PROCESSES=2000` first makes a host of it that has something to look at: so many processes more, and
+//! 99 000 file descriptors in five others.
 #![allow(clippy::unwrap_used, clippy::print_stdout)]
 
-use hostvet::engine::{Library, judge};
+use hostvet::engine::{Library, Rule, judge, judge_all};
 use hostvet::fact::Facts;
 use hostvet::source::{Entry, Host, Live, Question, Reading, Source, Space, Stat, Target};
-use std::io::Write;
+use std::io::{BufRead, BufReader, PipeWriter, Read, Write, pipe};
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
@@ -76,7 +79,6 @@ fn bare(list: &str) {
                 // As hostvet opens them: at its end /dev/kmsg would wait for the next message.
                 let flags = nix::fcntl::OFlag::O_NONBLOCK.bits();
                 if let Ok(mut file) = std::fs::File::options().read(true).custom_flags(flags).open(path) {
-                    use std::io::Read;
                     while file.read(&mut buffer).is_ok_and(|n| n > 0) {}
                 }
             }
@@ -88,6 +90,56 @@ fn bare(list: &str) {
             _ => drop(std::fs::read_link(path)),
         }
     }
+}
+
+/// Processes that wait for the end of this one.
+struct Load {
+    processes: Vec<Child>,
+    end: Option<PipeWriter>,
+}
+
+/// Descriptors of each process that has many: an ordinary user may often have 20 000 at the most.
+const DESCRIPTORS: usize = 19_800;
+
+impl Load {
+    fn new(processes: usize) -> Self {
+        let (wait, end) = pipe().unwrap();
+        let spawn = |program: &mut Command| {
+            program.stdin(wait.try_clone().unwrap()).stdout(Stdio::piped()).spawn().unwrap()
+        };
+        let mut load: Vec<Child> = (0..5)
+            .map(|_| {
+                let script = format!("ulimit -n {} && exec \"$0\" --hold", DESCRIPTORS + 100);
+                let mut holder =
+                    spawn(Command::new("sh").args(["-c", &script]).arg(std::env::current_exe().unwrap()));
+                let mut line = String::new();
+                BufReader::new(holder.stdout.as_mut().unwrap()).read_line(&mut line).unwrap();
+                assert_eq!(line, "ready\n", "cannot have {DESCRIPTORS} descriptors: see `ulimit -Hn`");
+                holder
+            })
+            .collect();
+        load.extend((0..processes).map(|_| {
+            let mut waiter = spawn(&mut Command::new("cat"));
+            waiter.stdout = None;
+            waiter
+        }));
+        Self { processes: load, end: Some(end) }
+    }
+}
+
+impl Drop for Load {
+    fn drop(&mut self) {
+        self.end = None;
+        self.processes.iter_mut().for_each(|process| drop(process.wait()));
+    }
+}
+
+/// What a process does that holds descriptors.
+fn hold() {
+    let held: Vec<_> = (0..DESCRIPTORS).map(|_| std::fs::File::open("/dev/null").unwrap()).collect();
+    println!("ready");
+    drop(std::io::stdin().read(&mut [0]));
+    drop(held);
 }
 
 fn median(mut times: Vec<Duration>) -> Duration {
@@ -116,6 +168,12 @@ fn main() {
         return;
     }
 
+    if args.get(1).is_some_and(|flag| flag == "--hold") {
+        return hold();
+    }
+    let processes = std::env::var("HOSTVET_BENCH_PROCESSES").ok().map(|n| n.parse().unwrap());
+    let load = processes.map(Load::new);
+
     let reads = Arc::new(Mutex::new(Vec::new()));
     let (rules, _) = Library::embedded().compile(&Default::default());
     let facts = Facts::new(Host::new(Recorder(reads.clone()), Target::live()));
@@ -128,12 +186,13 @@ fn main() {
     }
     drop(file);
 
+    let every: Vec<&Rule> = rules.iter().collect();
     println!("{} rules, {} look-ups, medians of {RUNS} runs", rules.len(), reads.len());
     let compile = time(|| drop(Library::embedded().compile(&Default::default())));
     println!("read and check all rules         {compile:>12.2?}");
     let vet = time(|| {
         let facts = Facts::new(Host::new(Live, Target::live()));
-        rules.iter().for_each(|rule| drop(judge(rule, &facts)));
+        drop(judge_all(&every, &facts));
     });
     println!("facts and judgement, in process  {vet:>12.2?}");
     let spawn = |program: &Path, args: &[&str]| {
@@ -155,4 +214,5 @@ fn main() {
     println!("the bare reads, whole process    {bare:>12.2?}");
     println!("ratio                            {:>11.2}x", whole.as_secs_f64() / bare.as_secs_f64());
     std::fs::remove_file(&list).unwrap();
+    drop(load);
 }

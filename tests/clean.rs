@@ -227,7 +227,13 @@ const BROKEN: &[(&str, &[Diagnosis])] = {
         ("28", &[(Warning, "net/tcp-mem-above-memory", &["100000000 pages", "381.5 GiB"])]),
         // Loose reverse path filtering is systemd's default, and no defect.
         ("29", &[]),
-        ("31", &[(Critical, "net/conntrack-near", &["786430", "786432"])]),
+        (
+            "31",
+            &[
+                (Critical, "net/conntrack-near", &["786430", "786432"]),
+                (Warning, "klog/conntrack-full", &["dropped packets", "2 times"]),
+            ],
+        ),
         ("32", &[(Warning, "limits/container-nofile-infinity", &["containerd.service", "1073741816"])]),
         ("36", &[(Critical, "login/selinux-policy-missing", &["/etc/selinux/targeted/policy"])]),
     ]

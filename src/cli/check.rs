@@ -1,7 +1,7 @@
 //! `hostvet check`: the main job.
 
 use super::{Failure, RuleDirs, Status, Terminal, config, host};
-use crate::engine::{self, Selection, Severity, judge, waive};
+use crate::engine::{self, Selection, Severity, judge_all, waive};
 use crate::fact::Facts;
 use crate::report::{Detail, Report, human, json};
 use crate::source::TargetKind;
@@ -90,8 +90,8 @@ pub(super) fn run(args: &Args, terminal: &mut Terminal) -> Result<Status, Failur
             && flags.has(about)
             && (!args.select.is_empty() || configured.has(about))
     };
-    let mut outcomes: Vec<_> =
-        rules.iter().filter(|rule| wanted(&rule.about)).map(|rule| judge(rule, &facts)).collect();
+    let rules: Vec<_> = rules.iter().filter(|rule| wanted(&rule.about)).collect();
+    let mut outcomes = judge_all(&rules, &facts);
     let today = jiff::Timestamp::now().strftime("%Y-%m-%d").to_string();
     let (waived, notes) = waive(&mut outcomes, &config.waivers, &today);
     for note in notes {

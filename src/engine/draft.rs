@@ -76,6 +76,11 @@ impl Draft {
     /// Reads a rule file.
     pub(super) fn read(file: RuleFile, extent: Extent) -> Found<Self> {
         let raw = file.read(extent == Extent::WithCases)?;
+        Self::of(file, raw, extent)
+    }
+
+    /// Reads the expressions of keys that were read.
+    pub(super) fn of(file: RuleFile, raw: Raw, extent: Extent) -> Found<Self> {
         let source = |text: &Spanned<String>| parsed(&file, text);
         let sentence = |text: &Spanned<String>| sentence(&file, text);
         let severity = match Severity::of(raw.severity.get_ref()) {

@@ -1,6 +1,7 @@
 //! A rule file's text: the TOML, not yet understood.
 
 use super::diagnostic::Diagnostic;
+use super::embedded::Embedded;
 use serde::Deserialize;
 use std::collections::BTreeMap;
 use std::ops::Deref;
@@ -11,7 +12,7 @@ use toml::Spanned;
 pub const MAX_FILE: u64 = 256 << 10;
 
 /// A rule file: its id, where it lies, and its text.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub struct RuleFile {
     /// The path below the rules directory, without `.toml`: `limits/nofile-above-nr-open`.
     pub id: String,
@@ -22,10 +23,10 @@ pub struct RuleFile {
 }
 
 /// The text of a rule file. That of a rule that comes with hostvet is not copied out of the program.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub enum RuleText {
     /// Part of the program.
-    Embedded(&'static str),
+    Embedded(&'static Embedded),
     /// Read from a file.
     Read(Arc<str>),
 }
@@ -35,7 +36,7 @@ impl Deref for RuleText {
 
     fn deref(&self) -> &str {
         match self {
-            Self::Embedded(text) => text,
+            Self::Embedded(rule) => rule.text,
             Self::Read(text) => text,
         }
     }

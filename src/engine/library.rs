@@ -3,15 +3,14 @@
 use super::case;
 use super::diagnostic::Diagnostic;
 use super::draft::{Draft, Extent, Overrides};
+use super::embedded::EMBEDDED;
 use super::file::{MAX_FILE, RuleFile, RuleText};
+use super::parallel;
 use super::rule::Rule;
 use std::collections::BTreeMap;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
-
-/// The embedded rules: id and text, sorted by id.
-const EMBEDDED: &[(&str, &str)] = include!(concat!(env!("OUT_DIR"), "/rules.rs"));
 
 /// Rule files by id. A file added later replaces one of the same id.
 #[derive(Clone, Debug, Default)]
@@ -35,11 +34,11 @@ impl Library {
     /// The rules that come with hostvet.
     pub fn embedded() -> Self {
         let mut library = Self::default();
-        for (id, text) in EMBEDDED {
+        for rule in EMBEDDED {
             library.add(RuleFile {
-                id: (*id).into(),
-                path: format!("rules/{id}.toml"),
-                text: RuleText::Embedded(text),
+                id: rule.id.into(),
+                path: format!("rules/{}.toml", rule.id),
+                text: RuleText::Embedded(rule),
             });
         }
         library
@@ -91,34 +90,10 @@ impl Library {
     /// It is most of what hostvet computes before it reads anything of the host, so all processors take part.
     pub fn compile(&self, overrides: &BTreeMap<String, Overrides>) -> (Vec<Rule>, Vec<Diagnostic>) {
         let files: Vec<&RuleFile> = self.files.values().collect();
-        let threads = std::thread::available_parallelism().map_or(1, usize::from).min(MAX_THREADS);
-        // Every so-manieth file each: the rules of one area are alike in what they cost.
-        let compile = |first: usize| {
-            let files = files.iter().enumerate().skip(first).step_by(threads);
-            files.map(|(position, file)| (position, compile(file, overrides))).collect::<Vec<_>>()
-        };
-        let mut results: Vec<(usize, Result<Rule, Box<Diagnostic>>)> = std::thread::scope(|scope| {
-            let compile = &compile;
-            let spawn = |first| {
-                let thread = std::thread::Builder::new().stack_size(STACK);
-                thread.spawn_scoped(scope, move || compile(first)).map_err(|_| first)
-            };
-            let others: Vec<_> = (1..threads).map(spawn).collect();
-            let mut results = compile(0);
-            for other in others {
-                results.extend(match other {
-                    // A panic there is a bug, and goes on here.
-                    Ok(thread) => thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)),
-                    // Where no thread is to be had (a full pids cgroup, say) the work is done here.
-                    Err(first) => compile(first),
-                });
-            }
-            results
-        });
-        results.sort_by_key(|(position, _)| *position);
+        let results = parallel::map(&files, |file| compile(file, overrides));
         let mut rules = Vec::with_capacity(results.len());
         let mut mistakes = self.unusable.clone();
-        for (_, result) in results {
+        for result in results {
             match result {
                 Ok(rule) => rules.push(rule),
                 Err(mistake) => mistakes.push(*mistake),
@@ -128,18 +103,17 @@ impl Library {
     }
 }
 
-/// More threads than this take longer to start than they save.
-const MAX_THREADS: usize = 4;
-
-/// As much as the main thread has by default; the deepest expression allowed takes a part of it.
-const STACK: usize = 8 << 20;
-
 fn compile(file: &RuleFile, overrides: &BTreeMap<String, Overrides>) -> Result<Rule, Box<Diagnostic>> {
     let none = Overrides::new();
     let overrides = overrides.get(&file.id).unwrap_or(&none);
-    match file.text {
-        // Their own cases were run before they were embedded.
-        RuleText::Embedded(_) => Rule::abridged_of(file, overrides),
+    // The cases of an embedded rule were run before. If something is wrong with it nevertheless, its text tells what, and where.
+    match &file.text {
+        RuleText::Embedded(rule) => {
+            match rule.keys.as_ref().map(|keys| Rule::abridged_of(file, keys, overrides)) {
+                Some(Ok(rule)) => Ok(rule),
+                _ => Rule::whole_of(file, overrides),
+            }
+        }
         RuleText::Read(_) => Rule::whole_of(file, overrides),
     }
 }

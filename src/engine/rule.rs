@@ -2,6 +2,7 @@
 
 use super::diagnostic::Diagnostic;
 use super::draft::{Draft, Extent, Overrides};
+use super::embedded::Keys;
 use super::file::RuleFile;
 use super::node::{Node, NodeKind, Program};
 use super::severity::Severity;
@@ -98,8 +99,12 @@ impl Rule {
     }
 
     /// Reads and checks what decides; the rest of the rule must be known to be right.
-    pub(super) fn abridged_of(file: &RuleFile, overrides: &Overrides) -> Result<Self, Box<Diagnostic>> {
-        let rule = Draft::read(file.clone(), Extent::Deciding)?.compile(overrides)?;
+    pub(super) fn abridged_of(
+        file: &RuleFile,
+        keys: &Keys,
+        overrides: &Overrides,
+    ) -> Result<Self, Box<Diagnostic>> {
+        let rule = Draft::of(file.clone(), keys.raw(), Extent::Deciding)?.compile(overrides)?;
         let (file, overrides) = (file.clone(), overrides.clone());
         let abridged = Some(Arc::new(Abridged { file, overrides, whole: OnceLock::new() }));
         Ok(Self { abridged, ..rule })

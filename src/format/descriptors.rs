@@ -6,13 +6,13 @@ use std::path::{Path, PathBuf};
 /// Links that are read of one process at most: some 5 ms, and enough to tell the proportions to a percent or two.
 const BUDGET: u64 = 2_048;
 
-/// What the descriptors of a process lead to.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Descriptors {
-    /// How many there are.
-    pub total: u64,
-    /// The links as the kernel writes them, `socket:[4711]`, of all or of a sample that is evenly spread over their numbers.
-    pub links: Vec<PathBuf>,
+/// A file descriptor.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Descriptor {
+    /// Its number, as the directory has it.
+    pub number: String,
+    /// What it leads to, as the kernel writes it: `socket:[4711]`.
+    pub link: PathBuf,
 }
 
 /// How many there are: since Linux 6.2 the directory's size says so, before that its entries are counted.
@@ -35,26 +35,26 @@ pub fn count(source: &dyn Source, pid: u32, kernel: bool) -> Reading<u64> {
     }
 }
 
-/// Looks at them, or at a sample; `kernel` as for [`count`]. What has been closed meanwhile is left out.
-pub fn look(source: &dyn Source, pid: u32, kernel: bool) -> Reading<Descriptors> {
+/// Looks at them, or at a sample that is evenly spread over their numbers; `total` is what [`count`] says. What has been closed
+/// meanwhile is left out.
+pub fn look(source: &dyn Source, pid: u32, total: u64) -> Reading<Vec<Descriptor>> {
     let directory = format!("/proc/{pid}/fd");
     let directory = Path::new(&directory);
-    let total = count(source, pid, kernel)?;
-    let mut found = Descriptors { total, links: Vec::new() };
-    let mut add = |link: Reading<PathBuf>| match link {
+    let mut found = Vec::new();
+    let mut add = |number: String| match source.read_link(&directory.join(&number)) {
         Err(Missing::Absent) => Ok(()),
-        other => other.map(|link| found.links.push(link)),
+        other => other.map(|link| found.push(Descriptor { number, link })),
     };
     // A descriptor gets the lowest free number, so that of very many nearly all numbers below their count are taken;
     // to list a million names only to choose some of them would cost more than all else.
     if total > BUDGET {
         let step = usize::try_from(step(total)).unwrap_or(usize::MAX);
         for number in (0..total).step_by(step) {
-            add(source.read_link(&directory.join(number.to_string())))?;
+            add(number.to_string())?;
         }
     } else {
         for entry in source.list(directory)? {
-            add(source.read_link(&directory.join(entry.name)))?;
+            add(entry.name.to_string_lossy().into_owned())?;
         }
     }
     Ok(found)
@@ -99,10 +99,11 @@ mod tests {
     fn few_are_all_looked_at_and_denied_ones_are_unreadable() {
         let mut files = Files::new();
         files.link("/proc/7/fd/0", "/dev/null").link("/proc/7/fd/9", "socket:[1]");
-        let found = look(&files, 7, true).unwrap();
-        assert_eq!((found.total, found.links.len()), (2, 2));
-        assert_eq!(look(&files, 8, true), Err(Missing::Absent));
+        assert_eq!(count(&files, 7, true), Ok(2));
+        let found = look(&files, 7, 2).unwrap();
+        assert_eq!(found.iter().map(|d| d.number.as_str()).collect::<Vec<_>>(), ["0", "9"]);
+        assert_eq!(count(&files, 8, true), Err(Missing::Absent));
         files.deny("/proc/7/fd");
-        assert!(matches!(look(&files, 7, true), Err(Missing::Unreadable(_))));
+        assert!(matches!(look(&files, 7, 2), Err(Missing::Unreadable(_))));
     }
 }

@@ -1,19 +1,30 @@
 //! Syntaxes that several facts share: lines with numbers, `key: value`, unit files. Pure functions of text, but for
 //! `descriptors` and `socket_owners`, which go through directories of links.
 
+pub mod boot_menu;
+pub mod compression;
 pub mod counters;
+pub mod cpio;
 pub mod cpu_columns;
 pub mod cpu_mask;
 pub mod descriptors;
 pub mod fs_type;
+pub mod grub_script;
 pub mod kernel_command_line;
+pub mod kernel_files;
 pub mod kernel_release;
 pub mod key_value;
+pub mod loader_entry;
+pub mod menu_lst;
 pub mod mountinfo;
 pub mod octal;
 pub mod per_cpu_stat;
 pub mod pressure;
 pub mod ranges;
 pub mod shared_library;
+pub mod shell_variables;
 pub mod socket_owners;
+pub mod syslinux;
+pub mod udev_link;
 pub mod unit_file;
+pub mod version_order;

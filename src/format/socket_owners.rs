@@ -137,7 +137,8 @@ fn look(host: &Host) -> Reading<Held> {
             unread.push(Unreadable { path: "/proc/PID/fd".into(), reason });
             continue;
         }
-        let found = match descriptors::look(&*host.source, *pid, kernel) {
+        let count = descriptors::count(&*host.source, *pid, kernel);
+        let (total, found) = match count.and_then(|n| Ok((n, descriptors::look(&*host.source, *pid, n)?))) {
             Ok(found) => found,
             Err(Missing::Absent) => continue,
             Err(Missing::Unreadable(why)) => {
@@ -145,10 +146,10 @@ fn look(host: &Host) -> Reading<Held> {
                 continue;
             }
         };
-        looked_at += found.links.len();
-        held.sockets.extend(found.links.iter().filter_map(|link| Some((descriptors::socket(link)?, *pid))));
-        if found.total > found.links.len() as u64 && !found.links.is_empty() {
-            held.shares.insert(*pid, found.total as f64 / found.links.len() as f64);
+        looked_at += found.len();
+        held.sockets.extend(found.iter().filter_map(|d| Some((descriptors::socket(&d.link)?, *pid))));
+        if total > found.len() as u64 && !found.is_empty() {
+            held.shares.insert(*pid, total as f64 / found.len() as f64);
             let link =
                 |number: u64| host.source.read_link(Path::new(&format!("/proc/{pid}/fd/{number}"))).ok();
             held.first.extend(

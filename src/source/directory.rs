@@ -8,7 +8,7 @@ use nix::fcntl::{AtFlags, OFlag, OpenHow, ResolveFlag, openat, openat2, readlink
 use nix::sys::stat::{Mode, fstat, fstatat};
 use std::ffi::OsStr;
 use std::fs::File;
-use std::io;
+use std::io::{self, Read};
 use std::os::fd::OwnedFd;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
@@ -80,6 +80,10 @@ impl Source for Directory {
     fn read_tail(&self, path: &Path, cap: u64) -> Reading<Tail> {
         let (file, size) = self.file(path)?;
         read_end(path, file, size, cap)
+    }
+
+    fn stream(&self, path: &Path) -> Reading<Box<dyn Read + Send>> {
+        Ok(Box::new(self.file(path)?.0))
     }
 
     fn list(&self, path: &Path) -> Reading<Vec<Entry>> {

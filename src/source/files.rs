@@ -237,7 +237,7 @@ fn stat(node: Option<&Node>) -> Stat {
         Some((What::File(bytes), None)) => bytes.len() as u64,
         _ => 0,
     };
-    Stat { kind, mode, uid, gid, size, mtime: 0, rdev: 0 }
+    Stat { kind, mode, uid, gid, size, allocated: size, mtime: 0, rdev: 0 }
 }
 
 #[cfg(test)]

@@ -35,20 +35,13 @@ impl Source for Live {
                 _ => Err(Missing::unreadable(path, Reason::TooLarge(cap))),
             };
         }
-        // The kernel's own file systems hold regular files only; elsewhere look before opening,
-        // because the mere opening of a device or FIFO has effects.
-        let kernel = path.starts_with("/proc") || path.starts_with("/sys");
-        if !kernel {
-            let found = stat(path).map_err(|e| missing(path, e))?;
-            require_file(path, &found)?;
-        }
-        let file = File::from(open(path, READ_FLAGS, Mode::empty()).map_err(|e| missing(path, e))?);
-        if kernel {
+        // The kernel's own file systems hold regular files only, and need no look before the opening.
+        if path.starts_with("/proc") || path.starts_with("/sys") {
+            let file = File::from(open(path, READ_FLAGS, Mode::empty()).map_err(|e| missing(path, e))?);
             return read_all(path, file, None, cap);
         }
-        let opened = fstat(&file).map_err(|e| missing(path, e))?;
-        require_file(path, &opened)?;
-        read_all(path, file, Some(opened.st_size), cap)
+        let (file, size) = file(path)?;
+        read_all(path, file, Some(size), cap)
     }
 
     fn read_tail(&self, path: &Path, cap: u64) -> Reading<Tail> {
@@ -56,12 +49,12 @@ impl Source for Live {
         if path == Path::new(KMSG) {
             return kmsg(cap);
         }
-        let found = stat(path).map_err(|e| missing(path, e))?;
-        require_file(path, &found)?;
-        let file = File::from(open(path, READ_FLAGS, Mode::empty()).map_err(|e| missing(path, e))?);
-        let opened = fstat(&file).map_err(|e| missing(path, e))?;
-        require_file(path, &opened)?;
-        read_end(path, file, opened.st_size, cap)
+        let (file, size) = file(path)?;
+        read_end(path, file, size, cap)
+    }
+
+    fn stream(&self, path: &Path) -> Reading<Box<dyn Read + Send>> {
+        Ok(Box::new(file(&absolute(path))?.0))
     }
 
     fn list(&self, path: &Path) -> Reading<Vec<Entry>> {
@@ -172,6 +165,15 @@ fn cut(bytes: &mut Vec<u8>, starts: &mut VecDeque<usize>, cap: u64) -> u64 {
     from as u64
 }
 
+/// The regular file at `path`, opened, and its size. It is looked at first: the mere opening of a device or FIFO has effects.
+fn file(path: &Path) -> Reading<(File, i64)> {
+    require_file(path, &stat(path).map_err(|e| missing(path, e))?)?;
+    let file = File::from(open(path, READ_FLAGS, Mode::empty()).map_err(|e| missing(path, e))?);
+    let opened = fstat(&file).map_err(|e| missing(path, e))?;
+    require_file(path, &opened)?;
+    Ok((file, opened.st_size))
+}
+
 fn absolute(path: &Path) -> Cow<'_, Path> {
     match path.is_absolute() {
         true => Cow::Borrowed(path),
@@ -267,6 +269,7 @@ pub(super) fn of_stat(stat: FileStat) -> Stat {
         uid: stat.st_uid,
         gid: stat.st_gid,
         size: stat.st_size as u64,
+        allocated: (stat.st_blocks as u64).saturating_mul(512),
         mtime: stat.st_mtime as i64,
         rdev: stat.st_rdev as u64,
     }

@@ -34,6 +34,7 @@ pub use target::{Assume, BadAssumption, BadSize, Platform, Target, TargetKind, p
 
 use std::ffi::OsString;
 use std::fmt::Debug;
+use std::io::{Cursor, Read};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -49,6 +50,14 @@ pub trait Source: Debug + Send + Sync {
     /// For logs, which may be of any size and of which the newest part says most. It may begin in the middle of a line.
     fn read_tail(&self, path: &Path, cap: u64) -> Reading<Tail> {
         self.read(path, cap).map(|bytes| Tail { bytes, skipped: 0 })
+    }
+
+    /// The same file, to be read piece by piece: for what is too large to be held. Bytes that are no more there when they are
+    /// read are an error of the reader.
+    ///
+    /// Sources that have no better way read it whole, up to [`STREAM_CAP`] bytes.
+    fn stream(&self, path: &Path) -> Reading<Box<dyn Read + Send>> {
+        Ok(Box::new(Cursor::new(self.read(path, STREAM_CAP)?)))
     }
 
     /// The entries of the directory at `path` (links followed), sorted by name, without `.` and `..`.
@@ -109,6 +118,8 @@ pub struct Stat {
     pub gid: u32,
     /// Size in bytes; for `/proc/PID/fd` the number of entries since Linux 6.2.
     pub size: u64,
+    /// Bytes that are allocated for it, in units of 512: less than the size where it has holes.
+    pub allocated: u64,
     /// Last change of the contents, in seconds since 1970.
     pub mtime: i64,
     /// The device number a device node stands for, else 0.
@@ -180,6 +191,11 @@ pub struct Host {
 ///
 /// The largest honest ones (a generated sshd_config, a big fstab, /proc/cpuinfo of 1 000 CPUs) are far below.
 pub const TEXT_CAP: u64 = 4 << 20;
+
+/// The most bytes that [`Source::stream`] holds in memory, where a source cannot do without: 256 MiB.
+///
+/// The largest honest files that are read so are initial RAM disks.
+pub const STREAM_CAP: u64 = 256 << 20;
 
 /// The most entries of a directory that are listed.
 ///

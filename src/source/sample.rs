@@ -1,6 +1,7 @@
 //! Two readings of the kernel's counters, so that facts can tell how fast they rise.
 
-use super::{Entry, Files, Host, Missing, Question, Reading, Source, Space, Stat, TEXT_CAP, text};
+use super::{Entry, Files, Host, Missing, Question, Reading, Source, Space, Stat, TEXT_CAP, Tail, text};
+use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::thread;
@@ -105,6 +106,20 @@ impl Source for Held {
     fn read(&self, path: &Path, cap: u64) -> Reading<Vec<u8>> {
         match self.counters.read(path, cap) {
             Err(Missing::Absent) => self.rest.read(path, cap),
+            held => held,
+        }
+    }
+
+    fn read_tail(&self, path: &Path, cap: u64) -> Reading<Tail> {
+        match self.counters.read_tail(path, cap) {
+            Err(Missing::Absent) => self.rest.read_tail(path, cap),
+            held => held,
+        }
+    }
+
+    fn stream(&self, path: &Path) -> Reading<Box<dyn Read + Send>> {
+        match self.counters.stream(path) {
+            Err(Missing::Absent) => self.rest.stream(path),
             held => held,
         }
     }

@@ -40,6 +40,9 @@ record! {
     pub struct Cgroup {
         /// Its path below the root: `/system.slice/nginx.service`; `/` for the root.
         pub path: String,
+        /// The unit of systemd that it is, or that it belongs to: the last part of the path that is a service, scope or slice.
+        /// Absent where none is.
+        pub unit: Option<String>,
         /// Processes and threads in it and below.
         pub pids_current: Lazy<u64>,
         /// The most there may be.
@@ -51,8 +54,19 @@ record! {
         pub memory_current_bytes: Lazy<u64>,
         /// The most it may use, in bytes; beyond it reclaims, and then kills.
         pub memory_max_bytes: Lazy<Limit>,
-        /// Processes of it that were killed for want of memory. Absent before Linux 4.13.
+        /// Of the memory it uses, what no reclaim frees without swap space: anonymous memory, shared memory and tmpfs, and what the
+        /// kernel holds for it. With version 1 without the latter. In bytes.
+        pub memory_held_bytes: Lazy<u64>,
+        /// Processes of it that were killed for want of memory, whether its own limit or the host's memory had run out. Since
+        /// Linux 5.2 those of groups below it too, with version 1 only up to 5.7. Absent before Linux 4.13.
         pub oom_kill: Lazy<u64>,
+        /// How often memory had run out at the limit of this very group, and the OOM killer was called for (`oom` of
+        /// memory.events.local). Absent with version 1 and before Linux 5.2.
+        pub oom_local: Lazy<u64>,
+        /// CPU time that it may use in each period, in microseconds, over all CPUs.
+        pub cpu_quota_us: Lazy<Limit>,
+        /// The period of `cpu_quota_us`, in microseconds.
+        pub cpu_period_us: Lazy<u64>,
         /// Periods in which it ran under a quota of CPU time.
         pub nr_periods: Lazy<u64>,
         /// Of them, those in which the quota was used up.
@@ -74,12 +88,12 @@ impl Fact for Cgroups {
     const NAME: &'static str = "cgroups";
     const READS: &'static [&'static str] = &[
         "/sys/fs/cgroup/**/pids.{current,max,events}",
-        "/sys/fs/cgroup/**/memory.{current,max,events}",
-        "/sys/fs/cgroup/**/cpu.stat",
+        "/sys/fs/cgroup/**/memory.{current,max,events,events.local,stat}",
+        "/sys/fs/cgroup/**/cpu.{max,stat}",
         "/sys/fs/cgroup/**/{cpu,io,memory}.pressure",
         "/sys/fs/cgroup/pids/**",
-        "/sys/fs/cgroup/memory/**/memory.{usage_in_bytes,limit_in_bytes,oom_control}",
-        "/sys/fs/cgroup/cpu/**/cpu.stat",
+        "/sys/fs/cgroup/memory/**/memory.{usage_in_bytes,limit_in_bytes,oom_control,stat}",
+        "/sys/fs/cgroup/cpu/**/cpu.{cfs_quota_us,cfs_period_us,stat}",
     ];
 
     fn collect(host: &Host) -> Reading<Self> {
@@ -96,6 +110,8 @@ impl Fact for Cgroups {
         Ok(Self { version, list })
     }
 }
+
+const UNITS: [&str; 3] = [".service", ".scope", ".slice"];
 
 /// More groups, or deeper ones, are not looked at; hosts of many containers have a few thousand.
 const MOST: usize = 20_000;
@@ -142,6 +158,47 @@ impl Tree {
         KeyValues::new(path, &self.host.read_text(path)?, ' ').count(key)
     }
 
+    /// What memory.stat says of memory that cannot be reclaimed; kinds that this kernel does not count are none.
+    fn memory_held(&self, group: &str) -> Reading<u64> {
+        let path = self.file(group, "memory", "memory.stat");
+        let text = self.host.read_text(&path)?;
+        let stat = KeyValues::new(&path, &text, ' ');
+        // With version 1 what is in groups below is only in the totals.
+        let (anonymous, others): (_, &[_]) = match self.version {
+            2 => ("anon", &["shmem", "slab_unreclaimable", "kernel_stack", "pagetables", "percpu", "sock", "vmalloc"]),
+            _ => ("total_rss", &["total_shmem"]),
+        };
+        let mut sum = stat.count(anonymous)?;
+        for kind in others {
+            match stat.count(kind) {
+                Ok(bytes) => sum = sum.saturating_add(bytes),
+                Err(Missing::Absent) => {}
+                Err(why) => return Err(why),
+            }
+        }
+        Ok(sum)
+    }
+
+    /// The quota of CPU time and its period, in microseconds: `max 100000`, or two files with version 1.
+    fn cpu_max(&self, group: &str) -> Reading<(Limit, u64)> {
+        if self.version != 2 {
+            let period = self.number(&self.file(group, "cpu", "cpu.cfs_period_us"))?;
+            let path = self.file(group, "cpu", "cpu.cfs_quota_us");
+            let quota = match self.host.read_text(&path)?.trim() {
+                "-1" => Limit::Unlimited,
+                _ => self.limit(&path)?,
+            };
+            return Ok((quota, period));
+        }
+        let path = self.file(group, "", "cpu.max");
+        let text = self.host.read_text(&path)?;
+        let parsed = text.trim().split_once(' ').and_then(|(quota, period)| {
+            let quota = if quota == "max" { Limit::Unlimited } else { Limit::Number(quota.parse().ok()?) };
+            Some((quota, period.parse().ok()?))
+        });
+        parsed.ok_or_else(|| Missing::garbled(path, "holds no quota and period"))
+    }
+
     fn pressure(&self, group: &str, name: &str) -> Reading<Resource> {
         match self.version {
             2 => {
@@ -184,6 +241,7 @@ fn cgroup(tree: &Arc<Tree>, group: &str, directory: String) -> Cgroup {
     let two = tree.version == 2;
     let stalls = |found: Option<Stalls>| found.map(|s| s.avg300).ok_or(Missing::Absent);
     Cgroup {
+        unit: group.rsplit('/').find(|part| UNITS.iter().any(|kind| part.ends_with(kind))).map(str::to_owned),
         path: if group.is_empty() { "/".to_owned() } else { group.to_owned() },
         pids_current: lazy(tree, group, |t, g| t.number(&t.file(g, "pids", "pids.current"))),
         pids_max: lazy(tree, group, |t, g| t.limit(&t.file(g, "pids", "pids.max"))),
@@ -197,6 +255,13 @@ fn cgroup(tree: &Arc<Tree>, group: &str, directory: String) -> Cgroup {
         oom_kill: lazy(tree, group, move |t, g| {
             t.count(&t.file(g, "memory", if two { "memory.events" } else { "memory.oom_control" }), "oom_kill")
         }),
+        memory_held_bytes: lazy(tree, group, Tree::memory_held),
+        oom_local: lazy(tree, group, move |t, g| match two {
+            true => t.count(&t.file(g, "memory", "memory.events.local"), "oom"),
+            false => Err(Missing::Absent),
+        }),
+        cpu_quota_us: lazy(tree, group, |t, g| Ok(t.cpu_max(g)?.0)),
+        cpu_period_us: lazy(tree, group, |t, g| Ok(t.cpu_max(g)?.1)),
         nr_periods: lazy(tree, group, |t, g| t.count(&t.file(g, "cpu", "cpu.stat"), "nr_periods")),
         nr_throttled: lazy(tree, group, |t, g| t.count(&t.file(g, "cpu", "cpu.stat"), "nr_throttled")),
         throttled_us: lazy(tree, group, move |t, g| {

@@ -1,7 +1,7 @@
 //! The file descriptors of a process: how many, and of which kinds.
 
 use super::place::Place;
-use crate::format::descriptors;
+use crate::format::descriptors::{self, Descriptor};
 use crate::record;
 use crate::source::Reading;
 use std::collections::BTreeMap;
@@ -35,32 +35,68 @@ record! {
     }
 }
 
+/// What was found by looking at the descriptors of a process.
+#[derive(Debug, Default)]
+pub(super) struct Look {
+    pub(super) fds: Fds,
+    /// Those that lead to a file without a name, each with that file's former path.
+    pub(super) deleted: Vec<(String, String)>,
+    /// The numbers of those that are inotify instances.
+    pub(super) inotify: Vec<String>,
+}
+
+/// How many there are; a thread of the kernel has none, and is not asked.
+pub(super) fn count(place: &Place) -> Reading<u64> {
+    if place.stat.kernel_thread {
+        return Ok(0);
+    }
+    descriptors::count(&*place.source, place.pid, place.kernel)
+}
+
 /// Looks at them, or at a sample.
-pub(super) fn look(place: &Place) -> Reading<Fds> {
-    let found = descriptors::look(&*place.source, place.pid, place.kernel)?;
-    let mut fds = Fds { total: found.total, ..Fds::default() };
-    found.links.iter().for_each(|link| fds.add(&link.to_string_lossy()));
-    fds.sampled = fds.looked_at < fds.total;
-    Ok(fds)
+pub(super) fn look(place: &Place) -> Reading<Look> {
+    let mut look = Look::default();
+    look.fds.total = place.fd_count()?;
+    if !place.stat.kernel_thread {
+        let found = descriptors::look(&*place.source, place.pid, look.fds.total)?;
+        found.into_iter().for_each(|descriptor| look.add(descriptor));
+    }
+    look.fds.sampled = look.fds.looked_at < look.fds.total;
+    Ok(look)
+}
+
+impl Look {
+    /// Counts a descriptor by its target as the kernel writes it.
+    fn add(&mut self, Descriptor { number, link }: Descriptor) {
+        let target = link.to_string_lossy();
+        let fds = &mut self.fds;
+        fds.looked_at += 1;
+        let (before, rest) = target.split_once(':').unwrap_or((&target, ""));
+        match before {
+            "socket" => fds.sockets += 1,
+            "pipe" => fds.pipes += 1,
+            // `anon_inode:[eventpoll]`, and `anon_inode:inotify` for those that have no inode of their own.
+            "anon_inode" => {
+                let kind = rest.trim_matches(['[', ']']);
+                fds.add_anon(kind);
+                if kind == "inotify" {
+                    self.inotify.push(number);
+                }
+            }
+            "/memfd" => fds.add_anon("memfd"),
+            _ if !target.starts_with('/') => fds.others += 1,
+            _ => match target.strip_suffix(" (deleted)") {
+                Some(path) => {
+                    fds.deleted += 1;
+                    self.deleted.push((number, path.to_owned()));
+                }
+                None => fds.files += 1,
+            },
+        }
+    }
 }
 
 impl Fds {
-    /// Counts a link by its target as the kernel writes it.
-    fn add(&mut self, target: &str) {
-        self.looked_at += 1;
-        let (before, rest) = target.split_once(':').unwrap_or((target, ""));
-        match before {
-            "socket" => self.sockets += 1,
-            "pipe" => self.pipes += 1,
-            // `anon_inode:[eventpoll]`, and `anon_inode:inotify` for those that have no inode of their own.
-            "anon_inode" => self.add_anon(rest.trim_matches(['[', ']'])),
-            "/memfd" => self.add_anon("memfd"),
-            _ if !target.starts_with('/') => self.others += 1,
-            _ if target.ends_with(" (deleted)") => self.deleted += 1,
-            _ => self.files += 1,
-        }
-    }
-
     fn add_anon(&mut self, kind: &str) {
         self.anon += 1;
         *self.anon_by_type.entry(kind.to_owned()).or_default() += 1;

@@ -1,9 +1,12 @@
 //! The processes that run: one pass over /proc, and what costs more only when it is asked for.
 
 mod clock;
+mod deleted;
 mod fds;
+mod inotify;
 mod limits;
 mod maps;
+mod parallel;
 mod place;
 mod rates;
 mod stat;
@@ -14,12 +17,14 @@ mod threads;
 mod users;
 
 use super::Fact;
-use crate::format::descriptors;
 use crate::model::{Lazy, Partial, Sampled};
 use crate::record;
 use crate::source::{At, Host, Missing, Reading, Reason, TargetKind, Unreadable};
 use clock::Clock;
+use deleted::Deleted;
+pub use deleted::DeletedFiles;
 pub use fds::Fds;
+pub use inotify::{InotifyHolder, InotifyUser};
 pub use limits::ProcessLimits;
 use place::{Place, garbled};
 use std::collections::HashMap;
@@ -50,6 +55,8 @@ record! {
         pub busy: Lazy<Vec<BusyProgram>>,
         /// The users that the processes run as, by number. Not all where the list is not whole.
         pub users: Lazy<Partial<ProcessUser>>,
+        /// The users of inotify, by number. Looks at the descriptors of every process.
+        pub inotify: Lazy<Partial<InotifyUser>>,
     }
 }
 
@@ -131,6 +138,8 @@ record! {
         pub limits: Lazy<ProcessLimits>,
         /// What its file descriptors lead to. Costs a look at each, or at a sample of some 2 000.
         pub fds: Lazy<Fds>,
+        /// The deleted files that it has open. Looks at the descriptors of every process.
+        pub deleted: Lazy<DeletedFiles>,
         /// Its directory in /proc.
         pub at: At,
     }
@@ -146,6 +155,9 @@ impl Fact for Process {
         "/proc/PID/limits",
         "/proc/PID/exe",
         "/proc/PID/fd",
+        "/proc/PID/fdinfo/FD",
+        "/proc/PID/mountinfo",
+        "/proc/PID/ns/user",
         "/proc/PID/maps",
         "/proc/PID/wchan",
         "/proc/PID/oom_score_adj",
@@ -175,9 +187,12 @@ impl Fact for Process {
         let kernel = matches!(host.target.kind, TargetKind::Live | TargetKind::Capture);
         let mut places = Vec::with_capacity(pids.len());
         let mut unread = Vec::new();
-        for pid in &pids {
+        let stats = parallel::map(&pids, |pid| {
             let path = format!("/proc/{pid}/stat");
-            match host.read_text(&path).and_then(|text| garbled(&path, stat::parse(&text))) {
+            host.read_text(&path).and_then(|text| garbled(&path, stat::parse(&text)))
+        });
+        for (pid, stat) in pids.iter().zip(stats) {
+            match stat {
                 Ok(stat) => places.push(Arc::new(Place::new(host, *pid, kernel, stat))),
                 Err(Missing::Absent) => {}
                 Err(Missing::Unreadable(why)) => unread.push(why),
@@ -188,27 +203,35 @@ impl Fact for Process {
             *zombies.entry(place.stat.ppid).or_default() += 1;
         }
         let clock = Arc::new(Clock::new(host.clone()));
+        let places: Arc<[Arc<Place>]> = places.into();
+        let deleted = Arc::new(Deleted::new(places.clone()));
         let names = Arc::new(Names::new(host.clone()));
         let entries = places.iter().map(|place| {
             let zombies = zombies.get(&place.pid).copied().unwrap_or(0);
-            entry(place, &clock, &names, zombies)
+            entry(place, &clock, &names, &deleted, zombies)
         });
         let mut list = Partial { items: entries.collect(), unread: Vec::new() };
-        list.unread.extend(summary(unread, pids.len()));
+        list.unread.extend(summary("stat", unread, pids.len()));
         if !pids.contains(&1) {
             list.unread.extend(hidden(host));
         }
-        let places: Arc<[Arc<Place>]> = places.into();
-        let others = places.clone();
+        let (others, watchers) = (places.clone(), places.clone());
         Ok(Self {
             list,
             busy: Lazy::new(move || threads::busy(&places)),
             users: Lazy::new(move || Ok(users::users(&others))),
+            inotify: Lazy::new(move || Ok(inotify::users(&watchers))),
         })
     }
 }
 
-fn entry(place: &Arc<Place>, clock: &Arc<Clock>, names: &Arc<Names>, zombies: u32) -> ProcessEntry {
+fn entry(
+    place: &Arc<Place>,
+    clock: &Arc<Clock>,
+    names: &Arc<Names>,
+    deleted: &Arc<Deleted>,
+    zombies: u32,
+) -> ProcessEntry {
     fn lazy<T>(
         place: &Arc<Place>,
         read: impl Fn(&Place) -> Reading<T> + Send + Sync + 'static,
@@ -216,7 +239,8 @@ fn entry(place: &Arc<Place>, clock: &Arc<Clock>, names: &Arc<Names>, zombies: u3
         let place = place.clone();
         Lazy::new(move || read(&place))
     }
-    let (now, then, names) = (clock.clone(), clock.clone(), names.clone());
+    let (now, then, deleted) = (clock.clone(), clock.clone(), deleted.clone());
+    let names = names.clone();
     let stat = &place.stat;
     ProcessEntry {
         pid: place.pid,
@@ -258,9 +282,10 @@ fn entry(place: &Arc<Place>, clock: &Arc<Clock>, names: &Arc<Names>, zombies: u3
             _ => p.maps().map(|maps| maps.deleted.clone()),
         }),
         map_count: lazy(place, |p| p.maps().map(|maps| maps.count)),
-        fd_count: lazy(place, |p| if p.stat.kernel_thread { Ok(0) } else { descriptors::count(&*p.source, p.pid, p.kernel) }),
+        fd_count: lazy(place, Place::fd_count),
         limits: lazy(place, |p| p.parse("limits", limits::parse(&p.text("limits")?))),
-        fds: lazy(place, fds::look),
+        fds: lazy(place, |p| Ok(p.look()?.fds.clone())),
+        deleted: lazy(place, move |p| deleted.of(p.pid)),
         at: At::file(format!("/proc/{}", place.pid)),
     }
 }
@@ -291,14 +316,14 @@ fn unit(cgroups: &str) -> Option<String> {
 }
 
 /// Processes that could not be read, as one reason: with `hidepid` there are as many as processes.
-fn summary(unread: Vec<Unreadable>, all: usize) -> Option<Unreadable> {
+fn summary(file: &str, unread: Vec<Unreadable>, all: usize) -> Option<Unreadable> {
     let count = unread.len();
     let first = unread.into_iter().next()?;
     if count == 1 {
         return Some(first);
     }
     let reason = Reason::NotRead(format!("{} for {count} of {all} processes", first.reason));
-    Some(Unreadable { path: "/proc/PID/stat".into(), reason })
+    Some(Unreadable { path: format!("/proc/PID/{file}").into(), reason })
 }
 
 /// Why process 1 is not to be seen: /proc is mounted with an option that hides others' processes.

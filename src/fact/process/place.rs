@@ -1,6 +1,8 @@
 //! A process's directory in /proc, and the files of it that several fields are read from.
 
+use super::fds::{self, Look};
 use super::maps::{self, Maps};
+use super::parallel;
 use super::stat::{self, Stat};
 use super::status::Status;
 use crate::source::{Earlier, Host, Missing, Reading, Source, text};
@@ -18,6 +20,8 @@ pub(super) struct Place {
     earlier: Option<Arc<Earlier>>,
     status: OnceLock<Reading<Status>>,
     maps: OnceLock<Reading<Maps>>,
+    fd_count: OnceLock<Reading<u64>>,
+    look: OnceLock<Reading<Look>>,
 }
 
 /// More than the largest file that is read there whole; a command line may be longer, and is then unreadable.
@@ -26,7 +30,17 @@ const CAP: u64 = 2 << 20;
 impl Place {
     pub(super) fn new(host: &Host, pid: u32, kernel: bool, stat: Stat) -> Self {
         let (source, earlier) = (host.source.clone(), host.earlier.clone());
-        Self { source, pid, kernel, stat, earlier, status: OnceLock::new(), maps: OnceLock::new() }
+        Self {
+            source,
+            pid,
+            kernel,
+            stat,
+            earlier,
+            status: OnceLock::new(),
+            maps: OnceLock::new(),
+            fd_count: OnceLock::new(),
+            look: OnceLock::new(),
+        }
     }
 
     /// The earlier reading, with what it says of this very process: another may have had its number.
@@ -69,6 +83,21 @@ impl Place {
             Ok(maps::parse(&text(bytes)))
         };
         self.maps.get_or_init(read).as_ref().map_err(Clone::clone)
+    }
+
+    /// How many descriptors it has, counted once.
+    pub(super) fn fd_count(&self) -> Reading<u64> {
+        self.fd_count.get_or_init(|| fds::count(self)).clone()
+    }
+
+    /// Looks at the descriptors of all these processes, for those who want to know of every one.
+    pub(super) fn look_at_all(places: &[Arc<Self>]) {
+        parallel::map(places, |place| drop(place.look()));
+    }
+
+    /// What its descriptors lead to, looked at once.
+    pub(super) fn look(&self) -> Result<&Look, Missing> {
+        self.look.get_or_init(|| fds::look(self)).as_ref().map_err(Clone::clone)
     }
 }
 

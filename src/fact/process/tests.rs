@@ -23,8 +23,17 @@ fn prometheus() -> Files {
     files
 }
 
-fn list(files: &Files) -> Partial<ProcessEntry> {
-    Process::collect(&Host::new(files.clone(), Target::live())).unwrap().list
+/// The stat of a process of this name and parent.
+pub(super) fn stat_of(pid: u32, comm: &str, parent: u32) -> String {
+    format!("{pid} ({comm}) S {parent}{}", &THREAD[2..])
+}
+
+pub(super) fn process(files: &Files) -> Process {
+    Process::collect(&Host::new(files.clone(), Target::live())).unwrap()
+}
+
+pub(super) fn list(files: &Files) -> Partial<ProcessEntry> {
+    process(files).list
 }
 
 fn only(files: &Files) -> ProcessEntry {

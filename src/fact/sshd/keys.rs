@@ -158,7 +158,7 @@ fn stat_of(host: &Host, path: &Path) -> Result<Stat, Unreadable> {
         Ok(stat) => Ok(stat),
         Err(Missing::Unreadable(why)) => Err(why),
         // It was there a moment ago.
-        Err(Missing::Absent) => Ok(Stat { kind: FileKind::Directory, mode: 0o755, uid: 0, gid: 0, size: 0, mtime: 0, rdev: 0 }),
+        Err(Missing::Absent) => Ok(Stat { kind: FileKind::Directory, mode: 0o755, uid: 0, gid: 0, size: 0, allocated: 0, mtime: 0, rdev: 0 }),
     }
 }
 

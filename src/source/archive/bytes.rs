@@ -115,10 +115,16 @@ impl Bytes for Slice {
 }
 
 /// Reads bytes from their start to their end, and remembers whether it came there.
-struct Stream {
+pub(super) struct Stream {
     of: Arc<dyn Bytes>,
     at: u64,
     ended: Arc<AtomicBool>,
+}
+
+impl Stream {
+    pub(super) fn new(of: Arc<dyn Bytes>) -> Self {
+        Self { of, at: 0, ended: Arc::default() }
+    }
 }
 
 impl Read for Stream {
@@ -198,8 +204,8 @@ impl Packed {
     }
 
     fn start(&self) -> io::Result<Open> {
-        let ended = Arc::new(AtomicBool::new(false));
-        let stream = Stream { of: self.of.clone(), at: 0, ended: ended.clone() };
+        let stream = Stream::new(self.of.clone());
+        let ended = stream.ended.clone();
         let stream = BufReader::with_capacity(64 << 10, stream);
         let reader = self.packing.unpack(Box::new(stream)).map_err(|error| told(error, &ended))?;
         Ok(Open { reader, at: 0, ended })

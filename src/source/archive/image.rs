@@ -134,10 +134,8 @@ impl Store for Tree {
         let (bytes, place): (Arc<dyn Bytes>, _) = match content {
             Content::Kept(bytes) => (Arc::new(Held(bytes.to_vec())), 0),
             Content::At(of, start) => (Arc::new(Slice { of: of.clone(), start: *start, len }), *start),
-            Content::Lost(why) => {
-                let why = crate::source::Reason::NotRead(why.to_string());
-                return Err(Missing::unreadable(path, why));
-            }
+            Content::Sparse(_) => return Err(Missing::garbled(path, "is stored as a sparse file")),
+            Content::Lost(why) => return Err(Missing::garbled(path, why.to_string())),
         };
         Ok(Blob { bytes, len, place })
     }

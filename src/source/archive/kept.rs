@@ -48,7 +48,31 @@ const KEPT: [&str; 37] = [
 ];
 
 /// Programs, libraries and data, which no fact reads as text.
-const BULK: [&str; 9] = ["opt", "srv", "bin", "sbin", "lib64", "lib32", "libx32", "media", "snap"];
+const BULK: [&str; 6] = ["opt", "srv", "lib32", "libx32", "media", "snap"];
+
+/// Programs that facts look into: for the libraries they name, and the versions they tell.
+const PROGRAMS: [&str; 20] = [
+    "bin/atd",
+    "bin/crond",
+    "bin/login",
+    "bin/passwd",
+    "bin/runuser",
+    "bin/sshd",
+    "bin/su",
+    "bin/sudo",
+    "lib/openssh",
+    "lib/ssh",
+    "lib/sudo",
+    "lib64/sudo",
+    "libexec/openssh",
+    "libexec/ssh",
+    "libexec/sudo",
+    "sbin/atd",
+    "sbin/cron",
+    "sbin/crond",
+    "sbin/runuser",
+    "sbin/sshd",
+];
 
 /// Whether a file of this path and size is kept if there is room. The path may begin with a directory that holds the root.
 pub(super) fn is_wanted(path: &[u8], size: u64) -> bool {
@@ -60,11 +84,19 @@ pub(super) fn is_wanted(path: &[u8], size: u64) -> bool {
     let is_below = |rest: &str, place: &str| {
         rest.strip_prefix(place).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
     };
+    let is_kept = |rest: &str, all: &[&str]| all.iter().any(|place| is_below(rest, place));
+    let whole = path.trim_start_matches("./");
     let below = |top: &str, rest: &str| match top {
-        "usr" | "var" => Some(KEPT.iter().any(|place| is_below(rest, place))),
-        "lib" => {
-            let places = KEPT.iter().filter_map(|place| place.strip_prefix("lib/"));
-            Some(places.into_iter().any(|place| is_below(rest, place)))
+        // Of the modules of a kernel their lists only.
+        "usr" | "lib" if whole.contains("lib/modules/") => Some(!whole.contains("/kernel/")),
+        // Those of PAM, and the C library, in all the places of libraries.
+        "usr" | "lib" | "lib64" if whole.contains("/security/pam_") || whole.contains("/libc.so.") => {
+            Some(true)
+        }
+        "usr" | "var" => Some(is_kept(rest, &KEPT) || is_kept(rest, &PROGRAMS)),
+        "lib" | "bin" | "sbin" | "lib64" => {
+            let rest = format!("{top}/{rest}");
+            Some(is_kept(&rest, &KEPT) || is_kept(&rest, &PROGRAMS))
         }
         _ if BULK.contains(&top) => Some(false),
         "etc" | "proc" | "sys" | "run" | "boot" | "root" | "home" | "dev" | "sos_commands" => Some(true),
@@ -97,13 +129,17 @@ mod tests {
             "sosreport-a/sos_commands/kernel/dmesg",
             "rootfs/usr/lib/os-release",
             "manifest.json",
+            "usr/lib/x86_64-linux-gnu/security/pam_unix.so",
+            "usr/lib/modules/6.1.0-1-amd64/modules.dep",
+            "bin/su",
         ] {
             assert!(is_wanted(path.as_bytes(), 1000), "{path}");
         }
         for path in [
             "usr/bin/ls",
+            "usr/lib/modules/6.1.0-1-amd64/kernel/fs/xfs/xfs.ko",
             "./usr/share/doc/a",
-            "lib/x86_64-linux-gnu/libc.so.6",
+            "lib/x86_64-linux-gnu/libz.so.1",
             "opt/a/b",
             "var/cache/apt/a",
         ] {

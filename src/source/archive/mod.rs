@@ -22,7 +22,7 @@ use bytes::{Bytes, FileBytes, Packed};
 use image::Image;
 use packing::Packing;
 use std::fs::File;
-use std::io;
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use tar::Limits;
@@ -175,6 +175,10 @@ fn scan(
 impl Source for Archive {
     fn read(&self, path: &Path, cap: u64) -> Reading<Vec<u8>> {
         self.tree.read(path, cap)
+    }
+
+    fn stream(&self, path: &Path) -> Reading<Box<dyn Read + Send>> {
+        self.tree.stream(path)
     }
 
     fn read_tail(&self, path: &Path, cap: u64) -> Reading<Tail> {

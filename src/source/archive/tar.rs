@@ -41,6 +41,8 @@ pub(super) enum Content {
     Kept(Box<[u8]>),
     /// In the archive, from this byte on.
     At(Arc<dyn Bytes>, u64),
+    /// In pieces, of so many bytes in all, between which there are holes; they are not read.
+    Sparse(u64),
     /// They cannot be read, for this reason.
     Lost(Arc<str>),
 }
@@ -237,9 +239,7 @@ fn walk(
                 continue;
             }
             _ if directory || (kind == 0 && path.ends_with(b"/")) => What::Directory,
-            _ if sparse => {
-                What::File(Content::Lost("is stored as a sparse file, which hostvet does not read".into()))
-            }
+            _ if sparse => What::File(Content::Sparse(stored)),
             _ if stored == 0 => What::File(Content::Kept(Box::default())),
             _ if seekable.is_some() => What::File(Content::At(bytes.clone(), data)),
             _ if keep(&path, stored) => {
@@ -268,7 +268,7 @@ fn walk(
         let there = match (&member.what, seekable) {
             _ if stored == 0 => true,
             (What::File(Content::Kept(_)), _) => true,
-            (What::File(Content::Lost(_)), None) if !sparse => false,
+            (What::File(Content::Lost(_)), None) => false,
             (_, Some(len)) => data.saturating_add(stored) <= len,
             _ => match bytes.read_at(data + stored - 1, &mut [0]) {
                 Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => false,

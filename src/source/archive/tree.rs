@@ -1,6 +1,6 @@
 //! The tree that the members of archives make, without their contents.
 
-use super::bytes::{Refused, read_exactly};
+use super::bytes::{Refused, Slice, Stream, read_exactly};
 use super::tar::{Content, Cut, Member, What};
 use crate::source::{
     Entry, FileKind, LIST_CAP, Missing, Reading, Reason, Source, Space, Stat, Tail, normalise, resolve,
@@ -8,8 +8,10 @@ use crate::source::{
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
 use std::fmt::{self, Debug};
+use std::io::{Cursor, Read};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Component, Path, PathBuf};
+use std::sync::Arc;
 
 /// A root tree, or what holds one.
 pub(super) struct Tree {
@@ -324,6 +326,10 @@ fn part(path: &Path, content: &Content, at: u64, len: u64) -> Reading<Vec<u8>> {
     };
     match content {
         Content::Kept(bytes) => Ok(bytes.get(at..).unwrap_or_default().iter().copied().take(len).collect()),
+        Content::Sparse(_) => {
+            let why = "is stored as a sparse file, which hostvet does not read from an archive";
+            Err(Missing::unreadable(path, Reason::NotRead(why.into())))
+        }
         Content::Lost(why) => Err(Missing::unreadable(path, Reason::NotRead(why.to_string()))),
         Content::At(bytes, start) => {
             read_exactly(&**bytes, start.saturating_add(at as u64), len).map_err(|error| {
@@ -344,6 +350,16 @@ impl Source for Tree {
             true => Err(Missing::unreadable(path, Reason::TooLarge(cap))),
             false => part(path, content, 0, size),
         }
+    }
+
+    fn stream(&self, path: &Path) -> Reading<Box<dyn Read + Send>> {
+        let (content, size) = self.content(path)?;
+        Ok(match content {
+            Content::At(of, start) => {
+                Box::new(Stream::new(Arc::new(Slice { of: of.clone(), start: *start, len: size })))
+            }
+            held => Box::new(Cursor::new(part(path, held, 0, size)?)),
+        })
     }
 
     fn read_tail(&self, path: &Path, cap: u64) -> Reading<Tail> {
@@ -377,8 +393,21 @@ impl Source for Tree {
     fn lstat(&self, path: &Path) -> Reading<Stat> {
         let path = normalise(path);
         let Node { is, mode, uid, gid, mtime, size } = self.there(&path)?;
+        let allocated = match is {
+            Is::File(Content::Sparse(stored)) => *stored,
+            _ => *size,
+        };
         let rdev = if let Is::Special(_, device) = is { *device } else { 0 };
-        Ok(Stat { kind: is.kind(), mode: *mode, uid: *uid, gid: *gid, size: *size, mtime: *mtime, rdev })
+        Ok(Stat {
+            kind: is.kind(),
+            mode: *mode,
+            uid: *uid,
+            gid: *gid,
+            size: *size,
+            allocated,
+            mtime: *mtime,
+            rdev,
+        })
     }
 
     fn read_link(&self, path: &Path) -> Reading<PathBuf> {

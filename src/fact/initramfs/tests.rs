@@ -1,0 +1,92 @@
+use super::*;
+use crate::format::cpio::archive;
+use crate::source::{Files, Target};
+use flate2::{Compression, write::GzEncoder};
+use std::io::Write;
+
+fn gzip(bytes: &[u8]) -> Vec<u8> {
+    let mut packed = GzEncoder::new(Vec::new(), Compression::fast());
+    packed.write_all(bytes).unwrap();
+    packed.finish().unwrap()
+}
+
+fn contents(bytes: Vec<u8>) -> Reading<InitramfsContents> {
+    walk::contents("/boot/initrd", Box::new(std::io::Cursor::new(bytes)))
+}
+
+const VIRTIO: &str = "usr/lib/modules/6.1.0-28-amd64/kernel/drivers/block/virtio_blk.ko.xz";
+
+fn main_part() -> Vec<u8> {
+    archive(&[("init", "#!/bin/sh"), (VIRTIO, "x"), ("lib/modules/6.1.0-28-amd64/kernel/crc32c-intel.ko", "xx")])
+}
+
+#[test]
+fn microcode_first_then_what_is_compressed() {
+    let mut image = archive(&[("kernel/x86/microcode/GenuineIntel.bin", "code")]);
+    image.resize(image.len().next_multiple_of(512), 0);
+    image.extend(gzip(&main_part()));
+    let found = contents(image).unwrap();
+    assert_eq!(found.compression, ["none", "gzip"]);
+    assert_eq!((found.files, found.has_init, &found.damage), (4, true, &None));
+    assert_eq!(found.modules, Ok(vec!["crc32c_intel".into(), "virtio_blk".into()]));
+    assert_eq!(found.versions, ["6.1.0-28-amd64"]);
+}
+
+#[test]
+fn several_archives_follow_one_another_inside_and_outside() {
+    let mut inner = archive(&[("a.ko", "")]);
+    inner.resize(inner.len() + 300, 0);
+    inner.extend(archive(&[("b.ko.zst", ""), ("c.koala", "")]));
+    let mut image = gzip(&inner);
+    image.extend(gzip(&archive(&[("d.ko", "")])));
+    image.extend(b"\0\0\0\0#BOOTCONFIG\n");
+    let found = contents(image).unwrap();
+    assert_eq!(found.modules, Ok(vec!["a".into(), "b".into(), "d".into()]));
+    assert_eq!((found.files, found.has_init, found.damage), (4, false, None));
+}
+
+#[test]
+fn what_is_empty_cut_off_or_garbage_says_so_and_has_no_list() {
+    let damage = |bytes: Vec<u8>| {
+        let found = contents(bytes).unwrap();
+        assert!(matches!(found.modules, Err(Missing::Unreadable(_))));
+        found.damage.unwrap()
+    };
+    assert_eq!(damage(Vec::new()), "it is empty");
+    assert_eq!(damage(vec![0; 600]), "it is empty");
+    assert_eq!(damage(b"stub".to_vec()), "it is neither an archive nor compressed");
+    assert_eq!(damage(gzip(b"a log file")), "what was compressed is no archive");
+    let packed = gzip(&main_part());
+    assert_eq!(damage(packed[..packed.len() / 2].to_vec()), "it is cut off");
+    assert_eq!(damage(main_part()[..200].to_vec()), "it is cut off");
+    let mut wrong = packed.clone();
+    let middle = wrong.len() / 2;
+    wrong[middle..middle + 20].fill(0xff);
+    assert!(damage(wrong).starts_with("it is "));
+}
+
+#[test]
+fn what_is_not_read_is_unknown_and_not_damaged() {
+    assert!(matches!(contents(b"BZh91AY&SY".to_vec()), Err(Missing::Unreadable(_))));
+    let squash = contents(archive(&[("init", ""), ("squashfs-root.img", "hsqs")])).unwrap();
+    assert!(squash.damage.is_none() && matches!(squash.modules, Err(Missing::Unreadable(_))));
+}
+
+#[test]
+fn an_image_is_known_good_if_this_kernel_started_with_it() {
+    let host = |release: &str, btime: &str| {
+        let mut files = Files::new();
+        files.file("/boot/initrd.img-6.1.0-28-amd64", "").file("/proc/sys/kernel/osrelease", release);
+        files.file("/proc/stat", format!("cpu 1 2 3\n{btime}"));
+        Host::new(files, Target::live())
+    };
+    let booted = |host: &Host| image(host, "/boot/initrd.img-6.1.0-28-amd64").booted.get().cloned();
+    assert_eq!(booted(&host("6.1.0-28-amd64\n", "btime 1700000000\n")), Ok(true));
+    assert_eq!(booted(&host("6.1.0-27-amd64\n", "btime 1700000000\n")), Ok(false));
+    assert_eq!(booted(&host("6.1.0-28-amd64\n", "btime 0\n")), Ok(false));
+    assert_eq!(booted(&host("\n", "btime 1700000000\n")), Ok(false));
+    assert!(matches!(booted(&host("6.1.0-28-amd64\n", "")), Err(Missing::Unreadable(_))));
+    let none = Host::new(Files::new(), Target::root("x"));
+    assert_eq!(image(&none, "/boot/none").size_bytes, Err(Missing::Absent));
+    assert_eq!(image(&none, "/boot/none").contents.get().map(|_| ()), Err(Missing::Absent));
+}
