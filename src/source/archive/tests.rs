@@ -330,6 +330,39 @@ fn a_checksum_that_is_wrong_makes_all_of_it_doubtful() {
     assert!(error.contains("the compressed archive is damaged"), "{error}");
 }
 
+/// A tar of files without contents, as many as are wanted, without the memory for them.
+#[derive(Debug)]
+struct Many(u64);
+
+impl Bytes for Many {
+    fn read_at(&self, at: u64, into: &mut [u8]) -> io::Result<usize> {
+        into.fill(0);
+        if at / 512 < self.0 {
+            let mut header = Header::new_old();
+            let number = at / 512;
+            let name = format!("etc/{}/{number}", number / 1000);
+            header.as_mut_bytes()[..name.len()].copy_from_slice(name.as_bytes());
+            header.set_size(0);
+            header.set_cksum();
+            into[..512].copy_from_slice(header.as_bytes());
+        }
+        Ok(into.len())
+    }
+
+    fn known_len(&self) -> Option<u64> {
+        Some(512 * (self.0 + 2))
+    }
+}
+
+#[test]
+fn a_million_members_are_held_and_no_more() {
+    let of = |many| Archive::of(Arc::new(Many(many)), None, &Choice::default(), &Limits::default()).unwrap();
+    assert_eq!(read(&of(100_000), "/etc/99/99999"), ok(""));
+    let archive = of(1_000_001);
+    assert_eq!(read(&archive, "/etc/990/990000"), ok(""));
+    assert!(why(archive.list(Path::new("/etc/5"))).contains("more than 1000000 entries"));
+}
+
 mod images {
     use super::*;
     use sha2::{Digest, Sha256};
