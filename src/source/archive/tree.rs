@@ -379,11 +379,11 @@ impl Source for Tree {
         if children.len() > LIST_CAP {
             return Err(Missing::unreadable(path, Reason::TooMany(LIST_CAP)));
         }
-        let entry = |(name, index): (&Box<[u8]>, &u32)| {
-            let kind = self.node(*index).map_or(FileKind::Other, |node| node.is.kind());
-            Entry { name: OsStr::from_bytes(name).to_owned(), kind }
-        };
-        Ok(children.iter().map(entry).collect())
+        let kind = |index| self.node(index).map_or(FileKind::Other, |node| node.is.kind());
+        let entries = children
+            .iter()
+            .map(|(name, index)| Entry { name: OsStr::from_bytes(name).to_owned(), kind: kind(*index) });
+        Ok(entries.collect())
     }
 
     fn stat(&self, path: &Path) -> Reading<Stat> {
