@@ -35,6 +35,11 @@ impl Source for Recorder {
         Live.read(path, cap)
     }
 
+    fn read_at(&self, path: &Path, offset: u64, length: usize) -> Reading<Vec<u8>> {
+        self.note('r', path);
+        Live.read_at(path, offset, length)
+    }
+
     fn list(&self, path: &Path) -> Reading<Vec<Entry>> {
         self.note('l', path);
         Live.list(path)
@@ -64,6 +69,8 @@ impl Source for Recorder {
         match question {
             Question::ImageConfig => {}
             Question::TcpSockets { states, .. } => self.note('q', Path::new(&states.to_string())),
+            // The service manager's own work, which no bare program does.
+            Question::FailedUnits => {}
         }
         Live.ask(question)
     }

@@ -199,6 +199,14 @@ const BROKEN: &[(&str, &[Diagnosis])] = {
             ],
         ),
         (
+            "17",
+            &[(
+                Warning,
+                "login/pam-faillock-counts-nothing",
+                &["system-login:3", "onerr=succeed, file=/var/log/tallylog"],
+            )],
+        ),
+        (
             "18",
             &[
                 (Critical, "memory/min-free-too-high", &["4194303 kB", "103.66 %"]),
@@ -236,6 +244,7 @@ const BROKEN: &[(&str, &[Diagnosis])] = {
         ),
         ("32", &[(Warning, "limits/container-nofile-infinity", &["containerd.service", "1073741816"])]),
         ("36", &[(Critical, "login/selinux-policy-missing", &["/etc/selinux/targeted/policy"])]),
+        ("41", &[(Critical, "login/sudoers-syntax", &["/etc/sudoers:6", "`deploy ALL=(ALL)`"])]),
     ]
 };
 

@@ -56,8 +56,8 @@ fn a_loop_takes_cpu_time_now() {
 fn what_is_new_has_no_rate() {
     let old = run("sleep", &["60"]);
     let host = sampled();
-    assert!(process(&host, old.0.id()).cpu_percent.get().unwrap().0.is_ok());
     let new = run("sleep", &["60"]);
+    assert!(process(&host, old.0.id()).cpu_percent.get().unwrap().0.is_ok());
     assert!(process(&host, new.0.id()).cpu_percent.get().is_err());
 }
 

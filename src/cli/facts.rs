@@ -69,6 +69,7 @@ fn values(args: &Args, mut kinds: Vec<Kind>) -> Result<Values, Failure> {
         form: args.form.clone(),
         assume: args.assume.clone(),
         sample: args.sample,
+        deep: false,
     };
     kinds.sort_by_key(|kind| kind.name);
     kinds.dedup_by_key(|kind| kind.name);

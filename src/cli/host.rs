@@ -21,6 +21,9 @@ pub(super) struct HostArgs {
     pub(super) assume: Option<String>,
     #[command(flatten)]
     pub(super) sample: SampleArg,
+    /// Also what takes long: look for the files of all packages, and compare programs and libraries with them
+    #[arg(long)]
+    pub(super) deep: bool,
 }
 
 /// Options that say how TARGET is read.
@@ -94,6 +97,12 @@ fn duration(text: &str) -> Result<Duration, String> {
 impl HostArgs {
     /// The host, with what the configuration assumes where the arguments say nothing.
     pub(super) fn host(&self, configured: Option<&str>) -> Result<Host, Failure> {
+        let mut host = self.shallow(configured)?;
+        host.deep = self.deep;
+        Ok(host)
+    }
+
+    fn shallow(&self, configured: Option<&str>) -> Result<Host, Failure> {
         let assume: Assume = match self.assume.as_deref().or(configured) {
             Some(text) => text.parse()?,
             None => Assume::default(),

@@ -134,7 +134,8 @@ impl Case {
                 )
             }
         };
-        let host = Host::new(files, Target { kind, assume, name: "case".into() });
+        let mut host = Host::new(files, Target { kind, assume, name: "case".into() });
+        host.deep = raw.deep;
         Ok(Self {
             name: raw.name.clone(),
             host: match earlier {

@@ -107,6 +107,8 @@ pub(super) struct RawCase {
     pub(super) earlier: BTreeMap<String, String>,
     pub(super) seconds: Option<Spanned<f64>>,
     #[serde(default)]
+    pub(super) deep: bool,
+    #[serde(default)]
     pub(super) params: BTreeMap<String, toml::Value>,
     pub(super) severity: Option<Spanned<String>>,
     pub(super) reason: Option<String>,

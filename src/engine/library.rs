@@ -5,8 +5,8 @@ use super::diagnostic::Diagnostic;
 use super::draft::{Draft, Extent, Overrides};
 use super::embedded::EMBEDDED;
 use super::file::{MAX_FILE, RuleFile, RuleText};
-use super::parallel;
 use super::rule::Rule;
+use crate::source::parallel;
 use std::collections::BTreeMap;
 use std::fs;
 use std::io;
@@ -90,7 +90,7 @@ impl Library {
     /// It is most of what hostvet computes before it reads anything of the host, so all processors take part.
     pub fn compile(&self, overrides: &BTreeMap<String, Overrides>) -> (Vec<Rule>, Vec<Diagnostic>) {
         let files: Vec<&RuleFile> = self.files.values().collect();
-        let results = parallel::map(&files, |file| compile(file, overrides));
+        let results = parallel::map(&files, 1, |file| compile(file, overrides));
         let mut rules = Vec::with_capacity(results.len());
         let mut mistakes = self.unusable.clone();
         for result in results {

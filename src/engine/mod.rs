@@ -22,7 +22,6 @@ mod library;
 mod lint;
 mod mutate;
 mod node;
-mod parallel;
 mod profile;
 mod rule;
 mod select;

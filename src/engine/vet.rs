@@ -1,12 +1,11 @@
 //! Rules × facts → outcomes.
 
 use super::eval::{Evidence, Judgement, SharedNames};
-use super::parallel;
 use super::rule::{About, Rule, SeverityOf};
 use super::severity::Severity;
 use super::value::{Gap, Items, Value, cut};
 use crate::fact::Facts;
-use crate::source::{Missing, Unreadable};
+use crate::source::{Missing, Unreadable, parallel};
 use std::borrow::Cow;
 use std::cell::Cell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -98,7 +97,7 @@ pub fn judge(rule: &Rule, facts: &Facts) -> Outcome {
 ///
 /// Rules share the facts: who asks first gathers one, and the others wait for it.
 pub fn judge_all(rules: &[&Rule], facts: &Facts) -> Vec<Outcome> {
-    parallel::map(rules, |rule| judge(rule, facts))
+    parallel::map(rules, 1, |rule| judge(rule, facts))
 }
 
 struct Vetting<'a> {
@@ -178,13 +177,12 @@ impl<'a> Vetting<'a> {
         }
         outcome.leave_open(items.unread());
         outcome.rest = Some(match (passed, why_not) {
-            (0, None) => Rest::NotApplicable(format!("{list} is empty")),
+            (0, None) => Rest::NotApplicable(format!("{} is empty", quoted(list))),
             (0, Some(reason)) if items.len() == 1 => Rest::NotApplicable(reason),
             (0, Some(reason)) => {
-                Rest::NotApplicable(format!("none of {} in {list} applies: {reason}", items.len()))
+                Rest::NotApplicable(format!("none of {} in {} applies: {reason}", items.len(), named(list)))
             }
-            (1, _) => Rest::Passed(format!("1 of {list} judged")),
-            (n, _) => Rest::Passed(format!("{n} of {list} judged")),
+            (n, _) => Rest::Passed(format!("{n} of {} judged", named(list))),
         });
     }
 
@@ -272,6 +270,21 @@ impl Outcome {
             Verdict::NotApplicable(reason) => self.rest = Some(Rest::NotApplicable(reason)),
         }
     }
+}
+
+/// Whether an expression is as good as a name: `process.list`.
+fn is_name(expression: &str) -> bool {
+    expression.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '.' | '_'))
+}
+
+/// A list as a sentence about its items has it. How it was made is for `explain` to say.
+fn named(list: &str) -> &str {
+    if is_name(list) { list } else { "the list" }
+}
+
+/// A list as a sentence about itself has it.
+fn quoted(list: &str) -> Cow<'_, str> {
+    if is_name(list) { list.into() } else { format!("`{list}`").into() }
 }
 
 fn verdict_of(gap: Gap) -> Verdict {

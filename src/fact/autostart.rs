@@ -1,10 +1,11 @@
 //! Which services are started at boot.
 
 use super::Fact;
+use crate::format::units::Units;
 use crate::model::Partial;
-use crate::source::{At, Entry, FileKind, Host, Missing, Reading};
+use crate::source::{At, Entry, Host, Missing, Reading};
 use crate::{record, word};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::path::Path;
 
 record! {
@@ -57,15 +58,6 @@ word! {
     }
 }
 
-/// Directories with units, those that come first count.
-const UNITS: [&str; 6] = [
-    "/etc/systemd/system",
-    "/run/systemd/system",
-    "/run/systemd/generator",
-    "/usr/local/lib/systemd/system",
-    "/usr/lib/systemd/system",
-    "/lib/systemd/system",
-];
 /// Scripts of the run levels in which a server runs.
 const RUN_LEVELS: [&str; 12] = [
     "/etc/rc2.d",
@@ -82,11 +74,6 @@ const RUN_LEVELS: [&str; 12] = [
     "/etc/init.d/boot.d",
 ];
 const OPENRC: [&str; 3] = ["/etc/runlevels/sysinit", "/etc/runlevels/boot", "/etc/runlevels/default"];
-/// Targets that are no part of a normal boot.
-const OTHER_TARGETS: [&str; 12] = [
-    "rescue", "emergency", "shutdown", "reboot", "halt", "poweroff", "kexec", "sleep", "suspend", "hibernate",
-    "initrd", "system-update",
-];
 const KINDS: [&str; 4] = [".service", ".socket", ".timer", ".path"];
 
 impl Fact for Autostart {
@@ -101,9 +88,9 @@ impl Fact for Autostart {
     ];
 
     fn collect(host: &Host) -> Reading<Self> {
-        let mut gathering = Gathering { host, found: Partial::default(), seen: false, units: BTreeMap::new() };
-        gathering.systemd();
-        gathering.sysv();
+        let mut gathering = Gathering { host, found: Partial::default(), seen: false };
+        let units = gathering.systemd();
+        gathering.sysv(&units);
         gathering.openrc();
         if !gathering.seen {
             return Err(Missing::Absent);
@@ -121,8 +108,6 @@ struct Gathering<'a> {
     host: &'a Host,
     found: Partial<AutostartService>,
     seen: bool,
-    /// Whether a unit is there and not masked, for those that were asked for.
-    units: BTreeMap<String, bool>,
 }
 
 impl Gathering<'_> {
@@ -141,10 +126,6 @@ impl Gathering<'_> {
         }
     }
 
-    fn is_link(&self, path: &str) -> bool {
-        self.host.source.lstat(Path::new(path)).is_ok_and(|stat| stat.kind == FileKind::Link)
-    }
-
     fn add(&mut self, name: &str, unit: &str, init: AutostartInit, path: String) {
         self.found.items.push(AutostartService {
             name: name.to_owned(),
@@ -154,53 +135,19 @@ impl Gathering<'_> {
         });
     }
 
-    fn systemd(&mut self) {
-        for directory in UNITS {
-            if directory.starts_with("/lib/") && self.is_link("/lib") {
-                continue;
-            }
-            for entry in self.list(directory) {
-                let wanting = entry.name.to_string_lossy().into_owned();
-                let by = wanting.strip_suffix(".wants").or_else(|| wanting.strip_suffix(".requires"));
-                let Some(by) = by else { continue };
-                if OTHER_TARGETS.iter().any(|other| by.starts_with(other)) {
-                    continue;
-                }
-                for link in self.list(&format!("{directory}/{wanting}")) {
-                    let unit = link.name.to_string_lossy().into_owned();
-                    let Some(name) = KINDS.iter().find_map(|kind| unit.strip_suffix(kind)) else { continue };
-                    if self.is_there(&unit) {
-                        self.add(name, &unit, AutostartInit::Systemd, format!("{directory}/{wanting}/{unit}"));
-                    }
-                }
+    fn systemd(&mut self) -> Units {
+        let units = Units::find(self.host);
+        self.seen |= units.any;
+        self.found.unread.extend(units.unread.iter().cloned());
+        for pull in units.started() {
+            if let Some(name) = KINDS.iter().find_map(|kind| pull.unit.strip_suffix(kind)) {
+                self.add(name, &pull.unit, AutostartInit::Systemd, pull.path.clone());
             }
         }
+        units
     }
 
-    /// Whether a unit has a file, and is not masked. The name of the link decides, not where it leads.
-    fn is_there(&mut self, unit: &str) -> bool {
-        if let Some(known) = self.units.get(unit) {
-            return *known;
-        }
-        // What makes getty@tty1.service is getty@.service.
-        let template = unit.split_once('@').and_then(|(before, rest)| Some(format!("{before}@.{}", rest.rsplit_once('.')?.1)));
-        let names: Vec<&str> = std::iter::once(unit).chain(template.as_deref()).collect();
-        let first = names.iter().find_map(|name| self.unit_file(name));
-        let there = first.is_some_and(|path| match self.host.source.read_link(Path::new(&path)) {
-            Ok(to) => to != Path::new("/dev/null") && self.host.exists(&path).unwrap_or(true),
-            Err(_) => self.host.source.stat(Path::new(&path)).map_or(true, |stat| stat.size > 0 || stat.kind != FileKind::File),
-        });
-        self.units.insert(unit.to_owned(), there);
-        there
-    }
-
-    /// The file of a unit, or the link in its place, which need not lead anywhere in a tree: /dev/null masks.
-    fn unit_file(&self, unit: &str) -> Option<String> {
-        let paths = UNITS.iter().map(|directory| format!("{directory}/{unit}"));
-        paths.into_iter().find(|path| self.host.source.lstat(Path::new(path)).is_ok())
-    }
-
-    fn sysv(&mut self) {
+    fn sysv(&mut self, units: &Units) {
         for directory in RUN_LEVELS {
             for entry in self.list(directory) {
                 let unit = entry.name.to_string_lossy().into_owned();
@@ -208,7 +155,7 @@ impl Gathering<'_> {
                 let Some(name) = name.filter(|name| !name.is_empty()) else { continue };
                 let path = format!("{directory}/{unit}");
                 // systemd takes a script only where it has no unit of that name.
-                if self.unit_file(&format!("{name}.service")).is_none() && self.host.exists(&path).unwrap_or(true) {
+                if units.file(&format!("{name}.service")).is_none() && self.host.exists(&path).unwrap_or(true) {
                     self.add(name, &unit, AutostartInit::Sysv, path);
                 }
             }

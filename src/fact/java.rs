@@ -1,7 +1,7 @@
 //! Java virtual machines: those that run, and those that services are configured to start.
 
 use super::Fact;
-use crate::format::unit_file;
+use crate::format::{size_suffix::size, unit_file};
 use crate::model::{Lazy, Partial};
 use crate::record;
 use crate::source::{At, Host, Missing, Reading, Reason, TEXT_CAP, Unreadable, glob};
@@ -83,18 +83,13 @@ impl Fact for Java {
 /// The JVMs that run. A process that ends meanwhile is none; none runs where no kernel does.
 pub(super) fn running(host: &Host) -> Reading<Partial<Jvm>> {
     let mut found = Partial::default();
-    let pids = match host.names("/proc") {
+    let lines = match host.processes() {
         Err(Missing::Absent) => return Ok(found),
-        names => names?,
+        lines => lines?,
     };
-    let mut pids: Vec<u32> = pids.iter().filter_map(|name| name.parse().ok()).collect();
-    pids.sort_unstable();
-    for pid in pids {
-        // Denied as a rule means denied for all, which the fact `process` tells of.
-        let Ok(stat) = host.read_text(&format!("/proc/{pid}/stat")) else { continue };
-        if !matches!(name(&stat), Some("java" | "jsvc")) || found.items.len() >= MOST {
-            continue;
-        }
+    // A line that is denied as a rule means that all are, which the fact `process` tells of.
+    for line in lines.iter().filter(|line| matches!(line.comm(), Some("java" | "jsvc"))).take(MOST) {
+        let pid = line.pid;
         let path = format!("/proc/{pid}/cmdline");
         match host.source.read(path.as_ref(), LINE_CAP) {
             Ok(bytes) => {
@@ -107,11 +102,6 @@ pub(super) fn running(host: &Host) -> Reading<Partial<Jvm>> {
         }
     }
     Ok(found)
-}
-
-/// The name of the process in its stat.
-fn name(stat: &str) -> Option<&str> {
-    Some(stat.split_once(" (")?.1.rsplit_once(") ")?.0)
 }
 
 /// The JVMs that units start with a command line of their own. A unit in an earlier directory hides one of the same name.
@@ -211,21 +201,6 @@ fn of_arguments(arguments: &[&str], at: At) -> Jvm {
     }
     jvm.catalina_base = jvm.catalina_base.or(home);
     jvm
-}
-
-/// `8g`, `512M`, `65536k` or bytes; powers of 1024.
-fn size(value: &str) -> Option<u64> {
-    let digits = value.bytes().take_while(u8::is_ascii_digit).count();
-    let (amount, suffix) = value.split_at(digits);
-    let shift = match suffix {
-        "" => 0,
-        "k" | "K" => 10,
-        "m" | "M" => 20,
-        "g" | "G" => 30,
-        "t" | "T" => 40,
-        _ => return None,
-    };
-    amount.parse::<u64>().ok()?.checked_mul(1 << shift)
 }
 
 #[cfg(test)]

@@ -21,6 +21,7 @@ facts! {
     boot_images::BootImages,
     bootloader::Bootloader,
     cgroups::Cgroups,
+    clock::Clock,
     clocksource::Clocksource,
     cmdline::Cmdline,
     conntrack::Conntrack,
@@ -30,6 +31,8 @@ facts! {
     dentry::Dentry,
     disks::Disks,
     edac::Edac,
+    elf::Elf,
+    empty_files::EmptyFiles,
     files::Files,
     filesystems::Filesystems,
     firewall::Firewall,
@@ -50,6 +53,7 @@ facts! {
     ld_preload::LdPreload,
     limits::Limits,
     load::Load,
+    login_defs::LoginDefs,
     lvm::Lvm,
     mdraid::Mdraid,
     memory::Memory,
@@ -60,11 +64,14 @@ facts! {
     nginx::Nginx,
     nsswitch::Nsswitch,
     os::Os,
+    packages::Packages,
     pam::Pam,
     path::Path,
     pressure::Pressure,
     process::Process,
+    profiles::Profiles,
     prometheus::Prometheus,
+    rc_local::RcLocal,
     redis::Redis,
     resolv::Resolv,
     root_device::RootDevice,
@@ -78,9 +85,11 @@ facts! {
     softirqs::Softirqs,
     softnet::Softnet,
     sshd::Sshd,
+    sudoers::Sudoers,
     supervisord::Supervisord,
     swaps::Swaps,
     sysctl::Sysctl,
+    system_accounts::SystemAccounts,
     systemd::Systemd,
     target::Target,
     tcp::Tcp,
@@ -162,7 +171,7 @@ pub struct Facts {
 impl Facts {
     /// The facts of this host; nothing is read yet.
     pub fn new(host: Host) -> Self {
-        Self { host, found: KINDS.iter().map(|_| OnceLock::new()).collect() }
+        Self { host: host.afresh(), found: KINDS.iter().map(|_| OnceLock::new()).collect() }
     }
 
     /// The host.

@@ -1,6 +1,7 @@
 //! The options of the MySQL or MariaDB server in its option files.
 
 use super::Fact;
+use crate::format::size_suffix;
 use crate::model::{Located, Partial};
 use crate::record;
 use crate::source::{At, Host, Missing, Reading, Reason, TEXT_CAP, Unreadable};
@@ -182,7 +183,7 @@ impl Options {
         let name = name.strip_prefix("loose_").unwrap_or(&name);
         let Some(position) = OPTIONS.iter().position(|known| *known == name) else { return };
         let value = value.split_once('#').map_or(value, |(before, _)| before).trim().trim_matches(['"', '\'']);
-        match number(value) {
+        match size_suffix::size(value) {
             Some(value) => self.values[position] = Some(Located { value, at }),
             None => self.malformed(line, "the value is no number", at),
         }
@@ -203,23 +204,6 @@ fn is_of_server(group: &str) -> bool {
     };
     matches!(group, "mysqld" | "server" | "mariadb" | "mariadbd")
         || ["mysqld", "mariadb", "mariadbd"].into_iter().any(version)
-}
-
-/// A number with an optional suffix, powers of 1024.
-fn number(value: &str) -> Option<u64> {
-    let digits = value.bytes().take_while(u8::is_ascii_digit).count();
-    let (amount, suffix) = value.split_at(digits);
-    let shift = match suffix {
-        "" => 0,
-        "k" | "K" => 10,
-        "m" | "M" => 20,
-        "g" | "G" => 30,
-        "t" | "T" => 40,
-        "p" | "P" => 50,
-        "e" | "E" => 60,
-        _ => return None,
-    };
-    amount.parse::<u64>().ok()?.checked_mul(1 << shift)
 }
 
 #[cfg(test)]
@@ -279,15 +263,5 @@ mod tests {
         assert_eq!(mysql.back_log, Err(Missing::Absent));
         files.file("/etc/my.cnf", "!include /etc/my.cnf\n!include /etc/my.cnf\n!include /etc/my.cnf\n[mysqld]\n");
         assert!(collect(&files).is_ok());
-    }
-
-    #[test]
-    fn sizes_have_the_suffixes_of_mysql() {
-        assert_eq!(number("16777216"), Some(1 << 24));
-        assert_eq!(number("16k"), Some(1 << 14));
-        assert_eq!(number("1T"), Some(1 << 40));
-        for text in ["", "G", "1.5G", "-1", "1GB", "99999999999E"] {
-            assert_eq!(number(text), None, "{text:?}");
-        }
     }
 }

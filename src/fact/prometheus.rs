@@ -91,17 +91,12 @@ impl Fact for Prometheus {
 type Found = (Option<u32>, Vec<String>, Option<String>, At);
 
 fn running(host: &Host) -> Reading<Option<Found>> {
-    let pids = match host.names("/proc") {
+    let lines = match host.processes() {
         Err(Missing::Absent) => return Ok(None),
-        names => names?,
+        lines => lines?,
     };
-    let mut pids: Vec<u32> = pids.iter().filter_map(|name| name.parse().ok()).collect();
-    pids.sort_unstable();
-    for pid in pids {
-        let named = |stat: String| stat.starts_with(&format!("{pid} (prometheus) "));
-        if !host.read_text(&format!("/proc/{pid}/stat")).is_ok_and(named) {
-            continue;
-        }
+    for line in lines.iter().filter(|line| line.comm() == Some("prometheus")) {
+        let pid = line.pid;
         let path = format!("/proc/{pid}/cmdline");
         let line = match host.read_text(&path) {
             Err(Missing::Absent) => continue,

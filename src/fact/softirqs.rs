@@ -1,6 +1,7 @@
 //! Soft interrupts: the work that interrupts leave for later, by kind and CPU.
 
 use super::Fact;
+use crate::format::cpu_columns;
 use crate::model::Sampled;
 use crate::record;
 use crate::source::{At, Earlier, Host, Missing, Reading};
@@ -85,10 +86,7 @@ fn per_s(before: Counts<'_>, now: Counts<'_>, earlier: &Earlier) -> BTreeMap<Str
 fn parse(text: &str) -> Reading<Softirqs> {
     let path = Softirqs::READS[0];
     let mut lines = (1..).zip(text.lines());
-    let number = |word: &str| word.strip_prefix("CPU")?.parse().ok();
-    let cpus: Option<Vec<u32>> =
-        lines.next().and_then(|(_, head)| head.split_ascii_whitespace().map(number).collect());
-    let cpus = cpus.filter(|cpus| !cpus.is_empty());
+    let cpus = lines.next().and_then(|(_, head)| cpu_columns::heading(head));
     let cpus = cpus.ok_or_else(|| Missing::garbled(path, "does not begin with the numbers of CPUs"))?;
     let mut found = Softirqs { kinds: BTreeMap::new(), cpus, malformed: Vec::new() };
     for (number, line) in lines.filter(|(_, line)| !line.trim().is_empty()) {
@@ -101,12 +99,8 @@ fn parse(text: &str) -> Reading<Softirqs> {
 }
 
 fn kind(line: &str, cpus: &[u32], at: At) -> Option<(String, Softirq)> {
-    let (name, counts) = line.split_once(':')?;
-    let counts: Vec<u64> =
-        counts.split_ascii_whitespace().map(|n| n.parse().ok()).collect::<Option<_>>()?;
-    if counts.len() != cpus.len() {
-        return None;
-    }
+    let row = cpu_columns::row(line, cpus.len())?;
+    let counts = Some(row.counts).filter(|counts| counts.len() == cpus.len() && row.rest.is_empty())?;
     // Of several that are the same, the last of the reverse order.
     let (busiest, busiest_cpu) = counts.iter().zip(cpus).rev().max_by_key(|(count, _)| **count)?;
     let kind = Softirq {
@@ -117,7 +111,7 @@ fn kind(line: &str, cpus: &[u32], at: At) -> Option<(String, Softirq)> {
         counts,
         at,
     };
-    Some((name.trim().to_owned(), kind))
+    Some((row.label.to_owned(), kind))
 }
 
 #[cfg(test)]

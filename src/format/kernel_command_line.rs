@@ -3,6 +3,8 @@
 //! White space separates parameters, except within double quotes, which may surround a whole parameter
 //! or its value. The first `=` ends the name. `--` ends the kernel's part; the rest is for init.
 
+use super::size_suffix;
+
 /// A command line, split.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct CommandLine {
@@ -58,17 +60,7 @@ pub fn size(text: &str) -> Option<u64> {
     };
     let end = digits.find(|c: char| !c.is_digit(radix)).unwrap_or(digits.len());
     let (number, unit) = digits.split_at(end);
-    let shift = match unit {
-        "" => 0,
-        "k" | "K" => 10,
-        "m" | "M" => 20,
-        "g" | "G" => 30,
-        "t" | "T" => 40,
-        "p" | "P" => 50,
-        "e" | "E" => 60,
-        _ => return None,
-    };
-    u64::from_str_radix(number, radix).ok()?.checked_mul(1 << shift)
+    u64::from_str_radix(number, radix).ok()?.checked_mul(1 << size_suffix::shift(unit)?)
 }
 
 #[cfg(test)]

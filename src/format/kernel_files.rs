@@ -36,7 +36,9 @@ const ASIDE: [&str; 14] = [
 /// name, or something kept beside one.
 pub fn kernel_version(name: &str) -> Option<&str> {
     let version = KERNELS.iter().find_map(|start| name.strip_prefix(start))?;
-    (!version.is_empty() && !is_aside(name)).then_some(version)
+    // SUSE keeps the kernel for debuggers beside it: vmlinux-6.4.0-default.gz.
+    let packed = [".gz", ".xz", ".zst", ".debug"].iter().any(|end| name.ends_with(end));
+    (!packed && !version.is_empty() && !is_aside(name)).then_some(version)
 }
 
 /// The version of an initial RAM disk by the name of its file: `5.14.0` of `initramfs-5.14.0.img`, `initrd.img-5.14.0`, `initrd-5.14.0`.
@@ -98,6 +100,7 @@ mod tests {
             ("Image-6.4.0-default", Some("6.4.0-default")),
             ("vmlinuz-0-rescue-4f1d", Some("0-rescue-4f1d")),
             ("vmlinuz", None),
+            ("vmlinux-6.4.0-default.gz", None),
             ("vmlinuz-6.1.0.old", None),
             ("vmlinuz-6.1.0.dpkg-new", None),
             ("memtest86+x64.bin", None),

@@ -1,5 +1,6 @@
 //! Syntaxes that several facts share: lines with numbers, `key: value`, unit files. Pure functions of text, but for
-//! `descriptors` and `socket_owners`, which go through directories of links.
+//! `descriptors` and `socket_owners`, which go through directories of links, `units`, which finds the files of units, and
+//! `elf` and `sqlite`, which read a few pieces of large files.
 
 pub mod boot_menu;
 pub mod compression;
@@ -8,6 +9,7 @@ pub mod cpio;
 pub mod cpu_columns;
 pub mod cpu_mask;
 pub mod descriptors;
+pub mod elf;
 pub mod fs_type;
 pub mod grub_script;
 pub mod kernel_command_line;
@@ -23,8 +25,11 @@ pub mod pressure;
 pub mod ranges;
 pub mod shared_library;
 pub mod shell_variables;
+pub mod size_suffix;
 pub mod socket_owners;
+pub mod sqlite;
 pub mod syslinux;
 pub mod udev_link;
 pub mod unit_file;
+pub mod units;
 pub mod version_order;

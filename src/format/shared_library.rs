@@ -97,6 +97,33 @@ impl Libraries {
     }
 }
 
+/// Every directory in which a dynamic linker of any architecture may find libraries, of those that there are: the
+/// distributions', what /etc/ld.so.conf adds, musl's.
+pub fn search_path(host: &Host) -> Vec<String> {
+    let mut directories: Vec<String> = DIRECTORIES.iter().flatten().map(|d| (*d).to_owned()).collect();
+    configured(host, "/etc/ld.so.conf", 0, &mut directories);
+    directories.push("/usr/local/lib".to_owned());
+    for path in host.glob("/etc/ld-musl-*.path", &mut MUSL_NAMES.clone()).0 {
+        let text = host.read_text(&path).unwrap_or_default();
+        let named = text.split([':', '\n']).map(str::trim).filter(|d| d.starts_with('/'));
+        directories.extend(named.take(MOST).map(str::to_owned));
+    }
+    directories.retain(|directory| host.exists(directory) != Ok(false));
+    directories
+}
+
+/// Names of /etc that are looked at for musl's list of directories.
+const MUSL_NAMES: usize = 10_000;
+
+/// Where /etc/ld.so.cache has a library of this name, in the order of the cache: ldconfig(8) may have been given directories
+/// that no file names.
+pub fn cached(host: &Host, name: &str) -> Vec<String> {
+    let Ok(cache) = host.source.read(Path::new("/etc/ld.so.cache"), CAP) else { return Vec::new() };
+    let text = String::from_utf8_lossy(&cache);
+    let fits = |path: &&str| path.starts_with('/') && path.rsplit('/').next() == Some(name);
+    text.split('\0').filter(fits).take(MOST).map(str::to_owned).collect()
+}
+
 /// What is at a path.
 pub fn look(host: &Host, path: &str) -> Reading<LibraryState> {
     match host.source.read(Path::new(path), CAP) {

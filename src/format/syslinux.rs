@@ -23,12 +23,9 @@ pub fn menu(text: &str) -> Menu {
                     ..MenuEntry::default()
                 });
             }
-            ("default" | "ontimeout", _) if !rest.is_empty() => {
-                // A name of an entry, perhaps with more of its command line; a menu's program is none.
-                let name = rest.split_ascii_whitespace().next().unwrap_or_default();
-                if !name.ends_with(".c32") {
-                    menu.default = Some(name.to_owned());
-                }
+            // A menu's program is no entry.
+            ("default" | "ontimeout", _) if !rest.is_empty() && !rest.ends_with(".c32") => {
+                menu.default = Some(rest.to_owned());
             }
             ("menu", Some(entry)) if lower == "default" => menu.default = entry.id.clone(),
             ("menu", Some(entry)) if lower.starts_with("label ") => {
@@ -49,6 +46,12 @@ pub fn menu(text: &str) -> Menu {
             ("append", None) => global = rest.to_owned(),
             _ => {}
         }
+    }
+    // More of the command line may follow the name of the entry.
+    if let Some(default) = &menu.default
+        && !menu.entries.iter().any(|entry| entry.id.as_ref() == Some(default))
+    {
+        menu.default = default.split_ascii_whitespace().next().map(str::to_owned);
     }
     menu
 }
@@ -73,6 +76,10 @@ mod tests {
             ("root=UUID=1 modules=ext4 quiet", &["initramfs-lts".to_owned()][..])
         );
         assert_eq!((old.options.as_str(), old.initrds.len()), ("root=/dev/sda1", 2));
+        let named = super::menu("default Fedora (3.12)\nlabel Fedora (3.12)\n linux /v\n");
+        assert_eq!(named.default.as_deref(), Some("Fedora (3.12)"));
+        let more = super::menu("default linux single\nlabel linux\n linux /v\n");
+        assert_eq!(more.default.as_deref(), Some("linux"));
         assert!(super::menu("\0\u{fffd}\nLABEL\nmenu label").entries.len() == 1);
     }
 }

@@ -14,16 +14,20 @@ pub fn path(spec: &str) -> Option<String> {
         "PARTLABEL" => "by-partlabel",
         _ => return None,
     };
-    let mut path = format!("/dev/disk/{folder}/");
+    Some(format!("/dev/disk/{folder}/{}", encode(value)))
+}
+
+/// A label or UUID as udev writes it in the name of a link: what encode_devnode_name() does not leave as it is becomes `\x20`.
+pub fn encode(value: &str) -> String {
+    let mut encoded = String::new();
     for c in value.chars() {
-        // What udev's encode_devnode_name() leaves as it is.
         if c.is_ascii_alphanumeric() || "#+-.:=@_".contains(c) || !c.is_ascii() {
-            path.push(c);
+            encoded.push(c);
         } else {
-            path.push_str(&format!("\\x{:02x}", u32::from(c)));
+            encoded.push_str(&format!("\\x{:02x}", u32::from(c)));
         }
     }
-    Some(path)
+    encoded
 }
 
 #[cfg(test)]

@@ -21,6 +21,9 @@ pub enum Detail {
     Verbose,
 }
 
+/// How many lines of evidence are shown but for `-v`: a list that was looked through has some for each item.
+const SHOWN_EVIDENCE: usize = 16;
+
 /// The widest line of prose: what is read in comfort, and fits a terminal of 80 columns.
 const WIDTH: usize = 78;
 
@@ -37,7 +40,7 @@ pub fn human(report: &Report, detail: Detail, out: &mut dyn Write) -> io::Result
         if detail > Detail::Quiet {
             // Findings of one rule stand together: why it is a problem is said once.
             let told = i > 0 && report.findings[i - 1].0.id == rule.id;
-            details((!told).then_some(&rule.why), finding, out)?;
+            details((!told).then_some(&rule.why), finding, detail, out)?;
         }
     }
     if detail == Detail::Quiet {
@@ -80,21 +83,23 @@ fn headline(rule: &About, finding: &Finding, out: &mut dyn Write) -> io::Result<
     writeln!(out, "{severity} {}: {}", rule.id.bold(), one_line(&finding.message))
 }
 
-fn details(why: Option<&String>, finding: &Finding, out: &mut dyn Write) -> io::Result<()> {
+fn details(why: Option<&String>, finding: &Finding, detail: Detail, out: &mut dyn Write) -> io::Result<()> {
     let label = Style::new().dimmed();
     for line in why.map(|why| wrap(why, WIDTH - 2)).unwrap_or_default() {
         writeln!(out, "  {line}")?;
     }
     if !finding.evidence.is_empty() {
         writeln!(out, "  {}", "evidence".style(label))?;
+        let shown = if detail == Detail::Verbose { usize::MAX } else { SHOWN_EVIDENCE };
         let width = finding
             .evidence
             .iter()
+            .take(shown)
             .map(|e| evidence(e).chars().count())
             .filter(|n| *n < 50)
             .max()
             .unwrap_or(0);
-        for e in &finding.evidence {
+        for e in finding.evidence.iter().take(shown) {
             let said = evidence(e);
             match &e.at {
                 Some(at) => {
@@ -103,6 +108,9 @@ fn details(why: Option<&String>, finding: &Finding, out: &mut dyn Write) -> io::
                 }
                 None => writeln!(out, "    {said}")?,
             }
+        }
+        if let more @ 1.. = finding.evidence.len().saturating_sub(shown) {
+            writeln!(out, "    {}", format!("and {more} more, which -v shows").style(label))?;
         }
     }
     writeln!(out, "  {}", "remedy".style(label))?;

@@ -1,6 +1,6 @@
 //! A directory that holds a root tree. Nothing outside it is ever reached.
 
-use super::live::{READ_FLAGS, missing, of_stat, read_all, read_end, relative, require_file};
+use super::live::{READ_FLAGS, missing, of_stat, read_all, read_end, read_part, relative, require_file};
 use super::{Entry, FileKind, LIST_CAP, Missing, Reading, Reason, Source, Space, Stat, Tail, resolve};
 use nix::dir::{Dir, Type};
 use nix::errno::Errno;
@@ -84,6 +84,10 @@ impl Source for Directory {
 
     fn stream(&self, path: &Path) -> Reading<Box<dyn Read + Send>> {
         Ok(Box::new(self.file(path)?.0))
+    }
+
+    fn read_at(&self, path: &Path, offset: u64, length: usize) -> Reading<Vec<u8>> {
+        read_part(path, &self.file(path)?.0, offset, length)
     }
 
     fn list(&self, path: &Path) -> Reading<Vec<Entry>> {
@@ -179,6 +183,27 @@ mod tests {
     }
 
     #[test]
+    fn a_file_is_read_piece_by_piece_from_inside_the_root_alone() {
+        for confines in [true, false] {
+            let (dir, source) = tree(confines);
+            std::fs::create_dir_all(dir.path().join("root/boot")).unwrap();
+            std::fs::write(dir.path().join("root/boot/initrd"), b"0123456789").unwrap();
+            symlink("/boot/initrd", dir.path().join("root/boot/absolute")).unwrap();
+            symlink("../../../../../../../../etc/passwd", dir.path().join("root/boot/out")).unwrap();
+            mkfifo(&dir.path().join("root/boot/fifo"), Mode::S_IRWXU).unwrap();
+            let mut found = String::new();
+            source.stream(Path::new("/boot/absolute")).unwrap().take(4).read_to_string(&mut found).unwrap();
+            assert_eq!(found, "0123");
+            let refused = |path: &str| source.stream(Path::new(path)).map(|_| ()).unwrap_err();
+            let inside = source.read(Path::new("/boot/out"), 1 << 20);
+            assert_eq!(refused("/boot/none"), Missing::Absent);
+            assert!(matches!(refused("/boot/fifo"), Missing::Unreadable(_)));
+            assert!(matches!(refused("/boot"), Missing::Unreadable(_)));
+            assert_eq!(source.stream(Path::new("/boot/out")).map(|_| ()).err(), inside.err());
+        }
+    }
+
+    #[test]
     fn no_link_leads_out_of_the_root() {
         for confines in [true, false] {
             let (_dir, directory) = tree(confines);
@@ -223,6 +248,15 @@ mod tests {
             tail("/etc/fstab", 6),
             Err(Missing::unreadable("/etc/fstab", Reason::WrongKind("a FIFO")))
         );
+    }
+
+    #[test]
+    fn a_part_of_a_file_is_read_inside_the_root() {
+        for confines in [true, false] {
+            let (_dir, directory) = tree(confines);
+            assert_eq!(directory.read_at(Path::new("/absolute"), 2, 3), Ok(b"sid".to_vec()));
+            assert_eq!(directory.read_at(Path::new("/escape"), 0, 3), Err(Missing::Absent));
+        }
     }
 
     #[test]

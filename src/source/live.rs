@@ -1,7 +1,7 @@
 //! The running host's own tree.
 
 use super::{
-    Entry, FileKind, LIST_CAP, Missing, Question, Reading, Reason, Source, Space, Stat, Tail, netlink,
+    Entry, FileKind, LIST_CAP, Missing, Question, Reading, Reason, Source, Space, Stat, Tail, dbus, netlink,
     normalise,
 };
 use nix::errno::Errno;
@@ -12,6 +12,7 @@ use std::borrow::Cow;
 use std::collections::VecDeque;
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};
+use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
 /// The running host, from `/`.
@@ -57,6 +58,16 @@ impl Source for Live {
         Ok(Box::new(file(&absolute(path))?.0))
     }
 
+    fn read_at(&self, path: &Path, offset: u64, length: usize) -> Reading<Vec<u8>> {
+        let path = &*absolute(path);
+        let found = stat(path).map_err(|e| missing(path, e))?;
+        require_file(path, &found)?;
+        let file = File::from(open(path, READ_FLAGS, Mode::empty()).map_err(|e| missing(path, e))?);
+        let opened = fstat(&file).map_err(|e| missing(path, e))?;
+        require_file(path, &opened)?;
+        read_part(path, &file, offset, length)
+    }
+
     fn list(&self, path: &Path) -> Reading<Vec<Entry>> {
         let entries = std::fs::read_dir(absolute(path)).map_err(|e| missing_io(path, &e))?;
         let mut found = Vec::new();
@@ -91,6 +102,7 @@ impl Source for Live {
         match question {
             Question::ImageConfig => Err(Missing::Absent),
             Question::TcpSockets { states, info } => netlink::tcp_sockets(question, states, info),
+            Question::FailedUnits => dbus::failed_units(question),
         }
     }
 }
@@ -260,6 +272,24 @@ pub(super) fn read_end(path: &Path, mut file: File, size: i64, cap: u64) -> Read
     Ok(Tail { bytes, skipped })
 }
 
+/// Reads `length` bytes from `offset` on, fewer at the end of the file.
+pub(super) fn read_part(path: &Path, file: &File, offset: u64, length: usize) -> Reading<Vec<u8>> {
+    let mut bytes = vec![0; length];
+    let mut filled = 0;
+    while filled < length {
+        match file.read_at(&mut bytes[filled..], offset.saturating_add(filled as u64)) {
+            Ok(0) => break,
+            Ok(n) => filled += n,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            // An offset beyond what the system can count is beyond the end of any file.
+            Err(error) if error.kind() == io::ErrorKind::InvalidInput => break,
+            Err(error) => return Err(missing_io(path, &error)),
+        }
+    }
+    bytes.truncate(filled);
+    Ok(bytes)
+}
+
 /// The system's `struct stat` in our words.
 #[allow(clippy::unnecessary_cast, clippy::cast_sign_loss)] // The field types differ between architectures.
 pub(super) fn of_stat(stat: FileStat) -> Stat {
@@ -345,6 +375,17 @@ mod tests {
             Live.read_tail(Path::new("/dev/null"), 9),
             Err(Missing::unreadable("/dev/null", Reason::WrongKind("a character device")))
         );
+    }
+
+    #[test]
+    fn a_part_of_a_file_is_read() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(file.path(), "one two").unwrap();
+        let part = |offset, length| Live.read_at(file.path(), offset, length).unwrap();
+        assert_eq!((part(4, 2), part(4, 9)), (b"tw".to_vec(), b"two".to_vec()));
+        assert_eq!((part(7, 9), part(u64::MAX, 9)), (Vec::new(), Vec::new()));
+        let denied = Live.read_at(Path::new("/dev/null"), 0, 9);
+        assert_eq!(denied, Err(Missing::unreadable("/dev/null", Reason::WrongKind("a character device"))));
     }
 
     #[test]

@@ -1,10 +1,12 @@
 //! Where bytes come from. Every byte that hostvet judges passes through one trait, [`Source`].
 //!
 //! A source never interprets a byte, never follows a link out of its root, never opens a device,
-//! FIFO or socket that a path leads to, and prints nothing. The one exception is /dev/kmsg of the running host, see [`Live`].
+//! FIFO or socket that a path leads to, and prints nothing. The exceptions are
+//! of the running host alone: /dev/kmsg, see [`Live`], and the sockets over which a [`Question`] is asked.
 //! One file per kind of origin.
 
 mod archive;
+mod dbus;
 mod directory;
 mod files;
 pub(crate) mod glob;
@@ -12,6 +14,8 @@ mod live;
 mod magic;
 mod netlink;
 mod open;
+pub(crate) mod parallel;
+mod processes;
 mod question;
 mod reading;
 mod resolve;
@@ -20,11 +24,13 @@ mod space;
 mod target;
 
 pub use archive::{Archive, BadArchive, BadImage, BadPlatform, Choice, ImagePlatform};
+pub(crate) use dbus::Message;
 pub use directory::Directory;
 pub use files::Files;
 pub use live::Live;
 pub(crate) use netlink::{DONE, messages};
 pub use open::{BadTarget, Form, open};
+pub(crate) use processes::ProcessLine;
 pub use question::{BadQuestion, Question};
 pub use reading::{At, Missing, Reading, Reason, Unreadable};
 pub use resolve::{normalise, resolve};
@@ -36,7 +42,7 @@ use std::ffi::OsString;
 use std::fmt::Debug;
 use std::io::{Cursor, Read};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 /// What a source may hold at a path. Paths are absolute within the root: `/etc/fstab`.
 pub trait Source: Debug + Send + Sync {
@@ -60,6 +66,17 @@ pub trait Source: Debug + Send + Sync {
         Ok(Box::new(Cursor::new(self.read(path, STREAM_CAP)?)))
     }
 
+    /// A part of the regular file at `path`, links followed inside the root: `length` bytes at most from `offset` on, fewer
+    /// where the file ends before.
+    ///
+    /// For programs, libraries and databases, of which a few pieces say what is wanted.
+    fn read_at(&self, path: &Path, offset: u64, length: usize) -> Reading<Vec<u8>> {
+        let mut bytes = self.read(path, STREAM_CAP)?;
+        bytes.drain(..usize::try_from(offset).unwrap_or(usize::MAX).min(bytes.len()));
+        bytes.truncate(length);
+        Ok(bytes)
+    }
+
     /// The entries of the directory at `path` (links followed), sorted by name, without `.` and `..`.
     ///
     /// A directory of more than [`LIST_CAP`] entries is unreadable.
@@ -80,8 +97,8 @@ pub trait Source: Debug + Send + Sync {
     /// may take for ever, as its server may not answer; nobody but the asker can tell beforehand.
     fn statvfs(&self, path: &Path) -> Reading<Space>;
 
-    /// What no file holds: what the running kernel answers, in its own bytes, or what lies beside the files of an image. Absent
-    /// wherever there is nobody to ask.
+    /// What no file holds: what the running kernel or service manager answers, in its own bytes, or what lies beside the files of
+    /// an image. Absent wherever there is nobody to ask, or it does not know the question.
     fn ask(&self, _question: Question) -> Reading<Vec<u8>> {
         Err(Missing::Absent)
     }
@@ -185,6 +202,9 @@ pub struct Host {
     pub target: Target,
     /// What its counters were a while before, where they were read twice: see [`Host::sampled`].
     pub earlier: Option<Arc<Earlier>>,
+    processes: Arc<OnceLock<Reading<Vec<ProcessLine>>>>,
+    /// Whether the user wants what takes long: every file of every package read.
+    pub deep: bool,
 }
 
 /// The size cap for ordinary configuration and kernel text files: 4 MiB.
@@ -205,7 +225,12 @@ pub const LIST_CAP: usize = 1_000_000;
 impl Host {
     /// A host of these bytes.
     pub fn new(source: impl Source + 'static, target: Target) -> Self {
-        Self { source: Arc::new(source), target, earlier: None }
+        Self::of(Arc::new(source), target)
+    }
+
+    /// The same, of bytes that are shared.
+    pub(crate) fn of(source: Arc<dyn Source>, target: Target) -> Self {
+        Self { source, target, earlier: None, processes: Arc::default(), deep: false }
     }
 
     /// The text of the file at `path`; bytes that are not UTF-8 become U+FFFD.

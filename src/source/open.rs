@@ -70,7 +70,7 @@ pub fn open(path: &Path, form: Option<Form>, choice: &Choice) -> Result<Host, Ba
             (Arc::new(archive), kind)
         }
     };
-    let host = Host { source, target: Target { kind, ..Target::root(name) }, earlier: None };
+    let host = Host::of(source, Target { kind, ..Target::root(name) });
     match host.is_root_tree() || kind == TargetKind::ContainerImage {
         true => Ok(host),
         false => Err(BadTarget::NoRoot),

@@ -1,9 +1,9 @@
-//! What no file of a host holds: what only a running kernel can answer, or what lies beside an image's files.
+//! What no file of a host holds: what only a running kernel or its first process can answer, or what lies beside an image's files.
 
 use std::fmt;
 use std::str::FromStr;
 
-/// A question to the kernel, or to an image, and what its answer looks like.
+/// A question to the kernel, the service manager or an image, and what its answer looks like.
 ///
 /// Its text names it where an answer is kept: in the cases of rules, and beside a capture's files.
 ///
@@ -27,6 +27,9 @@ pub enum Question {
         /// Whether `struct tcp_info` is wanted of each, which is longer than all the rest.
         info: bool,
     },
+    /// The units of systemd that are in the state "failed": the message of D-Bus with which the service manager answers
+    /// `ListUnitsFiltered`, org.freedesktop.systemd1(5).
+    FailedUnits,
 }
 
 const IMAGE_CONFIG: &str = "image config";
@@ -39,14 +42,17 @@ impl fmt::Display for Question {
                 let info = if *info { " info" } else { "" };
                 write!(f, "sock_diag tcp states={states:#x}{info}")
             }
+            Self::FailedUnits => f.write_str(FAILED_UNITS),
         }
     }
 }
 
+const FAILED_UNITS: &str = "systemd units failed";
+
 /// A text that is no [`Question`].
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
 #[error(
-    "`{0}` is no question: `image config` is one, and `sock_diag tcp states=0x400`, also with ` info` at its end"
+    "`{0}` is no question: `image config` is one, `systemd units failed`, and `sock_diag tcp states=0x400`, also with ` info` at its end"
 )]
 pub struct BadQuestion(pub String);
 
@@ -56,6 +62,9 @@ impl FromStr for Question {
     fn from_str(text: &str) -> Result<Self, BadQuestion> {
         if text == IMAGE_CONFIG {
             return Ok(Self::ImageConfig);
+        }
+        if text == FAILED_UNITS {
+            return Ok(Self::FailedUnits);
         }
         let words: Vec<_> = text.split(' ').collect();
         let (states, info) = match words[..] {
@@ -81,6 +90,7 @@ mod tests {
         }
         assert_eq!("image config".parse(), Ok(Question::ImageConfig));
         assert_eq!(Question::ImageConfig.to_string(), "image config");
+        assert_eq!(Question::FailedUnits.to_string().parse(), Ok(Question::FailedUnits));
         for odd in [
             "",
             "sock_diag",

@@ -124,6 +124,13 @@ impl Source for Held {
         }
     }
 
+    fn read_at(&self, path: &Path, offset: u64, length: usize) -> Reading<Vec<u8>> {
+        match self.counters.read_at(path, offset, length) {
+            Err(Missing::Absent) => self.rest.read_at(path, offset, length),
+            held => held,
+        }
+    }
+
     fn list(&self, path: &Path) -> Reading<Vec<Entry>> {
         self.rest.list(path)
     }

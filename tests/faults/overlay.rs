@@ -89,6 +89,11 @@ impl Source for Overlay {
         self.holder(&path)?.read(&path, cap)
     }
 
+    fn read_at(&self, path: &Path, offset: u64, length: usize) -> Reading<Vec<u8>> {
+        let path = resolve(self, path, true)?;
+        self.holder(&path)?.read_at(&path, offset, length)
+    }
+
     fn list(&self, path: &Path) -> Reading<Vec<Entry>> {
         let path = resolve(self, path, true)?;
         let mut entries = self.holder(&path)?.list(&path)?;

@@ -59,8 +59,8 @@ impl<'a> Run<'_, 'a> {
                     Err(Gap::Absent(_)) => Value::Bool(false),
                     Err(gap) => return Err(gap),
                 };
-                // A scalar that is there has been noted itself.
-                if !of.ty.is_scalar() || matches!(has, Value::Bool(false)) {
+                // A scalar that is there has been noted itself, and of a list that is there its items say more.
+                if matches!(has, Value::Bool(false)) {
                     self.seen(node, &has, None);
                 }
                 Ok(has)

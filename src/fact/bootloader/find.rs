@@ -51,7 +51,7 @@ pub(super) fn look(host: &Host) -> Reading<Found> {
     };
     // What is left of a boot loader that was replaced has no menu.
     let mut left = None;
-    for found in [grub(host, &efi, closed.as_ref())?, legacy(host)?].into_iter().flatten() {
+    for found in [grub(host, &efi, closed.as_ref())?, legacy(host, &efi)?].into_iter().flatten() {
         if found.has_menu() {
             return Ok(found);
         }
@@ -171,7 +171,7 @@ fn grub(host: &Host, efi: &[String], closed: Option<&Unreadable>) -> Reading<Opt
     finish(host, BootloaderKind::Grub, installed, config, made).map(Some)
 }
 
-fn legacy(host: &Host) -> Reading<Option<Found>> {
+fn legacy(host: &Host, efi: &[String]) -> Reading<Option<Found>> {
     let folder = GRUB[0];
     let mut installed = Vec::new();
     for name in ["stage1", "stage2"] {
@@ -179,9 +179,10 @@ fn legacy(host: &Host) -> Reading<Option<Found>> {
             installed.push(format!("{folder}/{name}"));
         }
     }
-    let names = ["/boot/grub/menu.lst", "/boot/grub/grub.conf", "/boot/efi/EFI/redhat/grub.conf"];
+    let names = ["/boot/grub/menu.lst", "/boot/grub/grub.conf"];
+    let on_efi = efi.iter().map(String::as_str).filter(|path| path.ends_with("/grub.conf"));
     let mut configs = Vec::new();
-    for name in names {
+    for name in names.into_iter().chain(on_efi) {
         if let Some(size) = file(host, name)? {
             configs.push((name, size));
         }
@@ -206,7 +207,7 @@ fn systemd_boot(host: &Host, folder: &str, config: String, efi: Vec<String>) -> 
         let (key, value) = line.trim().split_once(|c: char| c.is_ascii_whitespace())?;
         (key == "default").then(|| value.trim().to_owned())
     });
-    let default = default.last();
+    let default = default.fold(None, |_, value| Some(value));
     let made = menus::loader_entries(host, &format!("{folder}/entries"), default, false)?;
     let installed = efi.into_iter().filter(|path| path.to_ascii_lowercase().contains("systemd-boot")).collect();
     finish(host, BootloaderKind::SystemdBoot, installed, config, made)

@@ -1,7 +1,7 @@
 //! Lines of fstab to entries.
 
 use super::{FstabEffect, FstabEntry, FstabFault, FstabLine, FstabPart, FstabSpecKind, option};
-use crate::format::{fs_type, octal};
+use crate::format::{fs_type, octal, udev_link};
 use crate::model::Lazy;
 use crate::source::{At, Missing};
 use std::collections::HashSet;
@@ -340,14 +340,5 @@ fn spec_path(kind: FstabSpecKind, value: &str) -> Option<String> {
         FstabSpecKind::Id => "by-id",
         _ => return None,
     };
-    let mut path = format!("/dev/disk/{folder}/");
-    for c in value.chars() {
-        // What udev's encode_devnode_name() leaves as it is.
-        if c.is_ascii_alphanumeric() || "#+-.:=@_".contains(c) || !c.is_ascii() {
-            path.push(c);
-        } else {
-            path.push_str(&format!("\\x{:02x}", u32::from(c)));
-        }
-    }
-    Some(path)
+    Some(format!("/dev/disk/{folder}/{}", udev_link::encode(value)))
 }

@@ -5,6 +5,7 @@ use crate::format::compression::Compression;
 use crate::format::cpio;
 use crate::source::{Missing, Reading, Reason};
 use std::collections::BTreeSet;
+use std::error::Error;
 use std::io::{self, BufRead, BufReader, Read};
 
 /// The most bytes that are unpacked: 1 GiB. The largest initial RAM disks, with all of linux-firmware, have half of it.
@@ -116,10 +117,15 @@ fn archive(stream: &mut dyn Read, seen: &mut Seen) -> Result<(), End> {
 }
 
 fn damaged(error: &io::Error) -> End {
-    End::Damaged(match error.kind() {
-        io::ErrorKind::UnexpectedEof => "it is cut off".into(),
-        _ => format!("it is damaged: {error}"),
-    })
+    let mut cause: Option<&(dyn Error + 'static)> = Some(error);
+    // Decoders wrap what the reader below them said.
+    while let Some(inner) = cause {
+        if inner.downcast_ref::<io::Error>().is_some_and(|e| e.kind() == io::ErrorKind::UnexpectedEof) {
+            return End::Damaged("it is cut off".into());
+        }
+        cause = inner.source();
+    }
+    End::Damaged(format!("it is damaged: {error}"))
 }
 
 /// What comes after the zeros that parts are padded with; nothing at the end.

@@ -195,7 +195,11 @@ fn since_boot(line: &str) -> (Option<f64>, &str) {
     let Some((inside, rest)) = stamp.filter(|(inside, _)| inside.contains('.')) else { return (None, line) };
     let Some(seconds) = inside.trim().parse::<f64>().ok().filter(|s| s.is_finite() && *s >= 0.0) else { return (None, line) };
     let rest = match rest.trim_start_matches(' ').strip_prefix('[').and_then(|r| r.split_once(']')) {
-        Some((caller, rest)) if caller.trim_start().starts_with(['T', 'C']) && caller.trim()[1..].bytes().all(|b| b.is_ascii_digit()) => rest,
+        Some((caller, rest))
+            if caller.trim().strip_prefix(['T', 'C']).is_some_and(|n| n.bytes().all(|b| b.is_ascii_digit())) =>
+        {
+            rest
+        }
         _ => rest,
     };
     (Some(seconds), rest.strip_prefix(' ').unwrap_or(rest))

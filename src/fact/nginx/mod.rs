@@ -220,7 +220,11 @@ impl<'a> Reader<'a> {
 
     /// Whether too much has been read already; what is left is then not known, which is said once.
     fn stops(&mut self, path: &str, depth: usize) -> bool {
-        let enough = self.listens.len() + self.malformed.len() >= TOLD || depth >= DEPTH || self.files >= FILES || self.bytes > BYTES || self.names_left == 0;
+        let enough = self.listens.len() + self.malformed.len() >= TOLD
+            || depth >= DEPTH
+            || self.files >= FILES
+            || self.bytes > BYTES
+            || self.names_left == 0;
         if enough && !self.stopped {
             self.stopped = true;
             let what = "was not read: the files before it are too many, too large, or include each other";

@@ -3,7 +3,9 @@
 use super::records::PamModuleState;
 use crate::format::shared_library::DIRECTORIES;
 use crate::source::{FileKind, Host, Missing, Reading, Reason, Unreadable};
+use elsa::sync::FrozenMap;
 use std::path::Path;
+use std::sync::Arc;
 
 /// Larger files are taken for modules without a look: the largest of distributions are below 1 MiB.
 const MODULE_CAP: u64 = 4 << 20;
@@ -13,6 +15,8 @@ const MODULE_CAP: u64 = 4 << 20;
 pub(super) struct Library {
     pub(super) path: Option<String>,
     pub(super) directories: Vec<String>,
+    /// What was found at the paths that were looked at: most modules are named by many lines.
+    looked_at: Arc<FrozenMap<String, Box<Reading<PamModuleState>>>>,
 }
 
 impl Library {
@@ -28,13 +32,13 @@ impl Library {
                     let all: Vec<String> = places.map(|place| format!("{place}/security")).collect();
                     let there = existing(host, all.iter().cloned());
                     let directories = if there.is_empty() { all } else { there };
-                    return Ok(Self { path: Some(path), directories });
+                    return Ok(Self { path: Some(path), directories, ..Self::default() });
                 }
             }
         }
         // A tree without the library, such as a few files of one: whatever directory it has.
         let all = DIRECTORIES.as_flattened().iter().map(|directory| format!("{directory}/security"));
-        Ok(Self { path: None, directories: existing(host, all) })
+        Ok(Self { directories: existing(host, all), ..Self::default() })
     }
 
     /// What is there where a line names `module`. Absent: modules are no part of this tree.
@@ -54,7 +58,7 @@ impl Library {
                 false => self.directories.iter().map(|directory| format!("{directory}/{name}")).collect(),
             };
             for path in paths {
-                match look(host, &path)? {
+                match self.look(host, &path)? {
                     PamModuleState::Missing => {}
                     PamModuleState::Present => return Ok(PamModuleState::Present),
                     other => worst = other,
@@ -62,6 +66,13 @@ impl Library {
             }
         }
         Ok(worst)
+    }
+
+    fn look(&self, host: &Host, path: &str) -> Reading<PamModuleState> {
+        match self.looked_at.get(path) {
+            Some(known) => known.clone(),
+            None => self.looked_at.insert(path.to_owned(), Box::new(look(host, path))).clone(),
+        }
     }
 }
 

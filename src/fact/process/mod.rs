@@ -6,7 +6,6 @@ mod fds;
 mod inotify;
 mod limits;
 mod maps;
-mod parallel;
 mod place;
 mod rates;
 mod stat;
@@ -19,7 +18,7 @@ mod users;
 use super::Fact;
 use crate::model::{Lazy, Partial, Sampled};
 use crate::record;
-use crate::source::{At, Host, Missing, Reading, Reason, TargetKind, Unreadable};
+use crate::source::{At, Host, Missing, ProcessLine, Reading, Reason, TargetKind, Unreadable, parallel};
 use clock::Clock;
 use deleted::Deleted;
 pub use deleted::DeletedFiles;
@@ -182,16 +181,15 @@ impl Fact for Process {
         if !host.is_running() {
             return Err(Missing::Absent);
         }
-        let mut pids: Vec<u32> = host.names("/proc")?.iter().filter_map(|n| n.parse().ok()).collect();
-        pids.sort_unstable();
+        let lines = host.processes()?;
         let kernel = matches!(host.target.kind, TargetKind::Live | TargetKind::Capture);
-        let mut places = Vec::with_capacity(pids.len());
+        let mut places = Vec::with_capacity(lines.len());
         let mut unread = Vec::new();
-        let stats = parallel::map(&pids, |pid| {
-            let path = format!("/proc/{pid}/stat");
-            host.read_text(&path).and_then(|text| garbled(&path, stat::parse(&text)))
+        let stats = parallel::map(lines, parallel::READS, |ProcessLine { pid, stat }| {
+            let whole = |text: &String| garbled(&format!("/proc/{pid}/stat"), stat::parse(text));
+            stat.as_ref().map_err(Clone::clone).and_then(whole)
         });
-        for (pid, stat) in pids.iter().zip(stats) {
+        for (ProcessLine { pid, .. }, stat) in lines.iter().zip(stats) {
             match stat {
                 Ok(stat) => places.push(Arc::new(Place::new(host, *pid, kernel, stat))),
                 Err(Missing::Absent) => {}
@@ -211,8 +209,8 @@ impl Fact for Process {
             entry(place, &clock, &names, &deleted, zombies)
         });
         let mut list = Partial { items: entries.collect(), unread: Vec::new() };
-        list.unread.extend(summary("stat", unread, pids.len()));
-        if !pids.contains(&1) {
+        list.unread.extend(summary("stat", unread, lines.len()));
+        if !lines.iter().any(|line| line.pid == 1) {
             list.unread.extend(hidden(host));
         }
         let (others, watchers) = (places.clone(), places.clone());

@@ -2,10 +2,9 @@
 
 use super::fds::{self, Look};
 use super::maps::{self, Maps};
-use super::parallel;
 use super::stat::{self, Stat};
 use super::status::Status;
-use crate::source::{Earlier, Host, Missing, Reading, Source, text};
+use crate::source::{Earlier, Host, Missing, Reading, Source, parallel, text};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 
@@ -92,7 +91,7 @@ impl Place {
 
     /// Looks at the descriptors of all these processes, for those who want to know of every one.
     pub(super) fn look_at_all(places: &[Arc<Self>]) {
-        parallel::map(places, |place| drop(place.look()));
+        parallel::map(places, parallel::READS, |place| drop(place.look()));
     }
 
     /// What its descriptors lead to, looked at once.

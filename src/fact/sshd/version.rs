@@ -70,7 +70,9 @@ impl Program {
             let bytes = host.source.read(Path::new(path), CAP).ok()?;
             of_bytes(&bytes)
         });
-        let told = told.or_else(|| of_dpkg(host)).or_else(|| of_apk(host));
+        // The databases have some MiB, and of a program that is not installed there is nothing to tell.
+        let installed = program.path.is_some() || !program.programs;
+        let told = told.or_else(|| if installed { of_dpkg(host).or_else(|| of_apk(host)) } else { None });
         program.version = Version(told.as_deref().and_then(number));
         program.words = told;
         Ok(program)
@@ -182,9 +184,12 @@ mod tests {
         assert_eq!((program.words.as_deref(), program.version.0), (Some("8.4p1"), Some((8, 4))));
         assert_eq!(program.installed(), Err(Missing::Absent));
         let mut files = Files::new();
-        files.file("/lib/apk/db/installed", "P:openssh-server\nV:9.7_p1-r4\n\n").file("/usr/bin/ls", "x");
-        let program = Program::find(&Host::new(files, Target::root("t"))).unwrap();
-        assert_eq!((program.version.0, program.installed()), (Some((9, 7)), Ok(false)));
+        files.file("/lib/apk/db/installed", "P:openssh-server\nV:9.7_p1-r4\n\n");
+        let find = |files: &Files| Program::find(&Host::new(files.clone(), Target::root("t"))).unwrap();
+        assert_eq!((find(&files).version.0, find(&files).installed()), (Some((9, 7)), Err(Missing::Absent)));
+        // Programs are there, and it is not among them.
+        files.file("/usr/bin/ls", "x");
+        assert_eq!((find(&files).version.0, find(&files).installed()), (None, Ok(false)));
     }
 
     #[test]

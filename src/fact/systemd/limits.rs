@@ -3,6 +3,7 @@
 use super::manager::{self, Assignment};
 use super::units::{self, Unit};
 use crate::format::unit_file;
+use crate::format::units::{Units, kind};
 use crate::model::{Limit, Partial};
 use crate::record;
 use crate::source::{At, Host, Missing, Reading, Reason, Unreadable};
@@ -67,14 +68,14 @@ const MAX_ASSIGNMENTS: usize = 100_000;
 type DropIns = HashMap<Arc<str>, Reading<Vec<Assignment>>>;
 
 /// Reads the units that can have limits, and system.conf.
-pub(super) fn gather(host: &Host) -> UnitLimits {
+pub(super) fn gather(host: &Host, units: &Units) -> UnitLimits {
     let mut limits = UnitLimits { list: Partial::default(), malformed: Partial::default() };
     match manager::settings(host) {
         Ok(settings) => limits.add("system.conf", &settings),
         Err(Missing::Absent) => {}
         Err(Missing::Unreadable(why)) => limits.list.unread.push(why),
     }
-    let units = units::find(host);
+    let units = units::of(units);
     limits.list.unread.extend(units.unread);
     let mut drop_ins = HashMap::new();
     let mut count = 0;
@@ -101,7 +102,7 @@ pub(super) fn gather(host: &Host) -> UnitLimits {
 ///
 /// A drop-in may be one of very many units, so what is in it is remembered.
 fn assignments(host: &Host, unit: &Unit, drop_ins: &mut DropIns) -> Reading<Vec<Assignment>> {
-    let section = match units::kind(&unit.name) {
+    let section = match kind(&unit.name) {
         "service" => "Service",
         "socket" => "Socket",
         "mount" => "Mount",
@@ -174,7 +175,7 @@ type Pair = (Option<Limit>, Option<Limit>);
 type Read = fn(&str) -> Result<Pair, &'static str>;
 
 /// The resource of a setting, and how its values are written.
-fn resource(key: &str) -> Option<(&'static str, Read)> {
+pub(super) fn resource(key: &str) -> Option<(&'static str, Read)> {
     let name = key.strip_prefix("Default").unwrap_or(key).strip_prefix("Limit")?;
     Some(match name {
         "NOFILE" => ("nofile", |v| pair(v, number)),

@@ -1,19 +1,27 @@
 //! What systemd is configured to do: its version, the manager's defaults, and the units with their limits.
 
 mod binary;
+mod boot;
+mod failed;
 mod limits;
 mod manager;
+mod syntax;
 #[cfg(test)]
 mod tests;
 mod units;
 
 use super::Fact;
+use crate::format::units::Units;
 use crate::model::{Lazy, Partial};
 use crate::record;
 use crate::source::{Host, Missing, Reading};
+pub use boot::{CommandState, DanglingPull, DefaultTarget, StartedUnit, SystemdBoot, UnitCommand, UnitSkipped};
+pub use failed::FailedUnit;
 pub use limits::{MalformedLimit, UnitLimit, UnitLimits};
 pub use manager::DefaultSetting;
 use std::collections::BTreeMap;
+use std::sync::{Arc, OnceLock};
+pub use syntax::UnitProblem;
 pub use units::Unit;
 
 record! {
@@ -46,6 +54,13 @@ record! {
         /// The resource limits that units set, and those that system.conf sets for all of them. Costs reading every
         /// service, socket, mount and swap unit.
         pub limits: Lazy<UnitLimits>,
+        /// What systemd does not take in the files of units under /etc.
+        pub problems: Lazy<Partial<UnitProblem>>,
+        /// The units that failed since the boot and were not reset, by name: what the running service manager answers. Absent
+        /// where it is not asked: nowhere but on a running host.
+        pub failed: Lazy<Vec<FailedUnit>>,
+        /// What it starts at the next boot.
+        pub boot: SystemdBoot,
     }
 }
 
@@ -61,6 +76,9 @@ impl Fact for Systemd {
         "/usr/lib/systemd/system/*",
         "/usr/lib/systemd/libsystemd-shared-*.so",
         "/usr/lib/systemd/systemd",
+        "/sbin/init",
+        "/proc/1/comm",
+        "/run/systemd/private or /run/dbus/system_bus_socket",
     ];
 
     fn collect(host: &Host) -> Reading<Self> {
@@ -75,13 +93,27 @@ impl Fact for Systemd {
             let host = host.clone();
             Lazy::new(move || read(&host))
         }
+        // The directories are listed once, when something first asks for them.
+        let units = Arc::new(OnceLock::new());
+        fn reader<T>(host: &Host, units: &Arc<OnceLock<Units>>, read: impl Fn(&Host, &Units) -> Reading<T> + Send + Sync + 'static) -> Lazy<T> {
+            let (host, units) = (host.clone(), units.clone());
+            Lazy::new(move || read(&host, units.get_or_init(|| Units::find(&host))))
+        }
         Ok(Self {
             version: lazy(host, binary::version),
             raises_nr_open: lazy(host, binary::raises_nr_open),
             reaches_nr_open: lazy(host, binary::reaches_nr_open),
             defaults: lazy(host, |host| Ok(manager::defaults(manager::settings(host)?))),
-            units: lazy(host, |host| Ok(units::find(host))),
-            limits: lazy(host, |host| Ok(limits::gather(host))),
+            units: reader(host, &units, |_, units| Ok(units::of(units))),
+            limits: reader(host, &units, |host, units| Ok(limits::gather(host, units))),
+            problems: reader(host, &units, |_, units| Ok(syntax::problems(units))),
+            failed: lazy(host, failed::units),
+            boot: SystemdBoot {
+                is_init: lazy(host, boot::is_init),
+                target: reader(host, &units, boot::target),
+                units: reader(host, &units, boot::units),
+                dangling: reader(host, &units, |host, units| Ok(boot::dangling(host, units))),
+            },
         })
     }
 }

@@ -7,7 +7,8 @@ fn collect(files: &Files) -> Systemd {
 }
 
 fn limits(files: &Files) -> UnitLimits {
-    limits::gather(&Host::new(files.clone(), Target::root("x")))
+    let host = Host::new(files.clone(), Target::root("x"));
+    limits::gather(&host, &Units::find(&host))
 }
 
 fn unit(text: &str) -> Files {
@@ -90,7 +91,7 @@ fn masked_units_and_aliases_are_known_as_such() {
         ("a.service", false, None),
         ("alias.service", false, Some("a.service")),
         ("b.service", true, None),
-        ("multi-user.target", false, None),
+        ("multi-user.target", true, None),
     ];
     assert_eq!(found, expected);
     assert_eq!(units[0].drop_ins, [At::file("/etc/systemd/system/alias.service.d/x.conf")]);

@@ -2,7 +2,7 @@
 //!
 //! The language is a small shell's (GNU GRUB manual, "Shell-like scripting"). Commands that make the menu are obeyed, all others passed
 //! over. A condition that cannot be told here (what the firmware is, what other disks hold) runs both branches, and what they set
-//! differently is then not known.
+//! differently is then not known. What GRUB would refuse is told as far as quotes and blocks go.
 
 mod run;
 mod words;
@@ -10,7 +10,7 @@ mod words;
 use super::boot_menu::Menu;
 use run::Run;
 use std::collections::BTreeMap;
-use words::{Token, Word, tokens};
+use words::{Faults, Token, Word, tokens};
 
 /// The menu that a script makes, beginning with these variables (GRUB's own, and those of grubenv that `load_env` sets).
 pub fn menu(text: &str, grubenv: &BTreeMap<String, String>) -> Menu {
@@ -55,7 +55,7 @@ struct Parser<'a> {
     tokens: &'a [(u32, Token)],
     at: usize,
     depth: u32,
-    faults: &'a mut Vec<(u32, String)>,
+    faults: &'a mut Faults,
 }
 
 impl Parser<'_> {
@@ -153,6 +153,10 @@ impl Parser<'_> {
     fn command(&mut self, line: u32) -> Statement {
         let mut words = Vec::new();
         while let Some((_, Token::Word(word))) = self.tokens.get(self.at) {
+            // A block may end on the line of its last command.
+            if word.bare() == Some("}") {
+                break;
+            }
             if word.bare() == Some("{") && !words.is_empty() {
                 self.at += 1;
                 let block = self.statements(&["}"]);

@@ -110,6 +110,7 @@ fn faults_have_their_lines_and_cost_no_more() {
     assert_eq!(fault("set a=1\nif [ x ]; then\nset b=1\n"), Some(2));
     assert_eq!(fault("menuentry a {\n linux /v\n"), Some(1));
     assert_eq!(fault("a\n}\n"), Some(2));
+    assert_eq!(fault("menuentry a { linux /v }\nset a=b\n"), None);
     assert_eq!(fault("# nothing\n\nfoo bar {x} $\n"), None);
     assert_eq!(made("menuentry a {\n linux /v root=/dev/vda1\n").entries[0].options, "root=/dev/vda1");
 }

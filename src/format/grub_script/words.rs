@@ -61,8 +61,11 @@ impl fmt::Display for Token {
     }
 }
 
+/// Lines that make no sense, and why.
+pub(super) type Faults = Vec<(u32, String)>;
+
 /// The tokens with their lines, and the quotes that are never closed.
-pub(super) fn tokens(text: &str) -> (Vec<(u32, Token)>, Vec<(u32, String)>) {
+pub(super) fn tokens(text: &str) -> (Vec<(u32, Token)>, Faults) {
     let mut scan =
         Scan { rest: text.chars().peekable(), line: 1, found: Vec::new(), word: None, faults: Vec::new() };
     scan.all();
@@ -74,7 +77,7 @@ struct Scan<'a> {
     line: u32,
     found: Vec<(u32, Token)>,
     word: Option<(u32, Word)>,
-    faults: Vec<(u32, String)>,
+    faults: Faults,
 }
 
 impl Scan<'_> {

@@ -208,7 +208,7 @@ impl Source for Archive {
     fn ask(&self, question: Question) -> Reading<Vec<u8>> {
         match question {
             Question::ImageConfig => self.config.clone().ok_or(Missing::Absent),
-            Question::TcpSockets { .. } => Err(Missing::Absent),
+            Question::TcpSockets { .. } | Question::FailedUnits => Err(Missing::Absent),
         }
     }
 }
