@@ -153,6 +153,8 @@ pub(super) struct Packed {
 struct State {
     open: Option<Open>,
     passes: u32,
+    /// How many bytes came of all of them.
+    unpacked: u64,
 }
 
 struct Open {
@@ -165,11 +167,14 @@ struct Open {
 /// How often a compressed stream is unpacked from its start: once for its index, and then for files that were not kept.
 pub(super) const MOST_PASSES: u32 = 5;
 
+/// Of a small one it does not matter: passes are counted only when so much has been unpacked in all.
+const ENOUGH: u64 = 2 << 30;
+
 /// Why a compressed stream cannot be read on, which is no mistake in its bytes.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum Refused {
     #[error(
-        "was not kept, and the compressed archive has been unpacked {MOST_PASSES} times already; unpack it, and vet what comes of it"
+        "was not kept, and the compressed archive has been unpacked {MOST_PASSES} times and more already; unpack it, and vet what comes of it"
     )]
     Passes,
     #[error("hostvet unpacks no more than {} MiB of an archive", .0 >> 20)]
@@ -246,7 +251,9 @@ impl Bytes for Packed {
         let mut state = self.state();
         let mut open = match state.open.take() {
             Some(open) if open.at <= at => open,
-            _ if state.passes == MOST_PASSES => return Err(io::Error::other(Refused::Passes)),
+            _ if state.passes >= MOST_PASSES && state.unpacked > ENOUGH => {
+                return Err(io::Error::other(Refused::Passes));
+            }
             _ => {
                 state.passes += 1;
                 self.start()?
@@ -255,6 +262,7 @@ impl Bytes for Packed {
         if at.saturating_add(into.len() as u64) > self.most {
             return Err(io::Error::other(Refused::Bytes(self.most)));
         }
+        state.unpacked += at - open.at + into.len() as u64;
         let mut skipped = [0; 16 << 10];
         while open.at < at {
             let wanted = usize::try_from(at - open.at).unwrap_or(usize::MAX).min(skipped.len());

@@ -214,7 +214,7 @@ fn the_directory_around_the_root_is_found() {
 }
 
 #[test]
-fn what_is_not_kept_is_unpacked_again_a_few_times() {
+fn what_is_not_kept_is_unpacked_again() {
     let (large, tar) = ("large ".repeat(1000), Tar::new());
     let tar =
         tar.file("opt/a", &large).file("etc/fstab", "x").file("opt/b", "b").file("usr/bin/ls", "ls").bytes();
@@ -226,7 +226,7 @@ fn what_is_not_kept_is_unpacked_again_a_few_times() {
     for _ in 0..3 {
         assert_eq!(read(&archive, "/opt/b"), ok("b"));
     }
-    assert!(why(read(&archive, "/opt/a")).contains("unpack it"));
+    assert_eq!(read(&archive, "/opt/a"), ok(&large));
     assert_eq!(read(&archive, "/etc/fstab"), ok("x"));
 }
 
