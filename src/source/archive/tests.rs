@@ -127,6 +127,8 @@ fn nothing_leads_out_of_the_root() {
         assert_eq!(read(&archive, &format!("/etc/{path}")), ok(text), "{path}");
     }
     assert_eq!(why(read(&archive, "/etc/loop")), "links lead in a circle");
+    assert_eq!(archive.lstat(Path::new("/lib/x")).map(|stat| stat.kind), Ok(FileKind::File));
+    assert_eq!(archive.lstat(Path::new("/lib/none/z")), Err(Missing::Absent));
     assert_eq!((read(&archive, "/usr/lib/y"), read(&archive, "/lib/x")), (ok("through the link"), ok("x")));
 }
 

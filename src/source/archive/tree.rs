@@ -287,6 +287,15 @@ impl Tree {
         })
     }
 
+    /// What is at a path itself, links on the way to it followed.
+    fn at(&self, path: &Path) -> Reading<&Node> {
+        let path = normalise(path);
+        match self.find(&path) {
+            Some(node) => Ok(node),
+            None => self.there(&resolve(self, &path, false)?),
+        }
+    }
+
     /// The contents of the regular file at a path, links followed, and how many bytes they are.
     pub(super) fn content(&self, path: &Path) -> Reading<(&Content, u64)> {
         let node = self.there(&resolve(self, path, true)?)?;
@@ -391,8 +400,7 @@ impl Source for Tree {
     }
 
     fn lstat(&self, path: &Path) -> Reading<Stat> {
-        let path = normalise(path);
-        let Node { is, mode, uid, gid, mtime, size } = self.there(&path)?;
+        let Node { is, mode, uid, gid, mtime, size } = self.at(path)?;
         let allocated = match is {
             Is::File(Content::Sparse(stored)) => *stored,
             _ => *size,
@@ -411,7 +419,7 @@ impl Source for Tree {
     }
 
     fn read_link(&self, path: &Path) -> Reading<PathBuf> {
-        match &self.there(&normalise(path))?.is {
+        match &self.at(path)?.is {
             Is::Link(to) => Ok(PathBuf::from(OsStr::from_bytes(to))),
             _ => Err(Missing::unreadable(path, Reason::WrongKind("not a symbolic link"))),
         }
