@@ -26,7 +26,7 @@
 //! use hostvet::report::{Report, json};
 //! use hostvet::source::{Files, Host, Target};
 //!
-//! // A source: here a tree in memory; `Live` and `Directory` are the others.
+//! // A source: here a tree in memory; `Live`, `Directory` and `Archive` are the others.
 //! let mut files = Files::new();
 //! files.file("/etc/sysctl.d/60-memory.conf", "vm.panic_on_oom = 1\n");
 //! let host = Host::new(files, Target::root("example"));
@@ -51,6 +51,9 @@
 //!   applicable*, on something unreadable *unknown*. Never a pass out of ignorance.
 //! - **One way in.** Every byte that is judged comes through a [`source::Source`]. A root given by the user is confined by
 //!   the kernel (`openat2`); the host's own /proc, /sys and /etc never show through.
+//! - **Nothing is unpacked to disk.** The members of a tar and the layers of a container image are one tree in memory, of metadata
+//!   and places; contents are read where they lie ([`source::Archive`]). Damage ends an archive at that byte: from there on what is
+//!   not found is unreadable, not absent.
 //! - **Laziness instead of planning.** A fact, a kernel parameter or a process's limits are read when a rule first needs
 //!   them, and once ([`model::Lazy`]). There is no list of what a rule needs to keep in step with the rule.
 //! - **Rates take two readings,** and only if the user wants them ([`source::Host::sampled`]). A fact says which of its files hold

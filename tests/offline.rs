@@ -119,20 +119,21 @@ fn paths(line: &str) -> impl Iterator<Item = &str> {
     line.split('"').skip(1).step_by(2).filter(|text| text.starts_with('/'))
 }
 
+/// What the program itself needs: its libraries, how many threads it may have, its own configuration.
+const OWN: [&str; 9] = [
+    "/lib",
+    "/usr/lib",
+    "/etc/ld.so",
+    "/etc/ld-musl",
+    "/etc/hostvet",
+    "/proc/self/",
+    "/sys/fs/cgroup/",
+    "/sys/devices/system/cpu/online",
+    "/dev/null",
+];
+
 #[test]
 fn nothing_outside_of_the_root_is_opened() {
-    // What the program itself needs: its libraries, how many threads it may have, its own configuration.
-    const OWN: [&str; 9] = [
-        "/lib",
-        "/usr/lib",
-        "/etc/ld.so",
-        "/etc/ld-musl",
-        "/etc/hostvet",
-        "/proc/self/",
-        "/sys/fs/cgroup/",
-        "/sys/devices/system/cpu/online",
-        "/dev/null",
-    ];
     let image = image();
     let log = image.path().with_extension("strace");
     let mut strace = Command::new("strace");
@@ -155,6 +156,32 @@ fn nothing_outside_of_the_root_is_opened() {
     }
     // Where the kernel has no openat2, names are looked up one by one below the root's descriptor.
     assert!(inside > 100 || text.contains("openat("), "{text}");
+}
+
+/// The archive is opened once, and nothing is written.
+#[test]
+fn nothing_but_the_archive_is_opened() {
+    let image = image();
+    let directory = tempfile::tempdir().unwrap();
+    let [archive, log] = ["image", "strace"].map(|name| directory.path().join(name));
+    let mut tar = tar::Builder::new(fs::File::create(&archive).unwrap());
+    tar.follow_symlinks(false);
+    tar.append_dir_all(".", image.path()).unwrap();
+    tar.finish().unwrap();
+    let mut strace = Command::new("strace");
+    strace.env_remove("LD_LIBRARY_PATH").args(["-f", "-s", "4096", "-e", "trace=file", "-o"]);
+    let Some(_) = try_run(strace.arg(&log).args(hostvet(&archive))) else { return };
+    let text = String::from_utf8_lossy(&fs::read(&log).unwrap()).into_owned();
+    let mut opened = 0;
+    for line in text.lines().filter(|line| !line.contains(" execve(")) {
+        assert!(!["O_CREAT", "O_WRONLY", "O_RDWR", "mkdir"].iter().any(|call| line.contains(call)), "{line}");
+        for path in paths(line.split(" = ").next().unwrap()) {
+            let own = path == "/" || OWN.iter().any(|own| path.starts_with(own));
+            assert!(own || Path::new(path) == archive, "{path} is not the archive: {line}");
+            opened += usize::from(!own && line.contains("open"));
+        }
+    }
+    assert_eq!(opened, 1, "{text}");
 }
 
 #[test]

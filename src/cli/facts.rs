@@ -14,9 +14,11 @@ use std::io::Write;
 pub(super) struct Args {
     /// The facts to show; all if none is named
     names: Vec<String>,
-    /// Vet the root tree in this directory, not this host
-    #[arg(long, value_name = "DIR")]
+    /// Show those of this directory, archive or container image, not of this host
+    #[arg(long, value_name = "TARGET")]
     root: Option<std::path::PathBuf>,
+    #[command(flatten)]
+    form: host::FormArgs,
     /// What the bytes of a tree cannot tell: memory=8GiB,cpus=4,platform=kvm
     #[arg(long, value_name = "KEY=VALUE,…")]
     assume: Option<String>,
@@ -64,6 +66,7 @@ fn chosen(names: &[String]) -> Result<Vec<Kind>, Failure> {
 fn values(args: &Args, mut kinds: Vec<Kind>) -> Result<Values, Failure> {
     let host = host::HostArgs {
         target: args.root.clone(),
+        form: args.form.clone(),
         assume: args.assume.clone(),
         sample: args.sample,
         deep: false,

@@ -2,17 +2,20 @@
 
 use super::Failure;
 use crate::fact::counters;
-use crate::source::{Assume, Directory, Host, Live, Target, TargetKind};
+use crate::source::{Assume, BadTarget, Choice, Form, Host, ImagePlatform, Live, Target, TargetKind, open};
+use clap::ValueEnum;
 use jiff::SignedDuration;
-use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 /// Options that say what is vetted.
 #[derive(Debug, clap::Args)]
 pub(super) struct HostArgs {
-    /// A directory that holds a root tree; this host if left out
+    /// What holds a root tree: a directory, a tar (also compressed), a sosreport, a container image (an OCI layout or what
+    /// `docker save` writes); this host if left out
     pub(super) target: Option<PathBuf>,
+    #[command(flatten)]
+    pub(super) form: FormArgs,
     /// What the bytes of a tree cannot tell: memory=8GiB,cpus=4,platform=kvm
     #[arg(long, value_name = "KEY=VALUE,…")]
     pub(super) assume: Option<String>,
@@ -21,6 +24,53 @@ pub(super) struct HostArgs {
     /// Also what takes long: look for the files of all packages, and compare programs and libraries with them
     #[arg(long)]
     pub(super) deep: bool,
+}
+
+/// Options that say how TARGET is read.
+#[derive(Clone, Debug, Default, clap::Args)]
+pub(super) struct FormArgs {
+    /// Take TARGET for this, instead of recognising it
+    #[arg(long, value_enum, value_name = "KIND")]
+    kind: Option<Kind>,
+    /// Which of several container images: its name or digest
+    #[arg(long, value_name = "NAME")]
+    image: Option<String>,
+    /// Which of several container images: what it is for, as linux/amd64
+    #[arg(long, value_name = "OS/ARCH")]
+    platform: Option<ImagePlatform>,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum Kind {
+    /// A directory that holds a root tree
+    Directory,
+    /// A tar of a root tree, or a sosreport
+    Tar,
+    /// A container image, in a directory or a tar
+    ContainerImage,
+}
+
+impl FormArgs {
+    fn open(&self, path: &Path) -> Result<Host, BadTarget> {
+        let form = self.kind.map(|kind| match kind {
+            Kind::Directory => Form::Directory,
+            Kind::Tar => Form::Tar,
+            Kind::ContainerImage => Form::ContainerImage,
+        });
+        let choice = Choice { image: self.image.clone(), platform: self.platform.clone() };
+        let host = open(path, form, &choice)?;
+        if host.target.kind != TargetKind::ContainerImage && (self.image.is_some() || self.platform.is_some())
+        {
+            return Err(BadTarget::NotThat(
+                "is no container image: --image and --platform choose one of several",
+            ));
+        }
+        Ok(host)
+    }
+
+    fn is_empty(&self) -> bool {
+        self.kind.is_none() && self.image.is_none() && self.platform.is_none()
+    }
 }
 
 /// The option for what takes two readings.
@@ -62,6 +112,9 @@ impl HostArgs {
             None if self.assume.is_some() => {
                 Err(Failure::Usage("--assume is for trees: a running host says itself what it has".into()))
             }
+            None if !self.form.is_empty() => {
+                Err(Failure::Usage("--kind, --image and --platform say what TARGET is: give one".into()))
+            }
             None => {
                 let host = Host::new(Live, Target::live());
                 Ok(match self.sample.sample {
@@ -74,20 +127,9 @@ impl HostArgs {
                 path.display()
             ))),
             Some(path) => {
-                let error = |error| Failure::Io { path: path.to_path_buf(), error };
-                let found = std::fs::metadata(path).map_err(error)?;
-                if !found.is_dir() {
-                    let what =
-                        "is no directory; other targets than this host and a root tree cannot be read yet";
-                    return Err(error(io::Error::other(what)));
-                }
-                let directory = Directory::open(path).map_err(error)?;
-                let name = path.display().to_string();
-                let host = Host::new(directory, Target { kind: TargetKind::Root, assume, name });
-                if !host.is_root_tree() {
-                    let what = "holds no root tree: neither etc, usr nor proc is in it";
-                    return Err(error(io::Error::other(what)));
-                }
+                let error = |error| Failure::Target { path: path.to_path_buf(), error };
+                let mut host = self.form.open(path).map_err(error)?;
+                host.target.assume = assume;
                 Ok(host)
             }
         }

@@ -38,7 +38,7 @@ const EXIT_CODES: &str = "Exit status: 0 nothing found at or above --fail-on; 1 
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Vet this host, or the root tree in a directory
+    /// Vet this host, or the root tree in a directory, an archive or a container image
     Check(check::Args),
     /// Show what is known of a host: the facts that rules ask
     Facts(facts::Args),
@@ -176,6 +176,8 @@ enum Failure {
     Output(#[from] io::Error),
     #[error("{}: {error}", path.display())]
     Io { path: PathBuf, error: io::Error },
+    #[error("{}: {error}", path.display())]
+    Target { path: PathBuf, error: crate::source::BadTarget },
     #[error("{0}")]
     Config(#[from] config::BadConfig),
     #[error("{0}")]

@@ -25,6 +25,7 @@ facts! {
     clocksource::Clocksource,
     cmdline::Cmdline,
     conntrack::Conntrack,
+    container_image::ContainerImage,
     cpu::Cpu,
     cpustat::Cpustat,
     dentry::Dentry,

@@ -60,7 +60,7 @@ impl Directory {
     }
 
     /// The regular file at `path`, opened, and its size.
-    fn file(&self, path: &Path) -> Reading<(File, i64)> {
+    pub(super) fn file(&self, path: &Path) -> Reading<(File, i64)> {
         // O_PATH does not open what is there: a device or FIFO is seen, and left alone.
         let seen = fstat(self.at(path, OFlag::O_PATH, true)?).map_err(|e| missing(path, e))?;
         require_file(path, &seen)?;

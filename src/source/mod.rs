@@ -5,12 +5,15 @@
 //! of the running host alone: /dev/kmsg, see [`Live`], and the sockets over which a [`Question`] is asked.
 //! One file per kind of origin.
 
+mod archive;
 mod dbus;
 mod directory;
 mod files;
 pub(crate) mod glob;
 mod live;
+mod magic;
 mod netlink;
+mod open;
 pub(crate) mod parallel;
 mod processes;
 mod question;
@@ -20,11 +23,13 @@ mod sample;
 mod space;
 mod target;
 
+pub use archive::{Archive, BadArchive, BadImage, BadPlatform, Choice, ImagePlatform};
 pub(crate) use dbus::Message;
 pub use directory::Directory;
 pub use files::Files;
 pub use live::Live;
 pub(crate) use netlink::{DONE, messages};
+pub use open::{BadTarget, Form, open};
 pub(crate) use processes::ProcessLine;
 pub use question::{BadQuestion, Question};
 pub use reading::{At, Missing, Reading, Reason, Unreadable};
@@ -92,8 +97,8 @@ pub trait Source: Debug + Send + Sync {
     /// may take for ever, as its server may not answer; nobody but the asker can tell beforehand.
     fn statvfs(&self, path: &Path) -> Reading<Space>;
 
-    /// What the running kernel or service manager answers, in its own bytes. Absent wherever none runs that could be asked, or
-    /// it does not know the question.
+    /// What no file holds: what the running kernel or service manager answers, in its own bytes, or what lies beside the files of
+    /// an image. Absent wherever there is nobody to ask, or it does not know the question.
     fn ask(&self, _question: Question) -> Reading<Vec<u8>> {
         Err(Missing::Absent)
     }
@@ -220,7 +225,12 @@ pub const LIST_CAP: usize = 1_000_000;
 impl Host {
     /// A host of these bytes.
     pub fn new(source: impl Source + 'static, target: Target) -> Self {
-        Self { source: Arc::new(source), target, earlier: None, processes: Arc::default(), deep: false }
+        Self::of(Arc::new(source), target)
+    }
+
+    /// The same, of bytes that are shared.
+    pub(crate) fn of(source: Arc<dyn Source>, target: Target) -> Self {
+        Self { source, target, earlier: None, processes: Arc::default(), deep: false }
     }
 
     /// The text of the file at `path`; bytes that are not UTF-8 become U+FFFD.

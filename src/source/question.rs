@@ -1,9 +1,9 @@
-//! What only a running kernel or its first process can answer, and no file holds.
+//! What no file of a host holds: what only a running kernel or its first process can answer, or what lies beside an image's files.
 
 use std::fmt;
 use std::str::FromStr;
 
-/// A question to the kernel or the service manager, and what its answer looks like.
+/// A question to the kernel, the service manager or an image, and what its answer looks like.
 ///
 /// Its text names it where an answer is kept: in the cases of rules, and beside a capture's files.
 ///
@@ -16,6 +16,8 @@ use std::str::FromStr;
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Question {
+    /// The configuration of a container's image: the JSON of the OCI image specification's config.md, as it came.
+    ImageConfig,
     /// The TCP sockets of this network namespace, IPv4's and IPv6's alike: the messages of sock_diag(7) as they came, the one
     /// that ends them included.
     TcpSockets {
@@ -30,9 +32,12 @@ pub enum Question {
     FailedUnits,
 }
 
+const IMAGE_CONFIG: &str = "image config";
+
 impl fmt::Display for Question {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Self::ImageConfig => f.write_str(IMAGE_CONFIG),
             Self::TcpSockets { states, info } => {
                 let info = if *info { " info" } else { "" };
                 write!(f, "sock_diag tcp states={states:#x}{info}")
@@ -47,7 +52,7 @@ const FAILED_UNITS: &str = "systemd units failed";
 /// A text that is no [`Question`].
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
 #[error(
-    "`{0}` is no question: `sock_diag tcp states=0x400` is one, also with ` info` at its end, and `systemd units failed`"
+    "`{0}` is no question: `image config` is one, `systemd units failed`, and `sock_diag tcp states=0x400`, also with ` info` at its end"
 )]
 pub struct BadQuestion(pub String);
 
@@ -55,6 +60,9 @@ impl FromStr for Question {
     type Err = BadQuestion;
 
     fn from_str(text: &str) -> Result<Self, BadQuestion> {
+        if text == IMAGE_CONFIG {
+            return Ok(Self::ImageConfig);
+        }
         if text == FAILED_UNITS {
             return Ok(Self::FailedUnits);
         }
@@ -80,6 +88,8 @@ mod tests {
             let question = Question::TcpSockets { states, info };
             assert_eq!(question.to_string().parse(), Ok(question));
         }
+        assert_eq!("image config".parse(), Ok(Question::ImageConfig));
+        assert_eq!(Question::ImageConfig.to_string(), "image config");
         assert_eq!(Question::FailedUnits.to_string().parse(), Ok(Question::FailedUnits));
         for odd in [
             "",

@@ -19,7 +19,7 @@ pub struct Target {
 pub enum TargetKind {
     /// The running host.
     Live,
-    /// A directory that holds a root tree.
+    /// A root tree, in a directory or an archive; a sosreport.
     Root,
     /// A disk image.
     Image,

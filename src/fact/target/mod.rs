@@ -57,7 +57,7 @@ word! {
     pub enum Kind {
         /// The running host.
         Live = "live",
-        /// A directory that holds a root tree.
+        /// A root tree, in a directory or an archive; a sosreport.
         Root = "root",
         /// A disk image.
         Image = "image",

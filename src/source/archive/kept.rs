@@ -1,0 +1,150 @@
+//! Which files of a compressed archive are kept in memory while it is unpacked.
+//!
+//! It is a choice of speed alone: what is not kept is unpacked again when it is asked for, which is only done a few times, and
+//! *unreadable* after that, never absent.
+
+/// The largest file that is kept: as large as facts read configuration.
+const LARGEST: u64 = 4 << 20;
+
+/// The directories below /usr, /lib and /var of which files are kept; of all others it is all but these three.
+const KEPT: [&str; 37] = [
+    "lib/NetworkManager",
+    "lib/binfmt.d",
+    "lib/dracut",
+    "lib/environment.d",
+    "lib/extension-release.d",
+    "lib/kernel",
+    "lib/modprobe.d",
+    "lib/modules",
+    "lib/modules-load.d",
+    "lib/os-release",
+    "lib/pam.d",
+    "lib/security",
+    "lib/sysctl.d",
+    "lib/sysimage",
+    "lib/systemd",
+    "lib/sysusers.d",
+    "lib/tmpfiles.d",
+    "lib/tuned",
+    "lib/udev",
+    "local/etc",
+    "local/lib/systemd",
+    "local/lib/sysctl.d",
+    "etc",
+    "share/pam-configs",
+    "share/dbus-1",
+    "spool/cron",
+    "log",
+    "lib/cloud",
+    "lib/dpkg/status",
+    "lib/dpkg/statoverride",
+    "lib/dpkg/diversions",
+    "lib/dpkg/arch",
+    "lib/dhclient",
+    "lib/dhcp",
+    "lib/selinux",
+    "lib/sss",
+    "lib/nfs",
+];
+
+/// Programs, libraries and data, which no fact reads as text.
+const BULK: [&str; 6] = ["opt", "srv", "lib32", "libx32", "media", "snap"];
+
+/// Programs that facts look into: for the libraries they name, and the versions they tell.
+const PROGRAMS: [&str; 20] = [
+    "bin/atd",
+    "bin/crond",
+    "bin/login",
+    "bin/passwd",
+    "bin/runuser",
+    "bin/sshd",
+    "bin/su",
+    "bin/sudo",
+    "lib/openssh",
+    "lib/ssh",
+    "lib/sudo",
+    "lib64/sudo",
+    "libexec/openssh",
+    "libexec/ssh",
+    "libexec/sudo",
+    "sbin/atd",
+    "sbin/cron",
+    "sbin/crond",
+    "sbin/runuser",
+    "sbin/sshd",
+];
+
+/// Whether a file of this path and size is kept if there is room. The path may begin with a directory that holds the root.
+pub(super) fn is_wanted(path: &[u8], size: u64) -> bool {
+    if size > LARGEST {
+        return false;
+    }
+    let path = String::from_utf8_lossy(path);
+    let mut parts = path.split('/').filter(|part| !matches!(*part, "" | "."));
+    let is_below = |rest: &str, place: &str| {
+        rest.strip_prefix(place).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+    };
+    let is_kept = |rest: &str, all: &[&str]| all.iter().any(|place| is_below(rest, place));
+    let whole = path.trim_start_matches("./");
+    let below = |top: &str, rest: &str| match top {
+        // Of the modules of a kernel their lists only.
+        "usr" | "lib" if whole.contains("lib/modules/") => Some(!whole.contains("/kernel/")),
+        // Those of PAM, and the C library, in all the places of libraries.
+        "usr" | "lib" | "lib64" if whole.contains("/security/pam_") || whole.contains("/libc.so.") => {
+            Some(true)
+        }
+        "usr" | "var" => Some(is_kept(rest, &KEPT) || is_kept(rest, &PROGRAMS)),
+        "lib" | "bin" | "sbin" | "lib64" => {
+            let rest = format!("{top}/{rest}");
+            Some(is_kept(&rest, &KEPT) || is_kept(&rest, &PROGRAMS))
+        }
+        _ if BULK.contains(&top) => Some(false),
+        "etc" | "proc" | "sys" | "run" | "boot" | "root" | "home" | "dev" | "sos_commands" => Some(true),
+        _ => None,
+    };
+    // The root may be some directories below the top.
+    for _ in 0..4 {
+        let Some(top) = parts.next() else { break };
+        let rest = parts.clone().collect::<Vec<_>>().join("/");
+        if let Some(kept) = below(top, &rest) {
+            return kept;
+        }
+    }
+    true
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_wanted;
+
+    #[test]
+    fn configuration_is_kept_and_programs_are_not() {
+        for path in [
+            "./etc/fstab",
+            "etc/ssh/sshd_config",
+            "usr/lib/systemd/system/a.service",
+            "lib/modprobe.d/a.conf",
+            "var/lib/dpkg/status",
+            "sosreport-a/proc/cmdline",
+            "sosreport-a/sos_commands/kernel/dmesg",
+            "rootfs/usr/lib/os-release",
+            "manifest.json",
+            "usr/lib/x86_64-linux-gnu/security/pam_unix.so",
+            "usr/lib/modules/6.1.0-1-amd64/modules.dep",
+            "bin/su",
+        ] {
+            assert!(is_wanted(path.as_bytes(), 1000), "{path}");
+        }
+        for path in [
+            "usr/bin/ls",
+            "usr/lib/modules/6.1.0-1-amd64/kernel/fs/xfs/xfs.ko",
+            "./usr/share/doc/a",
+            "lib/x86_64-linux-gnu/libz.so.1",
+            "opt/a/b",
+            "var/cache/apt/a",
+        ] {
+            assert!(!is_wanted(path.as_bytes(), 1000), "{path}");
+        }
+        assert!(!is_wanted(b"etc/large", 5 << 20));
+    }
+}

@@ -1,0 +1,214 @@
+//! Root trees in archives: tars, plain or compressed, and images of containers. Nothing is unpacked to disk.
+//!
+//! One pass makes an index: where a member's contents lie, and all else that its header tells. The contents of a plain tar are
+//! read where they lie. A compressed one would have to be unpacked anew for each, so its small files are kept on the way
+//! (`kept.rs`), and others cost another pass, of which there are few.
+
+mod bytes;
+mod image;
+mod kept;
+mod packing;
+mod tar;
+mod tree;
+
+#[cfg(test)]
+mod tests;
+
+pub use image::{BadImage, BadPlatform, Choice, ImagePlatform};
+
+use super::open::Form;
+use super::{Directory, Entry, Missing, Question, Reading, Source, Space, Stat, Tail, TargetKind};
+use bytes::{Bytes, FileBytes, Packed};
+use image::Image;
+use packing::Packing;
+use std::fs::File;
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use tar::Limits;
+use tree::Tree;
+
+/// A root tree in a tar, plain or compressed; or that of a container's image.
+#[derive(Debug)]
+pub struct Archive {
+    tree: Tree,
+    /// The configuration of the container's image that it is.
+    config: Option<Vec<u8>>,
+}
+
+/// Why there is nothing to vet in an archive.
+#[derive(Debug, thiserror::Error)]
+pub enum BadArchive {
+    /// The file cannot be read.
+    #[error("{0}")]
+    Io(#[from] io::Error),
+    /// What was unpacked cannot be relied on.
+    #[error("{0}")]
+    Damaged(String),
+    /// It holds no root.
+    #[error("holds no root tree: neither etc, usr nor proc is in it{0}")]
+    NoRoot(String),
+    /// It holds several.
+    #[error("holds several root trees, and which is meant is not clear: {}", .0.join(", "))]
+    SeveralRoots(Vec<String>),
+    /// The image of a container cannot be put together.
+    #[error("{0}")]
+    Image(#[from] BadImage),
+}
+
+impl From<tar::Bad> for BadArchive {
+    fn from(bad: tar::Bad) -> Self {
+        match bad {
+            tar::Bad::Io(error) => Self::Io(error),
+            damaged @ tar::Bad::Damaged(_) => Self::Damaged(damaged.to_string()),
+        }
+    }
+}
+
+impl Archive {
+    /// Reads the index of the tar in this file, or those of the layers of the image of a container in it.
+    ///
+    /// A root is at the top, or in the only directory not far below that looks like one. If the archive ends early, or is damaged,
+    /// what came before is there, and all else unreadable.
+    pub fn open(file: File, choice: &Choice) -> Result<Self, BadArchive> {
+        Self::open_as(file, None, choice)
+    }
+
+    /// The same of a tar in memory.
+    pub fn of_bytes(archive: Vec<u8>, choice: &Choice) -> Result<Self, BadArchive> {
+        Self::of(Arc::new(bytes::Held(archive)), None, choice, &Limits::default())
+    }
+
+    /// The same, taken for what the user says.
+    pub(super) fn open_as(file: File, form: Option<Form>, choice: &Choice) -> Result<Self, BadArchive> {
+        Self::of(Arc::new(FileBytes::new(file)?), form, choice, &Limits::default())
+    }
+
+    /// Whether the directory holds the image of a container, rather than a root tree.
+    pub fn is_image(directory: &Directory) -> bool {
+        image::is_image(directory)
+    }
+
+    /// The image of a container in this directory: an OCI layout, or what `docker save` wrote, unpacked.
+    pub fn image_in(directory: &Directory, choice: &Choice) -> Result<Self, BadArchive> {
+        Ok(image::open(directory, choice, &Limits::default())?.into())
+    }
+
+    fn of(
+        bytes: Arc<dyn Bytes>,
+        form: Option<Form>,
+        choice: &Choice,
+        limits: &Limits,
+    ) -> Result<Self, BadArchive> {
+        let mut tree = Tree::new(limits.entries);
+        let cut = scan(bytes, limits, &mut |member| tree.add(member))?;
+        let ended = |what| cut.as_ref().map(|why| format!("{what}{why}")).unwrap_or_default();
+        if form == Some(Form::ContainerImage) || (form.is_none() && image::is_image(&tree)) {
+            // What is not there of an image that ends early is told as that.
+            tree.cut(cut);
+            return Ok(image::open(&tree, choice, limits)?.into());
+        }
+        let found = tree.find_root();
+        let no_root = BadArchive::NoRoot(ended("; "));
+        tree.cut(cut);
+        match found {
+            Ok(true) => Ok(Self { tree, config: None }),
+            Ok(false) => Err(no_root),
+            Err(paths) => Err(BadArchive::SeveralRoots(paths)),
+        }
+    }
+
+    /// What kind of target it is.
+    pub fn kind(&self) -> TargetKind {
+        match self.config {
+            Some(_) => TargetKind::ContainerImage,
+            None => TargetKind::Root,
+        }
+    }
+}
+
+impl From<Image> for Archive {
+    fn from(Image { tree, config }: Image) -> Self {
+        Self { tree, config: Some(config) }
+    }
+}
+
+/// Whether a file begins as a compressed one does.
+pub(super) fn is_packed(start: &[u8]) -> bool {
+    Packing::of(start).is_some()
+}
+
+/// Whether a file begins as a tar does; an empty one is but zeros.
+pub(super) fn is_tar(start: &[u8]) -> bool {
+    tar::begins(start)
+        || (start.len() >= 1024 && start.iter().take(1024).all(|b| *b == 0) && start.len() <= 10240)
+}
+
+/// The members of a tar that may be compressed.
+fn scan(
+    bytes: Arc<dyn Bytes>,
+    limits: &Limits,
+    take: &mut dyn FnMut(tar::Member) -> Result<(), tar::Cut>,
+) -> Result<Option<tar::Cut>, BadArchive> {
+    let mut room = limits.kept;
+    let mut keep = |path: &[u8], size: u64| {
+        let wanted = size <= room && kept::is_wanted(path, size);
+        room -= if wanted { size } else { 0 };
+        wanted
+    };
+    let mut start = [0; 8];
+    bytes.read_at(0, &mut start)?;
+    let Some(packing) = Packing::of(&start) else { return Ok(tar::members(&bytes, &mut keep, take)?.cut) };
+    let packed = Arc::new(Packed::new(bytes, packing, limits.unpacked));
+    let unpacked: Arc<dyn Bytes> = packed.clone();
+    let end = tar::members(&unpacked, &mut keep, take)?;
+    match end.cut {
+        Some(why) => Ok(Some(why)),
+        // The checksum of the whole comes last.
+        None => match packed.finish() {
+            Ok(()) => Ok(None),
+            Err(error) => Ok(tar::why(error, &*unpacked, end.at)?),
+        },
+    }
+}
+
+impl Source for Archive {
+    fn read(&self, path: &Path, cap: u64) -> Reading<Vec<u8>> {
+        self.tree.read(path, cap)
+    }
+
+    fn stream(&self, path: &Path) -> Reading<Box<dyn Read + Send>> {
+        self.tree.stream(path)
+    }
+
+    fn read_tail(&self, path: &Path, cap: u64) -> Reading<Tail> {
+        self.tree.read_tail(path, cap)
+    }
+
+    fn list(&self, path: &Path) -> Reading<Vec<Entry>> {
+        self.tree.list(path)
+    }
+
+    fn stat(&self, path: &Path) -> Reading<Stat> {
+        self.tree.stat(path)
+    }
+
+    fn lstat(&self, path: &Path) -> Reading<Stat> {
+        self.tree.lstat(path)
+    }
+
+    fn read_link(&self, path: &Path) -> Reading<PathBuf> {
+        self.tree.read_link(path)
+    }
+
+    fn statvfs(&self, path: &Path) -> Reading<Space> {
+        self.tree.statvfs(path)
+    }
+
+    fn ask(&self, question: Question) -> Reading<Vec<u8>> {
+        match question {
+            Question::ImageConfig => self.config.clone().ok_or(Missing::Absent),
+            Question::TcpSockets { .. } | Question::FailedUnits => Err(Missing::Absent),
+        }
+    }
+}
