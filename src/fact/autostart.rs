@@ -151,11 +151,13 @@ impl Gathering<'_> {
         for directory in RUN_LEVELS {
             for entry in self.list(directory) {
                 let unit = entry.name.to_string_lossy().into_owned();
-                let name = unit.strip_prefix('S').map(|rest| rest.trim_start_matches(|c: char| c.is_ascii_digit()));
+                let name =
+                    unit.strip_prefix('S').map(|rest| rest.trim_start_matches(|c: char| c.is_ascii_digit()));
                 let Some(name) = name.filter(|name| !name.is_empty()) else { continue };
                 let path = format!("{directory}/{unit}");
                 // systemd takes a script only where it has no unit of that name.
-                if units.file(&format!("{name}.service")).is_none() && self.host.exists(&path).unwrap_or(true) {
+                if units.file(&format!("{name}.service")).is_none() && self.host.exists(&path).unwrap_or(true)
+                {
                     self.add(name, &unit, AutostartInit::Sysv, path);
                 }
             }
@@ -188,14 +190,19 @@ mod tests {
     fn units_that_are_wanted_and_there_are_started() {
         let mut files = Files::new();
         files.link("/lib", "usr/lib");
-        for unit in ["nftables.service", "iptables.service", "ssh.socket", "getty@.service", "rescue.service"] {
+        for unit in ["nftables.service", "iptables.service", "ssh.socket", "getty@.service", "rescue.service"]
+        {
             files.file(format!("/usr/lib/systemd/system/{unit}"), "[Unit]\n");
         }
         let wants = "/etc/systemd/system/multi-user.target.wants";
-        for unit in ["nftables.service", "iptables.service", "gone.service", "getty@tty1.service", "x.target"] {
+        for unit in ["nftables.service", "iptables.service", "gone.service", "getty@tty1.service", "x.target"]
+        {
             files.link(format!("{wants}/{unit}"), "anywhere");
         }
-        files.link("/etc/systemd/system/sockets.target.wants/ssh.socket", "/usr/lib/systemd/system/ssh.socket");
+        files.link(
+            "/etc/systemd/system/sockets.target.wants/ssh.socket",
+            "/usr/lib/systemd/system/ssh.socket",
+        );
         files.link("/etc/systemd/system/rescue.target.wants/rescue.service", "x");
         files.link("/etc/systemd/system/iptables.service", "/dev/null");
         assert_eq!(names(&files).unwrap(), ["getty@tty1", "nftables", "ssh"]);
@@ -204,8 +211,12 @@ mod tests {
     #[test]
     fn scripts_of_older_systems_and_of_openrc_count() {
         let mut files = Files::new();
-        files.file("/etc/rc.d/init.d/network", "#!/bin/sh\n").link("/etc/rc.d/rc3.d/S10network", "../init.d/network");
-        files.link("/etc/rc.d/rc3.d/S11gone", "../init.d/gone").link("/etc/rc.d/rc3.d/K92iptables", "../init.d/network");
+        files
+            .file("/etc/rc.d/init.d/network", "#!/bin/sh\n")
+            .link("/etc/rc.d/rc3.d/S10network", "../init.d/network");
+        files
+            .link("/etc/rc.d/rc3.d/S11gone", "../init.d/gone")
+            .link("/etc/rc.d/rc3.d/K92iptables", "../init.d/network");
         files.file("/etc/init.d/sshd", "").link("/etc/runlevels/default/sshd", "/etc/init.d/sshd");
         assert_eq!(names(&files).unwrap(), ["network", "sshd"]);
         files.file("/usr/lib/systemd/system/network.service", "[Unit]\n");

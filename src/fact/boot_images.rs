@@ -88,7 +88,10 @@ mod tests {
     #[test]
     fn kernels_and_initrds_are_told_apart() {
         let mut files = Files::new();
-        files.file("/boot/vmlinuz-6.1", "kernel").file("/boot/initrd.img-6.1", "ramdisk").file("/boot/config-6.1", "");
+        files
+            .file("/boot/vmlinuz-6.1", "kernel")
+            .file("/boot/initrd.img-6.1", "ramdisk")
+            .file("/boot/config-6.1", "");
         files.file("/boot/initramfs-0-rescue-1.img", "x").link("/boot/initrd.img", "initrd.img-6.1");
         files.file("/boot/initramfs-5.14kdump.img", "x").directory("/boot/vmlinuz-dir");
         let found = images(&files).unwrap();

@@ -42,8 +42,10 @@ impl Fact for Clock {
         let booted = stat.lines().find_map(|line| line.strip_prefix("btime ")?.trim().parse::<i64>().ok());
         let booted = booted.ok_or_else(|| Missing::garbled("/proc/stat", "has no btime"))?;
         let uptime = uptime.split('.').next().and_then(|seconds| seconds.trim().parse::<i64>().ok());
-        let uptime = uptime.ok_or_else(|| Missing::garbled("/proc/uptime", "does not begin with a number"))?;
-        let mtime = |path: &&'static str| host.source.stat(Path::new(path)).ok().map(|stat| (stat.mtime, *path));
+        let uptime =
+            uptime.ok_or_else(|| Missing::garbled("/proc/uptime", "does not begin with a number"))?;
+        let mtime =
+            |path: &&'static str| host.source.stat(Path::new(path)).ok().map(|stat| (stat.mtime, *path));
         let epoch = EPOCHS.iter().filter_map(mtime).max();
         Ok(Self {
             now_seconds: booted.saturating_add(uptime),

@@ -85,11 +85,15 @@ mod tests {
     fn counters_are_those_of_all_cpus() {
         let mut files = Files::new();
         files.file(COUNT, "123\n").file(MAX, "65536\n");
-        files.file(STAT, "entries  searched insert_failed drop early_drop\n0000007b 0 1 a 0\n0000007b 0 1 b 0\n");
+        files.file(
+            STAT,
+            "entries  searched insert_failed drop early_drop\n0000007b 0 1 a 0\n0000007b 0 1 b 0\n",
+        );
         let found = collect(&files).unwrap();
         let max = found.max.unwrap();
         assert_eq!((found.count, max.value, max.at.to_string()), (123, Limit::Number(65536), MAX.into()));
-        let counters = [found.drop, found.early_drop, found.insert_failed].map(|counter| counter.unwrap().value);
+        let counters =
+            [found.drop, found.early_drop, found.insert_failed].map(|counter| counter.unwrap().value);
         assert_eq!(counters, [21, 0, 2]);
         assert_eq!(found.search_restart, Err(Missing::Absent));
     }

@@ -164,10 +164,14 @@ mod tests {
         let image = parse(json).unwrap();
         assert_eq!((image.architecture.as_str(), image.variant.as_deref()), ("arm", Some("v7")));
         assert_eq!((image.user.as_deref(), image.working_directory, image.layers), (Some("app"), None, 2));
-        let variables: Vec<_> = image.environment.iter().map(|v| (v.name.as_str(), v.value.as_str())).collect();
+        let variables: Vec<_> =
+            image.environment.iter().map(|v| (v.name.as_str(), v.value.as_str())).collect();
         assert_eq!(variables, [("PATH", "/bin:/usr/bin"), ("A", "b=c"), ("EMPTY", "")]);
         assert_eq!((image.entrypoint.len(), image.command.len(), image.healthcheck.len()), (1, 0, 2));
-        assert_eq!((image.exposed_ports, image.volumes), (vec!["53/udp".into(), "8080/tcp".to_owned()], vec!["/data".to_owned()]));
+        assert_eq!(
+            (image.exposed_ports, image.volumes),
+            (vec!["53/udp".into(), "8080/tcp".to_owned()], vec!["/data".to_owned()])
+        );
         assert_eq!(image.labels.iter().map(|label| label.name.as_str()).collect::<Vec<_>>(), ["a", "b"]);
     }
 

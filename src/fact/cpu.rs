@@ -79,7 +79,9 @@ fn cores(host: &Host) -> Reading<u32> {
     let lists = online.iter().map(|cpu| {
         let path = format!("/sys/devices/system/cpu/cpu{cpu}/topology/thread_siblings_list");
         let threads = ranges::numbers(&host.read_text(&path)?);
-        threads.filter(|threads| !threads.is_empty()).ok_or_else(|| Missing::garbled(&path, "is no list of CPUs"))
+        threads
+            .filter(|threads| !threads.is_empty())
+            .ok_or_else(|| Missing::garbled(&path, "is no list of CPUs"))
     });
     let lists = lists.collect::<Reading<BTreeSet<Vec<u32>>>>()?;
     Ok(u32::try_from(lists.len()).unwrap_or(u32::MAX))
@@ -117,7 +119,10 @@ mod tests {
         files.file(ONLINE, "0-3\n");
         assert_eq!(collect(&files, "").unwrap().cores.get(), Err(Missing::Absent));
         for (cpu, threads) in ["0,2", "1", "0,2", "3"].iter().enumerate() {
-            files.file(format!("/sys/devices/system/cpu/cpu{cpu}/topology/thread_siblings_list"), format!("{threads}\n"));
+            files.file(
+                format!("/sys/devices/system/cpu/cpu{cpu}/topology/thread_siblings_list"),
+                format!("{threads}\n"),
+            );
         }
         assert_eq!(collect(&files, "").unwrap().cores.get(), Ok(&3));
         files.deny("/sys/devices/system/cpu/cpu1/topology/thread_siblings_list");

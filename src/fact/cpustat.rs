@@ -239,7 +239,8 @@ mod tests {
 
     #[test]
     fn shares_are_of_the_time_between_two_readings() {
-        let before = "cpu 100 0 100 1000 10 0 50 5 0 0\ncpu0 100 0 100 1000 10 0 50 5 0 0\nctxt 1000\nprocesses 10\n";
+        let before =
+            "cpu 100 0 100 1000 10 0 50 5 0 0\ncpu0 100 0 100 1000 10 0 50 5 0 0\nctxt 1000\nprocesses 10\n";
         let now = "cpu 110 10 130 1060 20 0 130 5 0 0\ncpu0 110 10 130 1060 20 0 130 5 0 0\n\
             cpu1 1 1 1 1 1 1 1 1 0 0\nctxt 3000\nprocesses 9\n";
         let stat = sampled(Some(before), now);
@@ -262,12 +263,17 @@ mod tests {
         for before in [Some("cpu 1 2 3 4\n"), Some("cpu 1 2 4 4\n"), None] {
             assert_eq!(sampled(before, "cpu 1 2 3 4\n").total.now, Sampled::default());
         }
-        assert!(matches!(sampled(Some("\0"), "cpu 1 2 3 4\n").total.now, Sampled(Err(Missing::Unreadable(_)))));
+        assert!(matches!(
+            sampled(Some("\0"), "cpu 1 2 3 4\n").total.now,
+            Sampled(Err(Missing::Unreadable(_)))
+        ));
     }
 
     #[test]
     fn half_a_file_and_garbage_are_unreadable() {
-        for text in ["", "cpu", "cpu 1 2 3", "cpu 1 2 x 4", "cpu0 1 2 3 4", "btime 5", "\0\u{fffd}", "cpu 1 2 3 -4"] {
+        for text in
+            ["", "cpu", "cpu 1 2 3", "cpu 1 2 x 4", "cpu0 1 2 3 4", "btime 5", "\0\u{fffd}", "cpu 1 2 3 -4"]
+        {
             assert!(matches!(parse(text), Err(Missing::Unreadable(_))), "{text:?}");
         }
         let stat = parse("cpu 1 2 3 4\nbtime soon\n").unwrap();

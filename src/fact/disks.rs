@@ -114,7 +114,12 @@ const SECTOR: u64 = 512;
 
 impl Fact for Disks {
     const NAME: &'static str = "disks";
-    const READS: &'static [&'static str] = &["/proc/diskstats", "/sys/block/*/queue/{rotational,scheduler,read_ahead_kb}", "/sys/block/*/ro", "/sys/block/*/device/{vendor,model,state,ioerr_cnt}"];
+    const READS: &'static [&'static str] = &[
+        "/proc/diskstats",
+        "/sys/block/*/queue/{rotational,scheduler,read_ahead_kb}",
+        "/sys/block/*/ro",
+        "/sys/block/*/device/{vendor,model,state,ioerr_cnt}",
+    ];
 
     const COUNTERS: &'static [&'static str] = &[STATS];
 
@@ -176,7 +181,8 @@ struct Stat {
 impl Stat {
     /// A loop or RAM disk that was never used: kernels make some of each beforehand.
     fn is_idle_stand_in(&self) -> bool {
-        (self.name.starts_with("loop") || self.name.starts_with("ram")) && self.counters.iter().all(|n| *n == 0)
+        (self.name.starts_with("loop") || self.name.starts_with("ram"))
+            && self.counters.iter().all(|n| *n == 0)
     }
 }
 
@@ -261,14 +267,7 @@ impl Counts {
     }
 }
 
-fn disk(
-    host: &Host,
-    name: String,
-    whole: bool,
-    counts: Counts,
-    now: Sampled<DiskRates>,
-    at: At,
-) -> Disk {
+fn disk(host: &Host, name: String, whole: bool, counts: Counts, now: Sampled<DiskRates>, at: At) -> Disk {
     let sysfs = Sysfs { host: host.clone(), folder: whole.then(|| folder(&name)) };
     Disk {
         reads: counts.reads,
@@ -315,7 +314,9 @@ impl Sysfs {
             let text = host.read_text(path)?;
             match text.trim() {
                 "" => Err(Missing::Absent),
-                text => parse(text).ok_or_else(|| Missing::garbled(path, format!("`{text}` is not understood"))),
+                text => {
+                    parse(text).ok_or_else(|| Missing::garbled(path, format!("`{text}` is not understood")))
+                }
             }
         })
     }
@@ -358,15 +359,31 @@ nonsense
     #[test]
     fn counters_are_read_whatever_the_kernel() {
         let mut files = Files::new();
-        files.file("/proc/diskstats", STATS_TEXT).directory("/sys/block/sda").directory("/sys/block/cciss!c0d0");
+        files
+            .file("/proc/diskstats", STATS_TEXT)
+            .directory("/sys/block/sda")
+            .directory("/sys/block/cciss!c0d0");
         files.directory("/sys/block/nvme0n1").directory("/sys/block/loop0");
         let found = disks(&files).unwrap();
         let names: Vec<_> = found.list.iter().map(|d| (d.name.as_str(), d.whole)).collect();
-        let expected = [("loop1", false), ("sda", true), ("sda1", false), ("cciss/c0d0", true), ("hda1", false), ("nvme0n1", true)];
+        let expected = [
+            ("loop1", false),
+            ("sda", true),
+            ("sda1", false),
+            ("cciss/c0d0", true),
+            ("hda1", false),
+            ("nvme0n1", true),
+        ];
         assert_eq!(names, expected);
         let [_, sda, sda1, _, hda1, nvme] = found.list.as_slice() else { panic!() };
-        assert_eq!((sda.reads, sda.read_bytes, sda.writes, sda.written_bytes), (Some(250), Some(1_024_000), Some(11), Some(77_824)));
-        assert_eq!((sda.in_flight, sda.io_ms, sda.weighted_io_ms), (Some(1), Some(9_653_880), Some(82_621_804)));
+        assert_eq!(
+            (sda.reads, sda.read_bytes, sda.writes, sda.written_bytes),
+            (Some(250), Some(1_024_000), Some(11), Some(77_824))
+        );
+        assert_eq!(
+            (sda.in_flight, sda.io_ms, sda.weighted_io_ms),
+            (Some(1), Some(9_653_880), Some(82_621_804))
+        );
         assert_eq!((sda1.reads, sda1.io_ms), (Some(231), Some(64)));
         assert_eq!((hda1.reads, hda1.written_bytes, hda1.io_ms), (Some(35486), Some(38030 * 512), None));
         assert_eq!((nvme.reads, nvme.at.to_string()), (None, "/sys/block/nvme0n1".into()));
@@ -376,10 +393,16 @@ nonsense
     #[test]
     fn sysfs_is_read_when_asked() {
         let mut files = Files::new();
-        files.file("/sys/block/sda/queue/rotational", "1\n").file("/sys/block/sda/queue/scheduler", "none [mq-deadline] bfq \n");
+        files
+            .file("/sys/block/sda/queue/rotational", "1\n")
+            .file("/sys/block/sda/queue/scheduler", "none [mq-deadline] bfq \n");
         files.file("/sys/block/sda/queue/read_ahead_kb", "128\n").file("/sys/block/sda/ro", "0\n");
-        files.file("/sys/block/sda/device/vendor", "ATA     \n").file("/sys/block/sda/device/state", "running\n");
-        files.file("/sys/block/sda/device/ioerr_cnt", "0x1f\n").file("/sys/block/sdb/queue/rotational", "maybe\n");
+        files
+            .file("/sys/block/sda/device/vendor", "ATA     \n")
+            .file("/sys/block/sda/device/state", "running\n");
+        files
+            .file("/sys/block/sda/device/ioerr_cnt", "0x1f\n")
+            .file("/sys/block/sdb/queue/rotational", "maybe\n");
         files.deny("/sys/block/sdb/device").file("/sys/block/vda/queue/scheduler", "none\n");
         let found = disks(&files).unwrap();
         let [sda, sdb, vda] = found.list.as_slice() else { panic!() };
@@ -396,7 +419,10 @@ nonsense
     #[test]
     fn two_readings_tell_what_iostat_prints() {
         let (mut files, mut before) = (Files::new(), Files::new());
-        before.file("/proc/diskstats", "202 16 xvdb 100 0 800 50 1000 10 9000 7000 1 100 5000\n202 0 xvda 5 0 0 0 5 0 0 0 0 9 9\n");
+        before.file(
+            "/proc/diskstats",
+            "202 16 xvdb 100 0 800 50 1000 10 9000 7000 1 100 5000\n202 0 xvda 5 0 0 0 5 0 0 0 0 9 9\n",
+        );
         files.file(
             "/proc/diskstats",
             "202 16 xvdb 100 0 800 50 3000 10 13000 101000 9 2200 271000\n202 0 xvda 5 0 0 0 4 0 0 0 0 9 9\n\

@@ -178,9 +178,7 @@ impl Fact for Elf {
             unread: programs.unread.iter().chain(&walk.unread).cloned().collect(),
         };
         let (loaders, libraries) = (list(walk.loaders), list(walk.libraries));
-        Ok(Self { loaders, libraries,
-            programs,
-        })
+        Ok(Self { loaders, libraries, programs })
     }
 }
 
@@ -293,7 +291,8 @@ impl Walk<'_> {
             }
             Err(Missing::Absent) => Place { state: ElfState::Missing, path: None, elf: None },
         };
-        let is_loader = name.starts_with('/') || name.starts_with("libc.so.") || name.starts_with("libc.musl-");
+        let is_loader =
+            name.starts_with('/') || name.starts_with("libc.so.") || name.starts_with("libc.musl-");
         let key = (name.to_owned(), found.path.clone().unwrap_or_default());
         let dangling = match found.state {
             ElfState::Missing if !self.is_noted(&key, is_loader) => self.dangling(name),
@@ -365,7 +364,9 @@ impl Walk<'_> {
     fn dangling(&mut self, name: &str) -> Option<String> {
         let paths: Vec<String> = match name.starts_with('/') {
             true => vec![name.to_owned()],
-            false => self.directories.iter().flatten().map(|directory| format!("{directory}/{name}")).collect(),
+            false => {
+                self.directories.iter().flatten().map(|directory| format!("{directory}/{name}")).collect()
+            }
         };
         paths.into_iter().find_map(|path| {
             let place = resolve(&*self.host.source, Path::new(&path), false).ok()?;

@@ -63,12 +63,77 @@ const PROGRAM_DIRECTORIES: [&str; 4] = ["/usr/bin", "/usr/sbin", "/bin", "/sbin"
 
 /// What a boot, a login and a repair need.
 const PROGRAMS: &[&str] = &[
-    "agetty", "awk", "bash", "busybox", "cat", "chmod", "chown", "chroot", "cp", "cron", "crond", "dash", "dbus-broker",
-    "dbus-daemon", "dhclient", "dmesg", "e2fsck", "env", "fsck", "fsck.ext4", "fsck.xfs", "gawk", "getty", "grep", "hostname",
-    "id", "ifdown", "ifup", "init", "insmod", "ip", "iptables", "kmod", "ldconfig", "ln", "login", "ls", "lvm", "mawk", "mkdir",
-    "modprobe", "mount", "mv", "netplan", "NetworkManager", "nft", "openrc", "openrc-run", "passwd", "ps", "rm", "rsyslogd",
-    "runuser", "sed", "sh", "sshd", "su", "sudo", "sulogin", "swapon", "sysctl", "systemctl", "systemd-sysusers",
-    "systemd-tmpfiles", "tar", "udevadm", "umount", "unix_chkpwd", "useradd", "visudo", "xfs_repair",
+    "agetty",
+    "awk",
+    "bash",
+    "busybox",
+    "cat",
+    "chmod",
+    "chown",
+    "chroot",
+    "cp",
+    "cron",
+    "crond",
+    "dash",
+    "dbus-broker",
+    "dbus-daemon",
+    "dhclient",
+    "dmesg",
+    "e2fsck",
+    "env",
+    "fsck",
+    "fsck.ext4",
+    "fsck.xfs",
+    "gawk",
+    "getty",
+    "grep",
+    "hostname",
+    "id",
+    "ifdown",
+    "ifup",
+    "init",
+    "insmod",
+    "ip",
+    "iptables",
+    "kmod",
+    "ldconfig",
+    "ln",
+    "login",
+    "ls",
+    "lvm",
+    "mawk",
+    "mkdir",
+    "modprobe",
+    "mount",
+    "mv",
+    "netplan",
+    "NetworkManager",
+    "nft",
+    "openrc",
+    "openrc-run",
+    "passwd",
+    "ps",
+    "rm",
+    "rsyslogd",
+    "runuser",
+    "sed",
+    "sh",
+    "sshd",
+    "su",
+    "sudo",
+    "sulogin",
+    "swapon",
+    "sysctl",
+    "systemctl",
+    "systemd-sysusers",
+    "systemd-tmpfiles",
+    "tar",
+    "udevadm",
+    "umount",
+    "unix_chkpwd",
+    "useradd",
+    "visudo",
+    "xfs_repair",
 ];
 
 /// Programs elsewhere, without which nothing starts.
@@ -162,7 +227,9 @@ impl Look<'_> {
             let place = resolve(&*self.host.source, Path::new(&path), true);
             let stat = place.and_then(|place| Ok((self.host.source.lstat(&place)?.kind, place)));
             match stat {
-                Ok((FileKind::Directory | FileKind::Other, place)) if !places.contains(&place) => places.push(place),
+                Ok((FileKind::Directory | FileKind::Other, place)) if !places.contains(&place) => {
+                    places.push(place)
+                }
                 Ok(_) => {}
                 Err(missing) => self.found.add(Err::<Vec<_>, _>(missing)),
             }
@@ -200,7 +267,13 @@ impl Look<'_> {
         if kind != EmptyKind::Program || stat.mode & 0o111 != 0 {
             let path = path.to_string_lossy().into_owned();
             let name = path.rsplit('/').next().unwrap_or_default().to_owned();
-            self.found.items.push(LookedAt { at: At::file(path.as_str()), path, name, kind, empty: stat.size == 0 });
+            self.found.items.push(LookedAt {
+                at: At::file(path.as_str()),
+                path,
+                name,
+                kind,
+                empty: stat.size == 0,
+            });
         }
     }
 }
@@ -213,7 +286,9 @@ mod tests {
     fn files() -> Files {
         let mut files = Files::new();
         files.link("/bin", "usr/bin").link("/lib64", "usr/lib64").link("/usr/bin/sh", "bash");
-        for path in ["/usr/bin/bash", "/usr/bin/rare", "/usr/bin/mark", "/usr/lib64/libz.so.1.2", "/usr/lib64/notes"] {
+        for path in
+            ["/usr/bin/bash", "/usr/bin/rare", "/usr/bin/mark", "/usr/lib64/libz.so.1.2", "/usr/lib64/notes"]
+        {
             files.file(path, "");
         }
         files.mode("/usr/bin/bash", 0o755).unwrap().mode("/usr/bin/rare", 0o700).unwrap();
@@ -224,7 +299,14 @@ mod tests {
     fn found(files: &Files, target: Target, deep: bool) -> Vec<String> {
         let mut host = Host::new(files.clone(), target);
         host.deep = deep;
-        EmptyFiles::collect(&host).unwrap().files.items.into_iter().filter(|file| file.empty).map(|file| file.path).collect()
+        EmptyFiles::collect(&host)
+            .unwrap()
+            .files
+            .items
+            .into_iter()
+            .filter(|file| file.empty)
+            .map(|file| file.path)
+            .collect()
     }
 
     #[test]

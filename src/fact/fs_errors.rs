@@ -67,7 +67,10 @@ const BTRFS: &str = "/sys/fs/btrfs";
 
 impl Fact for FsErrors {
     const NAME: &'static str = "fs_errors";
-    const READS: &'static [&'static str] = &["/sys/fs/ext4/*/{errors_count,first_error_time,last_error_time,last_error_func,last_error_ino}", "/sys/fs/btrfs/*/devinfo/*/error_stats"];
+    const READS: &'static [&'static str] = &[
+        "/sys/fs/ext4/*/{errors_count,first_error_time,last_error_time,last_error_func,last_error_ino}",
+        "/sys/fs/btrfs/*/devinfo/*/error_stats",
+    ];
 
     fn collect(host: &Host) -> Reading<Self> {
         let mut counts = Partial::default();
@@ -130,10 +133,12 @@ fn btrfs(host: &Host, path: &str, name: String) -> Reading<ErrorCount> {
     }
     let mut found = Vec::new();
     for line in text.lines() {
-        let (what, count) = line.split_once(' ').ok_or_else(|| Missing::garbled(path, "has a line without a count"))?;
+        let (what, count) =
+            line.split_once(' ').ok_or_else(|| Missing::garbled(path, "has a line without a count"))?;
         found.push((what.to_owned(), number(path, count)?));
     }
-    let some: Vec<String> = found.iter().filter(|(_, n)| *n > 0).map(|(what, n)| format!("{what} {n}")).collect();
+    let some: Vec<String> =
+        found.iter().filter(|(_, n)| *n > 0).map(|(what, n)| format!("{what} {n}")).collect();
     Ok(ErrorCount {
         r#type: CountedFs::Btrfs,
         name,
@@ -169,8 +174,12 @@ mod tests {
         let mut files = Files::new();
         files.directory("/sys/fs/ext4/features").file("/sys/fs/ext4/dm-0/errors_count", "0\n");
         files.file("/sys/fs/ext4/dm-0/last_error_time", "0\n").file("/sys/fs/ext4/vda1/errors_count", "3\n");
-        files.file("/sys/fs/ext4/vda1/first_error_time", "1700000000\n").file("/sys/fs/ext4/vda1/last_error_time", "1706680800\n");
-        files.file("/sys/fs/ext4/vda1/last_error_func", "ext4_lookup\n").file("/sys/fs/ext4/vda1/last_error_ino", "12\n");
+        files
+            .file("/sys/fs/ext4/vda1/first_error_time", "1700000000\n")
+            .file("/sys/fs/ext4/vda1/last_error_time", "1706680800\n");
+        files
+            .file("/sys/fs/ext4/vda1/last_error_func", "ext4_lookup\n")
+            .file("/sys/fs/ext4/vda1/last_error_ino", "12\n");
         let found = counts(&files).unwrap();
         let [clean, bad] = found.items.as_slice() else { panic!("{found:?}") };
         assert_eq!((clean.errors, clean.last_date.clone(), clean.detail.clone()), (0, None, None));
@@ -182,9 +191,18 @@ mod tests {
     #[test]
     fn btrfs_tells_for_each_device() {
         let mut files = Files::new();
-        let stats = |n: u32| format!("write_errs 0\nread_errs {n}\nflush_errs 0\ncorruption_errs {}\ngeneration_errs 0\n", n / 2);
-        files.file("/sys/fs/btrfs/0abb/devinfo/1/error_stats", stats(0)).file("/sys/fs/btrfs/0abb/devinfo/2/error_stats", stats(2));
-        files.file("/sys/fs/btrfs/0abb/devinfo/3/error_stats", "invalid\n").file("/sys/fs/btrfs/features/x", "1");
+        let stats = |n: u32| {
+            format!(
+                "write_errs 0\nread_errs {n}\nflush_errs 0\ncorruption_errs {}\ngeneration_errs 0\n",
+                n / 2
+            )
+        };
+        files
+            .file("/sys/fs/btrfs/0abb/devinfo/1/error_stats", stats(0))
+            .file("/sys/fs/btrfs/0abb/devinfo/2/error_stats", stats(2));
+        files
+            .file("/sys/fs/btrfs/0abb/devinfo/3/error_stats", "invalid\n")
+            .file("/sys/fs/btrfs/features/x", "1");
         let found = counts(&files).unwrap();
         assert_eq!((found.items[0].errors, found.items[1].errors), (0, 3));
         assert_eq!(found.items[1].name, "0abb device 2");

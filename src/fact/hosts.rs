@@ -98,7 +98,12 @@ fn parse(text: &str) -> (Vec<HostsEntry>, Vec<HostsMalformed>) {
         let plain = address.split('%').next().unwrap_or_default();
         match plain.parse::<IpAddr>() {
             Ok(ip) if !names.is_empty() => {
-                entries.push(HostsEntry { address: address.to_owned(), names, loopback: ip.is_loopback(), at });
+                entries.push(HostsEntry {
+                    address: address.to_owned(),
+                    names,
+                    loopback: ip.is_loopback(),
+                    at,
+                });
             }
             _ => malformed.push(HostsMalformed { text: line.to_owned(), at }),
         }
@@ -117,9 +122,11 @@ mod tests {
 
     #[test]
     fn lines_have_an_address_and_names() {
-        let (entries, malformed) =
-            parse("# all\n127.0.0.1\tlocalhost lo # me\n::1 localhost\n fe80::1%eth0  gw\n\n192.0.2.7 a.example a\r\n10.0.0.256 x\n127.0.0.1\n\0\u{fffd}\n");
-        let told: Vec<_> = entries.iter().map(|e| (e.address.as_str(), e.names.join(" "), e.loopback)).collect();
+        let (entries, malformed) = parse(
+            "# all\n127.0.0.1\tlocalhost lo # me\n::1 localhost\n fe80::1%eth0  gw\n\n192.0.2.7 a.example a\r\n10.0.0.256 x\n127.0.0.1\n\0\u{fffd}\n",
+        );
+        let told: Vec<_> =
+            entries.iter().map(|e| (e.address.as_str(), e.names.join(" "), e.loopback)).collect();
         let expected = [
             ("127.0.0.1", "localhost lo", true),
             ("::1", "localhost", true),

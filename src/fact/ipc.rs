@@ -109,7 +109,8 @@ impl Fact for Ipc {
                 Some(SemaphoreSet { id, count, uid, at: row.at() })
             }),
             queues: table(host, MSG, |row| {
-                let (id, bytes, messages) = (row.number("msqid")?, row.number("cbytes")?, row.number("qnum")?);
+                let (id, bytes, messages) =
+                    (row.number("msqid")?, row.number("cbytes")?, row.number("qnum")?);
                 Some(MessageQueue { id, bytes, messages, uid: row.number("uid")?, at: row.at() })
             }),
             posix_queues: {
@@ -153,7 +154,8 @@ impl Row<'_> {
 fn table<T>(host: &Host, path: &str, item: impl Fn(&Row<'_>) -> Option<T>) -> Reading<Partial<T>> {
     let text = host.read_text(path)?;
     let mut lines = (1..).zip(text.lines());
-    let names: Vec<_> = lines.next().map(|(_, line)| line.split_ascii_whitespace().collect()).unwrap_or_default();
+    let names: Vec<_> =
+        lines.next().map(|(_, line)| line.split_ascii_whitespace().collect()).unwrap_or_default();
     if names.first() != Some(&"key") {
         return Err(Missing::garbled(path, "does not begin with the names of its columns"));
     }

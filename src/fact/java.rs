@@ -138,7 +138,8 @@ fn configured(host: &Host) -> Partial<Jvm> {
         }
         let file = unit_file::parse(&text);
         // An empty assignment takes back those before it.
-        let last = file.all("Service", "ExecStart").fold(None, |_, s| Some(s).filter(|s| !s.value.is_empty()));
+        let last =
+            file.all("Service", "ExecStart").fold(None, |_, s| Some(s).filter(|s| !s.value.is_empty()));
         let Some(setting) = last else { continue };
         let words: Vec<&str> = setting.value.split_ascii_whitespace().map(unquoted).collect();
         let Some((program, arguments)) = words.split_first() else { continue };
@@ -187,8 +188,17 @@ fn of_arguments(arguments: &[&str], at: At) -> Jvm {
             break;
         } else if matches!(
             *argument,
-            "-cp" | "-classpath" | "--class-path" | "-p" | "--module-path" | "--add-modules" | "--add-opens"
-                | "--add-exports" | "--add-reads" | "--limit-modules" | "--upgrade-module-path"
+            "-cp"
+                | "-classpath"
+                | "--class-path"
+                | "-p"
+                | "--module-path"
+                | "--add-modules"
+                | "--add-opens"
+                | "--add-exports"
+                | "--add-reads"
+                | "--limit-modules"
+                | "--upgrade-module-path"
         ) {
             arguments.next();
         } else if !argument.starts_with(['-', '@']) {
@@ -222,8 +232,13 @@ mod tests {
         let found = jvm("-server -Xms1g -Xmx4096m -Xmx8G -cp a:b -verbose:gc -jar /app.jar -Xmx1k");
         assert_eq!((found.initial_heap, found.max_heap), (Some(1 << 30), Some(8 << 30)));
         assert_eq!(found.main.as_deref(), Some("/app.jar"));
-        let found = jvm("-XX:InitialHeapSize=1024 -XX:MaxHeapSize=2048 -XX:MaxRAMPercentage=75.0 com.example.Main -Xmx9g");
-        assert_eq!((found.initial_heap, found.max_heap, found.max_ram_percent), (Some(1024), Some(2048), Some(75.0)));
+        let found = jvm(
+            "-XX:InitialHeapSize=1024 -XX:MaxHeapSize=2048 -XX:MaxRAMPercentage=75.0 com.example.Main -Xmx9g",
+        );
+        assert_eq!(
+            (found.initial_heap, found.max_heap, found.max_ram_percent),
+            (Some(1024), Some(2048), Some(75.0))
+        );
         assert_eq!(found.main.as_deref(), Some("com.example.Main"));
     }
 
@@ -235,7 +250,9 @@ mod tests {
 
     #[test]
     fn what_is_no_size_says_nothing() {
-        for line in ["-Xmx", "-Xmx8gb", "-Xmx-1", "-Xmx99999999999t", "", "\u{fffd}", "-XX:MaxRAMPercentage=900"] {
+        for line in
+            ["-Xmx", "-Xmx8gb", "-Xmx-1", "-Xmx99999999999t", "", "\u{fffd}", "-XX:MaxRAMPercentage=900"]
+        {
             let found = jvm(line);
             assert_eq!((found.max_heap, found.max_ram_percent), (None, None), "{line:?}");
         }
@@ -253,7 +270,10 @@ mod tests {
         let running = collect(&files).unwrap().running;
         assert_eq!((running.items.len(), running.unread.len()), (1, 1));
         let found = &running.items[0];
-        assert_eq!((found.pid, found.max_heap, found.catalina_base.as_deref()), (Some(7), Some(1 << 30), Some("/b")));
+        assert_eq!(
+            (found.pid, found.max_heap, found.catalina_base.as_deref()),
+            (Some(7), Some(1 << 30), Some("/b"))
+        );
     }
 
     #[test]

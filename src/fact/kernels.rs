@@ -273,7 +273,10 @@ fn module(line: &str) -> Option<String> {
 fn newer(versions: &[String], than: &str) -> Option<String> {
     let is_version = |version: &str| version.starts_with(|c: char| c.is_ascii_digit());
     let mut newer = versions.iter().filter(|version| {
-        is_version(version) && is_version(than) && flavour(version) == flavour(than) && compare(version, than).is_gt()
+        is_version(version)
+            && is_version(than)
+            && flavour(version) == flavour(than)
+            && compare(version, than).is_gt()
     });
     newer.next().cloned()
 }
@@ -319,18 +322,33 @@ mod tests {
     fn each_kernel_has_what_belongs_to_it_and_the_newest_is_first() {
         let mut files = Files::new();
         for version in ["6.1.0-9-amd64", "6.1.0-28-amd64"] {
-            files.file(format!("/boot/vmlinuz-{version}"), "kernel").file(format!("/boot/config-{version}"), "");
-            files.file(format!("/lib/modules/{version}/modules.dep"), "kernel/fs/xfs/xfs.ko.xz: kernel/lib/libcrc32c.ko.xz\n");
+            files
+                .file(format!("/boot/vmlinuz-{version}"), "kernel")
+                .file(format!("/boot/config-{version}"), "");
+            files.file(
+                format!("/lib/modules/{version}/modules.dep"),
+                "kernel/fs/xfs/xfs.ko.xz: kernel/lib/libcrc32c.ko.xz\n",
+            );
         }
-        files.file("/boot/initrd.img-6.1.0-28-amd64", "ramdisk").link("/boot/vmlinuz", "vmlinuz-6.1.0-28-amd64");
-        files.file("/lib/modules/6.1.0-28-amd64/modules.builtin", "kernel/fs/ext4/ext4.ko\nkernel/drivers/block/virtio-blk.ko\n");
+        files
+            .file("/boot/initrd.img-6.1.0-28-amd64", "ramdisk")
+            .link("/boot/vmlinuz", "vmlinuz-6.1.0-28-amd64");
+        files.file(
+            "/lib/modules/6.1.0-28-amd64/modules.builtin",
+            "kernel/fs/ext4/ext4.ko\nkernel/drivers/block/virtio-blk.ko\n",
+        );
         files.file("/boot/vmlinuz-0-rescue-4f1d", "k").file("/boot/vmlinuz-6.1.0.old", "");
-        files.link("/boot/vmlinuz-default", "vmlinuz-6.1.0-9-amd64").directory("/lib/modules/5.10.0-1-amd64/misc");
+        files
+            .link("/boot/vmlinuz-default", "vmlinuz-6.1.0-9-amd64")
+            .directory("/lib/modules/5.10.0-1-amd64/misc");
         let found = kernels(&files).unwrap();
         assert_eq!(versions(&found), ["6.1.0-28-amd64", "6.1.0-9-amd64", "0-rescue-4f1d"]);
         assert_eq!(found.newest.as_deref(), Some("6.1.0-28-amd64"));
         let (new, old) = (&found.list[0], &found.list[1]);
-        assert_eq!((new.initrd.as_deref(), new.initrd_bytes), (Some("/boot/initrd.img-6.1.0-28-amd64"), Some(7)));
+        assert_eq!(
+            (new.initrd.as_deref(), new.initrd_bytes),
+            (Some("/boot/initrd.img-6.1.0-28-amd64"), Some(7))
+        );
         assert_eq!((new.image_bytes, &new.system_map, new.config.is_some()), (6, &None, true));
         assert_eq!(new.builtin.get().unwrap(), &["ext4", "virtio_blk"]);
         assert_eq!(new.loadable.get().unwrap(), &["xfs"]);
@@ -343,10 +361,13 @@ mod tests {
     fn names_without_a_version_find_their_modules() {
         let mut files = Files::new();
         files.file("/boot/vmlinuz-linux-lts", "").file("/boot/initramfs-linux-lts.img", "x");
-        files.file("/lib/modules/6.6.1-1-lts/pkgbase", "linux-lts\n").file("/lib/modules/6.10.1-arch1-1/pkgbase", "linux\n");
+        files
+            .file("/lib/modules/6.6.1-1-lts/pkgbase", "linux-lts\n")
+            .file("/lib/modules/6.10.1-arch1-1/pkgbase", "linux\n");
         files.file("/boot/vmlinuz-virt", "").file("/lib/modules/6.6.58-0-virt/modules.dep", "");
         let found = kernels(&files).unwrap();
-        let modules = |version: &str| found.list.iter().find(|k| k.version == version).unwrap().modules.clone();
+        let modules =
+            |version: &str| found.list.iter().find(|k| k.version == version).unwrap().modules.clone();
         assert_eq!(modules("linux-lts"), Ok("/lib/modules/6.6.1-1-lts".into()));
         assert_eq!(modules("virt"), Ok("/lib/modules/6.6.58-0-virt".into()));
     }

@@ -92,14 +92,22 @@ mod tests {
         let found = parse(text);
         assert_eq!(found.unread, []);
         let root = &found.items[0];
-        assert_eq!((root.uid, root.keys, root.keys_max, root.bytes, root.bytes_max), (0, 60, 1_000_000, 1178, 25_000_000));
+        assert_eq!(
+            (root.uid, root.keys, root.keys_max, root.bytes, root.bytes_max),
+            (0, 60, 1_000_000, 1178, 25_000_000)
+        );
         let user = &found.items[1];
-        assert_eq!((user.uid, user.keys, user.keys_max, user.bytes, user.bytes_max), (1000, 4, 200, 2184, 20_000));
+        assert_eq!(
+            (user.uid, user.keys, user.keys_max, user.bytes, user.bytes_max),
+            (1000, 4, 200, 2184, 20_000)
+        );
     }
 
     #[test]
     fn a_line_that_makes_no_sense_is_unread() {
-        for text in ["x", "0: 1 2/3 4/5", "0: 1 2/3 4/5 6", "a: 1 2/3 4/5 6/7", "0: 1 2/3 4/-5 6/7", "\0\u{fffd}"] {
+        for text in
+            ["x", "0: 1 2/3 4/5", "0: 1 2/3 4/5 6", "a: 1 2/3 4/5 6/7", "0: 1 2/3 4/-5 6/7", "\0\u{fffd}"]
+        {
             let found = parse(text);
             assert_eq!((found.items.len(), found.unread.len()), (0, 1), "{text:?}");
         }

@@ -43,7 +43,8 @@ const MOST: usize = 1000;
 
 impl Fact for LdPreload {
     const NAME: &'static str = "ld_preload";
-    const READS: &'static [&'static str] = &[PATH, "/etc/ld.so.conf", "/etc/ld.so.conf.d/*.conf", "*/libc.so.6"];
+    const READS: &'static [&'static str] =
+        &[PATH, "/etc/ld.so.conf", "/etc/ld.so.conf.d/*.conf", "*/libc.so.6"];
 
     fn collect(host: &Host) -> Reading<Self> {
         let names = parse(&host.read_text(PATH)?);
@@ -110,7 +111,10 @@ mod tests {
     fn each_library_is_looked_for() {
         let elf = b"\x7fELF\x02";
         let mut files = Files::new();
-        files.file("/usr/lib64/libc.so.6", elf).file("/usr/lib64/libj.so.2", elf).file("/lib64/libagent.so", "");
+        files
+            .file("/usr/lib64/libc.so.6", elf)
+            .file("/usr/lib64/libj.so.2", elf)
+            .file("/lib64/libagent.so", "");
         files.file(PATH, "libj.so.2 /$LIB/libagent.so /gone.so $ORIGIN/x.so rel/x.so\n");
         let found = states(&files).unwrap();
         assert_eq!(found[0].1, Ok(LibraryState::Present));

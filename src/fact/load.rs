@@ -46,9 +46,8 @@ impl Fact for Load {
 fn parse(text: &str) -> Option<Load> {
     let found = LoadAverage::from_read(text.as_bytes()).ok()?;
     // The kernel prints two decimals; more than these would be an artefact of single precision.
-    let average = |value: f32| {
-        (value.is_finite() && value >= 0.0).then(|| (f64::from(value) * 100.0).round() / 100.0)
-    };
+    let average =
+        |value: f32| (value.is_finite() && value >= 0.0).then(|| (f64::from(value) * 100.0).round() / 100.0);
     Some(Load {
         one: average(found.one)?,
         five: average(found.five)?,
@@ -74,7 +73,9 @@ mod tests {
 
     #[test]
     fn half_a_line_and_garbage_are_unreadable() {
-        for text in ["", "0.1", "0.1 0.2 0.3 1", "0.1 0.2 0.3 1/ 4", "nan 0 0 1/2 3", "-1 0 0 1/2 3", "\0\u{fffd}"] {
+        for text in
+            ["", "0.1", "0.1 0.2 0.3 1", "0.1 0.2 0.3 1/ 4", "nan 0 0 1/2 3", "-1 0 0 1/2 3", "\0\u{fffd}"]
+        {
             let mut files = Files::new();
             files.file("/proc/loadavg", text);
             let found = Load::collect(&Host::new(files, Target::live()));

@@ -46,15 +46,55 @@ record! {
 const PATHS: [&str; 2] = ["/etc/login.defs", "/usr/etc/login.defs"];
 
 const NUMBERS: [&str; 38] = [
-    "BCRYPT_MAX_ROUNDS", "BCRYPT_MIN_ROUNDS", "ERASECHAR", "FAIL_DELAY", "GID_MAX", "GID_MIN", "HOME_MODE", "KILLCHAR", "LASTLOG_UID_MAX",
-    "LOGIN_RETRIES", "LOGIN_TIMEOUT", "MAX_MEMBERS_PER_GROUP", "PASS_CHANGE_TRIES", "PASS_MAX_DAYS", "PASS_MAX_LEN", "PASS_MIN_DAYS",
-    "PASS_MIN_LEN", "PASS_WARN_AGE", "SHA_CRYPT_MAX_ROUNDS", "SHA_CRYPT_MIN_ROUNDS", "SUB_GID_COUNT", "SUB_GID_MAX", "SUB_GID_MIN",
-    "SUB_UID_COUNT", "SUB_UID_MAX", "SUB_UID_MIN", "SYS_GID_MAX", "SYS_GID_MIN", "SYS_UID_MAX", "SYS_UID_MIN", "TTYPERM", "UID_MAX", "UID_MIN",
-    "ULIMIT", "UMASK", "YESCRYPT_COST_FACTOR", "SU_DELAY", "LOGIN_DELAY",
+    "BCRYPT_MAX_ROUNDS",
+    "BCRYPT_MIN_ROUNDS",
+    "ERASECHAR",
+    "FAIL_DELAY",
+    "GID_MAX",
+    "GID_MIN",
+    "HOME_MODE",
+    "KILLCHAR",
+    "LASTLOG_UID_MAX",
+    "LOGIN_RETRIES",
+    "LOGIN_TIMEOUT",
+    "MAX_MEMBERS_PER_GROUP",
+    "PASS_CHANGE_TRIES",
+    "PASS_MAX_DAYS",
+    "PASS_MAX_LEN",
+    "PASS_MIN_DAYS",
+    "PASS_MIN_LEN",
+    "PASS_WARN_AGE",
+    "SHA_CRYPT_MAX_ROUNDS",
+    "SHA_CRYPT_MIN_ROUNDS",
+    "SUB_GID_COUNT",
+    "SUB_GID_MAX",
+    "SUB_GID_MIN",
+    "SUB_UID_COUNT",
+    "SUB_UID_MAX",
+    "SUB_UID_MIN",
+    "SYS_GID_MAX",
+    "SYS_GID_MIN",
+    "SYS_UID_MAX",
+    "SYS_UID_MIN",
+    "TTYPERM",
+    "UID_MAX",
+    "UID_MIN",
+    "ULIMIT",
+    "UMASK",
+    "YESCRYPT_COST_FACTOR",
+    "SU_DELAY",
+    "LOGIN_DELAY",
 ];
 
 const SWITCHES: [&str; 8] = [
-    "CREATE_HOME", "DEFAULT_HOME", "USERGROUPS_ENAB", "LOG_OK_LOGINS", "LOG_UNKFAIL_ENAB", "SYSLOG_SU_ENAB", "SYSLOG_SG_ENAB", "FAILLOG_ENAB",
+    "CREATE_HOME",
+    "DEFAULT_HOME",
+    "USERGROUPS_ENAB",
+    "LOG_OK_LOGINS",
+    "LOG_UNKFAIL_ENAB",
+    "SYSLOG_SU_ENAB",
+    "SYSLOG_SG_ENAB",
+    "FAILLOG_ENAB",
 ];
 
 const METHODS: [&str; 6] = ["DES", "MD5", "SHA256", "SHA512", "BCRYPT", "YESCRYPT"];
@@ -83,11 +123,19 @@ fn parse(path: &str, text: &str, comments: bool) -> Vec<LoginDef> {
     let mut entries: Vec<Option<LoginDef>> = Vec::new();
     for (number, line) in (1..).zip(text.split('\n')) {
         let line = line.trim_matches([' ', '\t', '\r']);
-        let Some((key, value)) = line.split_once([' ', '\t']).filter(|_| !line.starts_with('#')) else { continue };
+        let Some((key, value)) = line.split_once([' ', '\t']).filter(|_| !line.starts_with('#')) else {
+            continue;
+        };
         let value = if comments { value.split('#').next().unwrap_or_default() } else { value };
         // Quotes around a value are left out by all but the newest.
-        let value = value.trim_start_matches([' ', '\t', '"']).split('"').next().unwrap_or_default().trim_end();
-        let entry = LoginDef { key: key.into(), value: value.into(), problem: problem(key, value), at: At::line(path, number) };
+        let value =
+            value.trim_start_matches([' ', '\t', '"']).split('"').next().unwrap_or_default().trim_end();
+        let entry = LoginDef {
+            key: key.into(),
+            value: value.into(),
+            problem: problem(key, value),
+            at: At::line(path, number),
+        };
         if let Some(before) = last.insert(key, entries.len()).and_then(|before| entries.get_mut(before)) {
             *before = None;
         }
@@ -117,8 +165,12 @@ fn problem(key: &str, value: &str) -> Option<String> {
         return Some("is neither yes nor no, and read as no".into());
     }
     // The name is compared letter by letter.
-    (key == "ENCRYPT_METHOD" && !METHODS.contains(&value))
-        .then(|| format!("is no method: chpasswd, newusers and chgpasswd make hashes of DES instead; known are {}", METHODS.join(", ")))
+    (key == "ENCRYPT_METHOD" && !METHODS.contains(&value)).then(|| {
+        format!(
+            "is no method: chpasswd, newusers and chgpasswd make hashes of DES instead; known are {}",
+            METHODS.join(", ")
+        )
+    })
 }
 
 /// A number as strtol(3) with base 0 reads it, and the whole of it.
@@ -144,14 +196,21 @@ mod tests {
     use crate::source::{Files, Target};
 
     fn problems(text: &str) -> Vec<String> {
-        parse("/etc/login.defs", text, false).into_iter().filter_map(|e| Some(format!("{} {} {}", e.key, e.value, e.problem?))).collect()
+        parse("/etc/login.defs", text, false)
+            .into_iter()
+            .filter_map(|e| Some(format!("{} {} {}", e.key, e.value, e.problem?)))
+            .collect()
     }
 
     #[test]
     fn what_distributions_ship_is_right() {
         let text = "# comment\nMAIL_DIR\t/var/mail\nENV_PATH  PATH=/usr/bin:/bin\nERASECHAR\t0177\nKILLCHAR 025\nUMASK\t\t022\nPASS_MAX_DAYS 99999\nPASS_MIN_DAYS\t-1\nHOME_MODE 0700\nUSERGROUPS_ENAB yes\nCREATE_HOME Yes\nENCRYPT_METHOD YESCRYPT\nTTYPERM 0600\nUID_MIN\t\t\t 1000\nUSERDEL_CMD\nUMASK \"077\"\nFAIL_DELAY 0x3\n";
         assert_eq!(problems(text), [""; 0]);
-        assert_eq!(parse("/x", text, false).len(), 14, "the first UMASK does not count, a name alone is none");
+        assert_eq!(
+            parse("/x", text, false).len(),
+            14,
+            "the first UMASK does not count, a name alone is none"
+        );
     }
 
     #[test]
@@ -169,7 +228,10 @@ mod tests {
             "GID_MIN --1 is no number: the default is taken",
         ];
         assert_eq!(problems(bad), expected);
-        assert_eq!(problems("UMASK 22\nUMASKS x\n\0\n\u{fffd} x\n"), ["UMASK 22 is decimal, for an octal number begins with 0"]);
+        assert_eq!(
+            problems("UMASK 22\nUMASKS x\n\0\n\u{fffd} x\n"),
+            ["UMASK 22 is decimal, for an octal number begins with 0"]
+        );
         assert_eq!(problems("UMASK 7"), [""; 0]);
     }
 

@@ -76,8 +76,14 @@ const UNITS: [&str; 8] = [
 
 impl Fact for Mounts {
     const NAME: &'static str = "mounts";
-    const READS: &'static [&'static str] =
-        &["/proc/self/mountinfo", "/proc/1/mountinfo", "/proc/self/mounts", "/proc/1/mounts", "/proc/mounts", "/etc/systemd/system/*.mount"];
+    const READS: &'static [&'static str] = &[
+        "/proc/self/mountinfo",
+        "/proc/1/mountinfo",
+        "/proc/self/mounts",
+        "/proc/1/mounts",
+        "/proc/mounts",
+        "/etc/systemd/system/*.mount",
+    ];
 
     fn collect(host: &Host) -> Reading<Self> {
         for path in mountinfo::PLACES {
@@ -209,7 +215,9 @@ rubbish
 
     #[test]
     fn unit_names_are_escaped_as_systemd_does() {
-        for (path, name) in [("/", "-"), ("/var/lib//x/", "var-lib-x"), ("/a-b/.c", "a\\x2db-.c"), ("/.c", "\\x2ec")] {
+        for (path, name) in
+            [("/", "-"), ("/var/lib//x/", "var-lib-x"), ("/a-b/.c", "a\\x2db-.c"), ("/.c", "\\x2ec")]
+        {
             assert_eq!(escape(path), name);
         }
     }

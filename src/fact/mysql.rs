@@ -182,7 +182,8 @@ impl Options {
         let name = name.trim().replace('-', "_");
         let name = name.strip_prefix("loose_").unwrap_or(&name);
         let Some(position) = OPTIONS.iter().position(|known| *known == name) else { return };
-        let value = value.split_once('#').map_or(value, |(before, _)| before).trim().trim_matches(['"', '\'']);
+        let value =
+            value.split_once('#').map_or(value, |(before, _)| before).trim().trim_matches(['"', '\'']);
         match size_suffix::size(value) {
             Some(value) => self.values[position] = Some(Located { value, at }),
             None => self.malformed(line, "the value is no number", at),
@@ -238,7 +239,9 @@ mod tests {
     #[test]
     fn what_a_denied_file_may_overrule_is_unknown() {
         let mut files = Files::new();
-        files.file("/etc/mysql/my.cnf", "[mysqld]\nmax_connections=5\n!include /etc/secret.cnf\n").deny("/etc/secret.cnf");
+        files
+            .file("/etc/mysql/my.cnf", "[mysqld]\nmax_connections=5\n!include /etc/secret.cnf\n")
+            .deny("/etc/secret.cnf");
         assert!(matches!(collect(&files).unwrap().max_connections, Err(Missing::Unreadable(_))));
         let mut files = Files::new();
         files.deny("/etc/my.cnf");
@@ -249,19 +252,28 @@ mod tests {
     fn options_of_clients_alone_are_no_server() {
         let mut files = Files::new();
         assert_eq!(collect(&files).unwrap_err(), Missing::Absent);
-        files.file("/etc/mysql/my.cnf", "[client-server]\nsocket = /run/x\n!include /none\n!includedir /none\n");
+        files.file(
+            "/etc/mysql/my.cnf",
+            "[client-server]\nsocket = /run/x\n!include /none\n!includedir /none\n",
+        );
         assert_eq!(collect(&files).unwrap_err(), Missing::Absent);
     }
 
     #[test]
     fn garbage_is_kept_and_circles_end() {
         let mut files = Files::new();
-        files.file("/etc/my.cnf", "\0\u{fffd}\n!\n[mysqld]\nmax_connections=many\nopen_files_limit\n[broken\nback_log=1\n");
+        files.file(
+            "/etc/my.cnf",
+            "\0\u{fffd}\n!\n[mysqld]\nmax_connections=many\nopen_files_limit\n[broken\nback_log=1\n",
+        );
         let mysql = collect(&files).unwrap();
         let lines: Vec<_> = mysql.malformed.items.iter().map(|m| m.at.line.unwrap()).collect();
         assert_eq!(lines, [4, 5, 6]);
         assert_eq!(mysql.back_log, Err(Missing::Absent));
-        files.file("/etc/my.cnf", "!include /etc/my.cnf\n!include /etc/my.cnf\n!include /etc/my.cnf\n[mysqld]\n");
+        files.file(
+            "/etc/my.cnf",
+            "!include /etc/my.cnf\n!include /etc/my.cnf\n!include /etc/my.cnf\n[mysqld]\n",
+        );
         assert!(collect(&files).is_ok());
     }
 }

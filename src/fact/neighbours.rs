@@ -137,7 +137,10 @@ mod tests {
     #[test]
     fn kernels_of_old_do_not_count_overflows() {
         let mut files = Files::new();
-        files.file("/proc/net/stat/ndisc_cache", "entries  allocs forced_gc_runs unresolved_discards\n1 1 0 2\n");
+        files.file(
+            "/proc/net/stat/ndisc_cache",
+            "entries  allocs forced_gc_runs unresolved_discards\n1 1 0 2\n",
+        );
         let found = collect(&files).unwrap().tables;
         assert_eq!((found.items[0].family, found.items[0].table_fulls), (NeighbourFamily::Ipv6, None));
     }

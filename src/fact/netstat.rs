@@ -49,7 +49,8 @@ impl Fact for Netstat {
         let per_s = Lazy::new(move || {
             let Some(earlier) = &earlier else { return Ok(Sampled::default()) };
             let before = counters::parse(path, &earlier.read_text(path)?);
-            let risen = counters::risen(&before, &counters::parse(path, &text), |a, b| earlier.per_second(a, b));
+            let risen =
+                counters::risen(&before, &counters::parse(path, &text), |a, b| earlier.per_second(a, b));
             Ok(Sampled(Ok(risen)))
         });
         Ok(Self { groups, per_s, malformed, at: At::file(path) })
@@ -64,7 +65,10 @@ mod tests {
     #[test]
     fn counters_are_read_by_group_and_name() {
         let mut files = Files::new();
-        files.file("/proc/net/netstat", "TcpExt: ListenOverflows ListenDrops\nTcpExt: 3 4\nIpExt: InNoRoutes\nIpExt: 0\n");
+        files.file(
+            "/proc/net/netstat",
+            "TcpExt: ListenOverflows ListenDrops\nTcpExt: 3 4\nIpExt: InNoRoutes\nIpExt: 0\n",
+        );
         let netstat = Netstat::collect(&Host::new(files, Target::live())).unwrap();
         let ext = netstat.groups["TcpExt"].as_ref().unwrap();
         assert_eq!(ext["ListenDrops"].as_ref().unwrap().value, 4);

@@ -185,10 +185,11 @@ fn entry(host: &Host, path: &str) -> PathEntry {
     let of = |what: fn(&Stat) -> bool| stat.as_ref().map(what).map_err(Clone::clone);
     let lossy = |path: std::path::PathBuf| path.to_string_lossy().into_owned();
     // Links in the directories above are followed, that at the path itself is not.
-    let link = resolve(&*host.source, fs_path, false).and_then(|place| match host.source.lstat(&place)?.kind {
-        FileKind::Link => host.source.read_link(&place).map(lossy),
-        _ => Err(Missing::Absent),
-    });
+    let link =
+        resolve(&*host.source, fs_path, false).and_then(|place| match host.source.lstat(&place)?.kind {
+            FileKind::Link => host.source.read_link(&place).map(lossy),
+            _ => Err(Missing::Absent),
+        });
     let lines = {
         let (host, path) = (host.clone(), path.to_owned());
         move || {
@@ -251,7 +252,10 @@ mod tests {
 
     fn host() -> Host {
         let mut files = Files::new();
-        files.file("/etc/machine-id", "0123\n  second \n").file("/usr/bin/dash", "ELF").link("/bin", "usr/bin");
+        files
+            .file("/etc/machine-id", "0123\n  second \n")
+            .file("/usr/bin/dash", "ELF")
+            .link("/bin", "usr/bin");
         files.mode("/usr/bin/dash", 0o4755).unwrap().owner("/usr/bin/dash", 7, 8).unwrap();
         files.link("/usr/bin/sh", "dash").link("/etc/nowhere", "gone").deny("/root").directory("/tmp");
         files.mode("/tmp", 0o1777).unwrap();
@@ -275,7 +279,10 @@ mod tests {
         assert_eq!((nowhere.exists, nowhere.link), (Ok(false), Ok("gone".into())));
         assert_eq!(nowhere.mode, Err(Missing::Absent));
         let none = entry(&host(), "/etc/none");
-        assert_eq!((none.exists, none.link, none.uid), (Ok(false), Err(Missing::Absent), Err(Missing::Absent)));
+        assert_eq!(
+            (none.exists, none.link, none.uid),
+            (Ok(false), Err(Missing::Absent), Err(Missing::Absent))
+        );
         let denied = entry(&host(), "/root/.ssh/authorized_keys");
         assert!(matches!(denied.exists, Err(Missing::Unreadable(_))));
         assert!(matches!(denied.first_line.get(), Err(Missing::Unreadable(_))));

@@ -51,7 +51,6 @@ impl Fact for Pressure {
     }
 }
 
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -91,9 +90,15 @@ mod tests {
 
     #[test]
     fn half_a_file_and_garbage_are_unreadable() {
-        for text in ["", "some", "full avg10=1.0 avg60=1.0", "much avg10=1 avg60=1 avg300=1 total=1", "\0\u{fffd}\n",
-            "some avg10=nan avg60=1 avg300=1 total=1", "some avg10=1 avg60=1 avg300=101 total=1"]
-        {
+        for text in [
+            "",
+            "some",
+            "full avg10=1.0 avg60=1.0",
+            "much avg10=1 avg60=1 avg300=1 total=1",
+            "\0\u{fffd}\n",
+            "some avg10=nan avg60=1 avg300=1 total=1",
+            "some avg10=1 avg60=1 avg300=101 total=1",
+        ] {
             let pressure = collect("/proc/pressure/memory", text).unwrap();
             assert!(matches!(pressure.memory.get(), Err(Missing::Unreadable(_))), "{text:?}");
         }

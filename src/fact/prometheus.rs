@@ -116,7 +116,9 @@ fn configured(host: &Host) -> Reading<Found> {
         let text = match host.read_text(path) {
             Err(Missing::Absent) => continue,
             // Masked: a link to /dev/null.
-            Err(Missing::Unreadable(Unreadable { reason: Reason::WrongKind(_), .. })) => return Err(Missing::Absent),
+            Err(Missing::Unreadable(Unreadable { reason: Reason::WrongKind(_), .. })) => {
+                return Err(Missing::Absent);
+            }
             text => text?,
         };
         let file = unit_file::parse(&text);
@@ -209,9 +211,13 @@ mod tests {
     fn what_is_not_said_is_absent_and_denied_is_unreadable() {
         assert_eq!(collect(&Files::new()).unwrap_err(), Missing::Absent);
         let mut masked = Files::new();
-        masked.link("/etc/systemd/system/prometheus.service", "/dev/null").special("/dev/null", FileKind::Character);
+        masked
+            .link("/etc/systemd/system/prometheus.service", "/dev/null")
+            .special("/dev/null", FileKind::Character);
         assert_eq!(collect(&masked).unwrap_err(), Missing::Absent);
-        for exec in ["/usr/bin/prometheus $ARGS", "/usr/bin/prometheus --storage.tsdb.path=${DATA}", "", "\0\u{fffd}"] {
+        for exec in
+            ["/usr/bin/prometheus $ARGS", "/usr/bin/prometheus --storage.tsdb.path=${DATA}", "", "\0\u{fffd}"]
+        {
             assert_eq!(collect(&unit(exec)).unwrap().data_dir, None, "{exec:?}");
         }
         let mut files = unit("/usr/bin/prometheus $ARGS");

@@ -153,7 +153,10 @@ fn lines(path: &str, text: &str) -> Vec<RcLocalLine> {
         joined.push_str(line);
         until = here_document(&joined);
         if found.len() < MOST {
-            found.push(RcLocalLine { text: std::mem::take(&mut joined).trim().to_owned(), at: At::line(path, first) });
+            found.push(RcLocalLine {
+                text: std::mem::take(&mut joined).trim().to_owned(),
+                at: At::line(path, first),
+            });
         }
         joined.clear();
     }
@@ -167,7 +170,11 @@ fn here_document(line: &str) -> Option<String> {
         return None;
     }
     let word = rest.trim_start_matches('-').trim_start();
-    let word: String = word.chars().filter(|c| !matches!(c, '"' | '\'')).take_while(|c| c.is_alphanumeric() || *c == '_').collect();
+    let word: String = word
+        .chars()
+        .filter(|c| !matches!(c, '"' | '\''))
+        .take_while(|c| c.is_alphanumeric() || *c == '_')
+        .collect();
     (!word.is_empty()).then_some(word)
 }
 
@@ -217,7 +224,12 @@ fn endless(lines: &[RcLocalLine]) -> Vec<RcLocalLine> {
             loops.pop();
             // `done &`, and a loop that reads until its input ends.
             let rest = text.rsplit_once("done").map_or("", |(_, rest)| rest);
-            if !left && at == 0 && !in_background(&text) && !rest.contains('<') && let Some(line) = lines.get(start) {
+            if !left
+                && at == 0
+                && !in_background(&text)
+                && !rest.contains('<')
+                && let Some(line) = lines.get(start)
+            {
                 found.push(line.clone());
             }
         }
@@ -231,9 +243,18 @@ fn forever(line: &str) -> bool {
     let begins = |head: &str| {
         plain.strip_prefix(head).is_some_and(|rest| rest.is_empty() || rest.starts_with([';', ' ']))
     };
-    ["while true", "while :", "while [ 1 ]", "while [ true ]", "while ((1))", "until false", "for ((;;))", "for (( ; ; ))"]
-        .iter()
-        .any(|head| begins(head))
+    [
+        "while true",
+        "while :",
+        "while [ 1 ]",
+        "while [ true ]",
+        "while ((1))",
+        "until false",
+        "for ((;;))",
+        "for (( ; ; ))",
+    ]
+    .iter()
+    .any(|head| begins(head))
 }
 
 /// Whether a line runs a program in the foreground that does not end by itself.
@@ -251,7 +272,9 @@ fn stays(line: &str) -> bool {
         let Some((program, arguments)) = words.split_first() else { return false };
         let name = program.rsplit('/').next().unwrap_or(program);
         let short = |letter: char| {
-            arguments.iter().any(|a| a.starts_with('-') && !a.starts_with("--") && a.chars().skip(1).any(|c| c == letter))
+            arguments
+                .iter()
+                .any(|a| a.starts_with('-') && !a.starts_with("--") && a.chars().skip(1).any(|c| c == letter))
         };
         let long = |option: &str| arguments.iter().any(|a| a.starts_with(option));
         match name {
@@ -275,7 +298,9 @@ fn in_background(line: &str) -> bool {
 /// A line without the comment at its end.
 fn without_comment(line: &str) -> String {
     match line.find(" #") {
-        Some(at) if !line.get(..at).is_some_and(|before| before.contains(['"', '\''])) => line.get(..at).unwrap_or(line).to_owned(),
+        Some(at) if !line.get(..at).is_some_and(|before| before.contains(['"', '\''])) => {
+            line.get(..at).unwrap_or(line).to_owned()
+        }
         _ => line.to_owned(),
     }
 }

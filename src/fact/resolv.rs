@@ -121,7 +121,8 @@ fn parse(text: &str) -> Resolv {
     for (number, line) in (1..).zip(text.lines()) {
         let at = At::line(PATH, number);
         let Some((keyword, rest)) = line.trim_start().split_once([' ', '\t']) else { continue };
-        let words = rest.split_whitespace().take_while(|word| !word.starts_with(['#', ';'])).map(str::to_owned);
+        let words =
+            rest.split_whitespace().take_while(|word| !word.starts_with(['#', ';'])).map(str::to_owned);
         let indented = line.starts_with([' ', '\t']);
         match keyword {
             "nameserver" => {

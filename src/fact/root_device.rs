@@ -56,9 +56,13 @@ impl Fact for RootDevice {
             };
             let (mounts, _) = mountinfo::parse(path, &text);
             // The last one lies over the others.
-            let root = mounts.into_iter().rev().find(|mount| mount.mount_point == "/" && mount.source.starts_with('/'));
+            let root = mounts
+                .into_iter()
+                .rev()
+                .find(|mount| mount.mount_point == "/" && mount.source.starts_with('/'));
             let root = root.ok_or(Missing::Absent)?;
-            let number = root.detail.as_ref().map(|detail| detail.device.as_str()).filter(|n| !n.starts_with("0:"));
+            let number =
+                root.detail.as_ref().map(|detail| detail.device.as_str()).filter(|n| !n.starts_with("0:"));
             let seen = look(host, number, &root.source);
             return Ok(Self {
                 disks: seen.as_ref().map(|seen| names(&seen.disks)).map_err(Clone::clone),
@@ -155,10 +159,16 @@ mod tests {
 
     fn virtio() -> Files {
         let mut files = Files::new();
-        files.file("/proc/self/mountinfo", "20 1 0:1 / / rw - rootfs rootfs rw\n25 1 252:1 / / rw - ext4 /dev/vda1 rw\n");
+        files.file(
+            "/proc/self/mountinfo",
+            "20 1 0:1 / / rw - rootfs rootfs rw\n25 1 252:1 / / rw - ext4 /dev/vda1 rw\n",
+        );
         files.file(format!("{VDA}/vda1/partition"), "1\n");
         files.link("/sys/dev/block/252:1", format!("{}/vda1", VDA.replace("/sys/", "../../")));
-        files.link("/sys/devices/pci0000:00/0000:00:05.0/virtio2/driver", "../../../../bus/virtio/drivers/virtio_blk");
+        files.link(
+            "/sys/devices/pci0000:00/0000:00:05.0/virtio2/driver",
+            "../../../../bus/virtio/drivers/virtio_blk",
+        );
         files.link("/sys/bus/virtio/drivers/virtio_blk/module", "../../../../module/virtio_blk");
         files.link("/sys/devices/pci0000:00/0000:00:05.0/driver", "../../../bus/pci/drivers/virtio-pci");
         files.directory("/sys/bus/pci/drivers/virtio-pci").directory("/sys/module/virtio_blk");

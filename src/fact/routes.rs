@@ -159,7 +159,8 @@ mod tests {
         Routes::collect(&Host::new(files.clone(), Target::live())).map(|routes| routes.list)
     }
 
-    const HEADING: &str = "Iface\tDestination\tGateway \tFlags\tRefCnt\tUse\tMetric\tMask\t\tMTU\tWindow\tIRTT\n";
+    const HEADING: &str =
+        "Iface\tDestination\tGateway \tFlags\tRefCnt\tUse\tMetric\tMask\t\tMTU\tWindow\tIRTT\n";
 
     #[test]
     fn addresses_are_in_the_order_of_the_hosts_bytes() {
@@ -169,9 +170,15 @@ mod tests {
                      *\t0000000A\t00000000\t0201\t0\t0\t0\t000000FF\t0\t0\t0\n";
         files.file(IPV4, format!("{HEADING}{lines}"));
         let found = collect(&files).unwrap().items;
-        assert_eq!((found[0].destination.as_str(), found[0].gateway.as_deref(), found[0].metric), ("172.16.0.0/12", Some("10.25.159.247"), 7));
+        assert_eq!(
+            (found[0].destination.as_str(), found[0].gateway.as_deref(), found[0].metric),
+            ("172.16.0.0/12", Some("10.25.159.247"), 7)
+        );
         assert_eq!((found[0].is_default, found[0].has_gateway, found[0].at.line), (false, true, Some(2)));
-        assert_eq!((found[1].destination.as_str(), found[1].is_default, found[1].has_gateway), ("0.0.0.0/0", true, false));
+        assert_eq!(
+            (found[1].destination.as_str(), found[1].is_default, found[1].has_gateway),
+            ("0.0.0.0/0", true, false)
+        );
         assert_eq!((found[2].interface.as_str(), found[2].reject, found[1].reject), ("*", true, false));
     }
 
@@ -193,7 +200,10 @@ mod tests {
         );
         files.file(IPV6, lines);
         let found = collect(&files).unwrap().items;
-        assert_eq!((found[0].destination.as_str(), found[0].gateway.as_deref(), found[0].metric), ("::/0", Some("fd00::1"), 1024));
+        assert_eq!(
+            (found[0].destination.as_str(), found[0].gateway.as_deref(), found[0].metric),
+            ("::/0", Some("fd00::1"), 1024)
+        );
         assert_eq!((found[1].is_default, found[1].reject, found[1].interface.as_str()), (true, true, "lo"));
     }
 

@@ -51,8 +51,16 @@ const PLACES: &[(&str, &str, &[&str])] = &[
     (".aws/credentials", "AWS secret access key", &["aws_secret_access_key"]),
     (".azure/accessTokens.json", "Azure token", &["refreshToken"]),
     (".azure/msal_token_cache.json", "Azure token", &["\"secret\""]),
-    (".config/gcloud/application_default_credentials.json", "Google Cloud credential", &["private_key\"", "refresh_token"]),
-    (".config/gcloud/legacy_credentials/*/adc.json", "Google Cloud credential", &["private_key\"", "refresh_token"]),
+    (
+        ".config/gcloud/application_default_credentials.json",
+        "Google Cloud credential",
+        &["private_key\"", "refresh_token"],
+    ),
+    (
+        ".config/gcloud/legacy_credentials/*/adc.json",
+        "Google Cloud credential",
+        &["private_key\"", "refresh_token"],
+    ),
     (".docker/config.json", "registry password", &["\"auth\":", "\"identitytoken\":"]),
     (".config/containers/auth.json", "registry password", &["\"auth\":"]),
     (".kube/config", "Kubernetes credential", &["client-key-data:", "token:", "password:"]),
@@ -77,7 +85,11 @@ const KEY_MARKS: &[&str] = &["PRIVATE KEY-----"];
 impl Fact for Secrets {
     const NAME: &'static str = "secrets";
     const READS: &'static [&'static str] = &[
-        "/root/.ssh/*", "/home/*/.ssh/*", "/etc/ssl/private/*", "/etc/pki/tls/private/*", "/etc/kubernetes/admin.conf",
+        "/root/.ssh/*",
+        "/home/*/.ssh/*",
+        "/etc/ssl/private/*",
+        "/etc/pki/tls/private/*",
+        "/etc/kubernetes/admin.conf",
         "/root/.aws/credentials and the like, and those of /home/*",
     ];
 
@@ -154,13 +166,26 @@ mod tests {
     #[test]
     fn each_kind_is_found_where_it_is_kept_and_not_repeated() {
         let mut files = Files::new();
-        files.file("/root/.ssh/id_rsa", "-----BEGIN RSA PRIVATE KEY-----\nMIIE\n-----END RSA PRIVATE KEY-----\n");
-        files.file("/root/.ssh/id_rsa.pub", "ssh-rsa AAAA x\n").file("/root/.ssh/known_hosts", "a ssh-rsa AAAA\n");
-        files.file("/home/a/.aws/credentials", "[default]\naws_access_key_id = A\naws_secret_access_key = B\n");
+        files.file(
+            "/root/.ssh/id_rsa",
+            "-----BEGIN RSA PRIVATE KEY-----\nMIIE\n-----END RSA PRIVATE KEY-----\n",
+        );
+        files
+            .file("/root/.ssh/id_rsa.pub", "ssh-rsa AAAA x\n")
+            .file("/root/.ssh/known_hosts", "a ssh-rsa AAAA\n");
+        files.file(
+            "/home/a/.aws/credentials",
+            "[default]\naws_access_key_id = A\naws_secret_access_key = B\n",
+        );
         files.file("/home/b/.netrc", "# password x\n").file("/home/b/.vault-token", "hvs.x\n");
-        files.directory("/etc/ssl/private/old").file("/etc/ssl/private/ssl-cert-snakeoil.key", "PRIVATE KEY-----");
-        let expected =
-            ["private key /root/.ssh/id_rsa:1", "AWS secret access key /home/a/.aws/credentials:3", "Vault token /home/b/.vault-token:1"];
+        files
+            .directory("/etc/ssl/private/old")
+            .file("/etc/ssl/private/ssl-cert-snakeoil.key", "PRIVATE KEY-----");
+        let expected = [
+            "private key /root/.ssh/id_rsa:1",
+            "AWS secret access key /home/a/.aws/credentials:3",
+            "Vault token /home/b/.vault-token:1",
+        ];
         assert_eq!(found(files).0, expected);
     }
 
@@ -186,7 +211,10 @@ mod tests {
     #[test]
     fn garbage_holds_no_secret() {
         let mut files = Files::new();
-        files.file("/root/.kube/config", vec![0xff, 0, 10, 0]).file("/root/.pgpass", "").file("/root/.npmrc", "\n\n");
+        files
+            .file("/root/.kube/config", vec![0xff, 0, 10, 0])
+            .file("/root/.pgpass", "")
+            .file("/root/.npmrc", "\n\n");
         assert_eq!(found(files), (Vec::new(), 0));
     }
 }

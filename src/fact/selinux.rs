@@ -125,7 +125,8 @@ fn parse(text: &str) -> Config {
             let value = value.trim_start();
             if config.mode.is_none() {
                 config.mode = mode(value);
-                let setting = SelinuxSetting { value: value.trim_end().into(), valid: config.mode.is_some(), at };
+                let setting =
+                    SelinuxSetting { value: value.trim_end().into(), valid: config.mode.is_some(), at };
                 config.configured = Some(setting);
             }
             continue;
@@ -173,9 +174,8 @@ impl Fact for Selinux {
             return Err(Missing::Absent);
         }
         let cmdline = if host.is_running() { host.read_text(CMDLINE) } else { Err(Missing::Absent) };
-        let kernel_has = host
-            .read_text(LSM)
-            .map(|list| list.trim().split(',').any(|module| module == "selinux"));
+        let kernel_has =
+            host.read_text(LSM).map(|list| list.trim().split(',').any(|module| module == "selinux"));
         let running = match &enforce {
             Ok(text) => match text.trim() {
                 "1" => Ok(SelinuxMode::new(Mode::Enforcing, At::file(ENFORCE))),
@@ -312,7 +312,8 @@ mod tests {
 
     #[test]
     fn only_the_beginning_of_the_mode_counts() {
-        let config = parse("# SELINUX= can take\nSELINUX=disabled change this line\nSELINUXTYPE=targeted \r\n");
+        let config =
+            parse("# SELINUX= can take\nSELINUX=disabled change this line\nSELINUXTYPE=targeted \r\n");
         assert_eq!(config.mode, Some(Mode::Disabled));
         assert_eq!(config.configured.unwrap().value, "disabled change this line");
         assert_eq!(config.policy_type.unwrap().value, "targeted");
@@ -321,7 +322,9 @@ mod tests {
 
     #[test]
     fn lines_that_libselinux_passes_over_set_nothing() {
-        for text in ["", " SELINUX=enforcing\n", "SELINUX = enforcing\n", "selinux=enforcing\n", "\0\u{fffd}\n"] {
+        for text in
+            ["", " SELINUX=enforcing\n", "SELINUX = enforcing\n", "selinux=enforcing\n", "\0\u{fffd}\n"]
+        {
             assert_eq!(parse(text), Config::default(), "{text}");
         }
         let config = parse("SELINUX=disable\nSELINUX=enforcing\n");

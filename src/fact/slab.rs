@@ -92,7 +92,8 @@ fn cache(line: &str, number: u32) -> Option<SlabCache> {
         word.parse::<u64>().ok()
     };
     let (_pages_per_slab, _objects_per_slab) = (number_from_end()?, number_from_end()?);
-    let (object_bytes, objects, active_objects) = (number_from_end()?, number_from_end()?, number_from_end()?);
+    let (object_bytes, objects, active_objects) =
+        (number_from_end()?, number_from_end()?, number_from_end()?);
     let name = rest.trim();
     (!name.is_empty()).then(|| SlabCache {
         name: name.to_owned(),
@@ -128,7 +129,8 @@ mod tests {
     fn caches_are_read_whatever_their_names() {
         let caches = collect("Slab: 4400000 kB\n", Some(TEXT)).unwrap().caches;
         assert!(caches.unread.is_empty());
-        let found: Vec<_> = caches.items.iter().map(|c| (c.name.as_str(), c.active_objects, c.size_kib)).collect();
+        let found: Vec<_> =
+            caches.items.iter().map(|c| (c.name.as_str(), c.active_objects, c.size_kib)).collect();
         assert_eq!(found, [("proc_inode_cache", 4_701_436, 3_030_216), ("scsi cmd(DMA)", 20, 40)]);
         assert_eq!(caches.items[0].at, At::line(SLABINFO, 3));
     }

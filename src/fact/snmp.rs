@@ -51,7 +51,8 @@ impl Fact for Snmp {
         let per_s = Lazy::new(move || {
             let Some(earlier) = &earlier else { return Ok(Sampled::default()) };
             let before = counters::parse(path, &earlier.read_text(path)?);
-            let risen = counters::risen(&before, &counters::parse(path, &text), |a, b| earlier.per_second(a, b));
+            let risen =
+                counters::risen(&before, &counters::parse(path, &text), |a, b| earlier.per_second(a, b));
             Ok(Sampled(Ok(risen)))
         });
         Ok(Self { groups, per_s, malformed, at: At::file(path) })

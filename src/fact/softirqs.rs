@@ -127,9 +127,15 @@ mod tests {
     fn work_is_counted_by_kind_and_cpu() {
         let found = parse(&format!("{TEXT}odd: 1\n RCU: 1 x\n")).unwrap();
         let rx = &found.kinds["NET_RX"];
-        assert_eq!((rx.counts.as_slice(), rx.total, rx.busiest, rx.busiest_cpu), ([700, 40].as_slice(), 740, 700, 0));
+        assert_eq!(
+            (rx.counts.as_slice(), rx.total, rx.busiest, rx.busiest_cpu),
+            ([700, 40].as_slice(), 740, 700, 0)
+        );
         assert_eq!((found.kinds["HI"].busiest_cpu, rx.at.to_string()), (0, "/proc/softirqs:3".into()));
-        assert_eq!((found.cpus, found.malformed), (vec![0, 2], vec!["odd: 1".to_owned(), " RCU: 1 x".to_owned()]));
+        assert_eq!(
+            (found.cpus, found.malformed),
+            (vec![0, 2], vec!["odd: 1".to_owned(), " RCU: 1 x".to_owned()])
+        );
     }
 
     #[test]
@@ -137,7 +143,8 @@ mod tests {
         let (mut files, mut earlier) = (Files::new(), Files::new());
         files.file("/proc/softirqs", TEXT);
         earlier.file("/proc/softirqs", "  CPU0 CPU1\n HI: 2 0\n NET_RX: 100 40\n");
-        let host = Host::new(files, Target::live()).with_earlier(Earlier::new(earlier, Duration::from_secs(2)));
+        let host =
+            Host::new(files, Target::live()).with_earlier(Earlier::new(earlier, Duration::from_secs(2)));
         let found = Softirqs::collect(&host).unwrap();
         let per_s = |kind: &str| found.kinds[kind].per_s.0.clone().unwrap();
         assert_eq!(per_s("NET_RX"), BTreeMap::from([("cpu0".to_owned(), 300.0)]));

@@ -68,7 +68,9 @@ fn parse(text: &str) -> Reading<Softnet> {
     let mut cpus = Vec::new();
     for (number, line) in (1..).zip(text.lines()) {
         let cpu = cpu(line, number);
-        cpus.push(cpu.ok_or_else(|| Missing::garbled(STAT, format!("line {number} is not what the kernel prints of a CPU")))?);
+        cpus.push(cpu.ok_or_else(|| {
+            Missing::garbled(STAT, format!("line {number} is not what the kernel prints of a CPU"))
+        })?);
     }
     if cpus.is_empty() {
         return Err(Missing::garbled(STAT, "names no CPU"));
@@ -115,7 +117,10 @@ mod tests {
         assert_eq!((found.cpus[0].cpu, found.cpus[0].received_rps), (None, None));
         let text = format!("0000000a 00000002 00000001 {ZEROS} 00000000 00000003 00000004\n");
         let found = parse(&text).unwrap().cpus.remove(0);
-        assert_eq!((found.received_rps, found.flow_limit, found.backlog, found.cpu), (Some(3), Some(4), None, None));
+        assert_eq!(
+            (found.received_rps, found.flow_limit, found.backlog, found.cpu),
+            (Some(3), Some(4), None, None)
+        );
         let text = format!("1 1 1 {ZEROS} 0 0 0 0 0\n000000ff 1 1 {ZEROS} 0 3 4 5 00000007 6 7\n");
         let found = parse(&text).unwrap();
         assert_eq!((found.processed, found.cpus[1].backlog, found.cpus[1].cpu), (256, Some(5), Some(7)));

@@ -190,7 +190,9 @@ impl Ini {
             None => Ok(Located { value: default, at: At::file(path) }),
             Some(found) => match found.value.parse() {
                 Ok(value) => Ok(Located { value, at: found.at.clone() }),
-                Err(_) => Err(Missing::garbled(&*found.at.path, format!("{option} is no number: {}", found.value))),
+                Err(_) => {
+                    Err(Missing::garbled(&*found.at.path, format!("{option} is no number: {}", found.value)))
+                }
             },
         };
         let user = || get("user")?.map(|user| user.value.clone()).ok_or(Missing::Absent);
@@ -266,7 +268,8 @@ mod tests {
             .file("/etc/supervisor/conf.d/b.conf", "[program:b]\ncommand=/bin/b\n  --long\nuser=app\n")
             .file("/etc/supervisor/more.ini", "[supervisord]\nminfds=7\n[group:x]\nprograms=b\n");
         let found = collect(&files).unwrap();
-        let programs: Vec<_> = found.programs.items.iter().map(|p| (p.name.as_str(), p.command.as_deref())).collect();
+        let programs: Vec<_> =
+            found.programs.items.iter().map(|p| (p.name.as_str(), p.command.as_deref())).collect();
         assert_eq!(programs, [("b", Some("/bin/b\n--long")), ("z", None)]);
         assert_eq!(found.minfds.unwrap().at, At::line("/etc/supervisor/more.ini", 2));
         assert_eq!(found.user.as_deref(), Ok("svc"));
@@ -276,7 +279,9 @@ mod tests {
     #[test]
     fn what_a_denied_file_may_overrule_is_unknown() {
         let mut files = Files::new();
-        files.file("/etc/supervisord.conf", "[supervisord]\nminfds=7\n[include]\nfiles=/etc/x/*\n").deny("/etc/x");
+        files
+            .file("/etc/supervisord.conf", "[supervisord]\nminfds=7\n[include]\nfiles=/etc/x/*\n")
+            .deny("/etc/x");
         let found = collect(&files).unwrap();
         assert!(matches!(found.minfds, Err(Missing::Unreadable(_))));
         assert_eq!(found.programs.unread.len(), 1);

@@ -112,14 +112,18 @@ mod tests {
             "Filename\t\t\t\tType\t\tSize\t\tUsed\t\tPriority\n/dev/dm-2   partition\t8151036\t2283436\t-2\n/some/swap\\040file\\040(deleted) file 111 1 5\n",
         );
         let [partition, file] = found.areas.as_slice() else { panic!("{found:?}") };
-        assert_eq!((partition.kind, partition.size_kib, partition.used_kib), (SwapKind::Partition, 8_151_036, 2_283_436));
+        assert_eq!(
+            (partition.kind, partition.size_kib, partition.used_kib),
+            (SwapKind::Partition, 8_151_036, 2_283_436)
+        );
         assert_eq!((file.path.as_str(), file.deleted, file.priority), ("/some/swap file", true, 5));
         assert_eq!(file.at.to_string(), "/proc/swaps:3");
     }
 
     #[test]
     fn what_is_no_area_is_kept() {
-        let found = parse("p", "Filename\n/dev/a partition 1 2\n/dev/b tape 1 2 3\n\u{fffd}\0\n/dev/c file -1 0 0\n");
+        let found =
+            parse("p", "Filename\n/dev/a partition 1 2\n/dev/b tape 1 2 3\n\u{fffd}\0\n/dev/c file -1 0 0\n");
         assert_eq!((found.areas.len(), found.malformed.len()), (0, 4));
         assert!(parse("p", "").areas.is_empty());
     }

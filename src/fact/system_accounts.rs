@@ -116,7 +116,9 @@ impl Fact for SystemAccounts {
             for (names, kind) in [(&mut users, 'u'), (&mut groups, 'g')] {
                 if let Ok(names) = names {
                     // A user gets a group of its name.
-                    names.extend(made.iter().filter(|(of, _)| *of == 'u' || *of == kind).map(|(_, name)| name.clone()));
+                    names.extend(
+                        made.iter().filter(|(of, _)| *of == 'u' || *of == kind).map(|(_, name)| name.clone()),
+                    );
                 }
             }
         }
@@ -167,8 +169,11 @@ fn sysusers_run(host: &Host) -> bool {
         Err(_) => false,
         Ok(text) => {
             // It has the time of /usr in its text too, for file systems without parts of seconds.
-            let noted = text.lines().find_map(|line| line.strip_prefix("TIMESTAMP_NSEC=")?.trim().parse::<i64>().ok());
-            let noted = noted.map(|nanoseconds| nanoseconds / 1_000_000_000).or_else(|| mtime("/etc/.updated").ok());
+            let noted = text
+                .lines()
+                .find_map(|line| line.strip_prefix("TIMESTAMP_NSEC=")?.trim().parse::<i64>().ok());
+            let noted =
+                noted.map(|nanoseconds| nanoseconds / 1_000_000_000).or_else(|| mtime("/etc/.updated").ok());
             matches!((mtime("/usr"), noted), (Ok(usr), Some(noted)) if usr > noted)
         }
     }
@@ -206,9 +211,12 @@ fn wanted(host: &Host, users: &Names, groups: &Names) -> Partial<WantedAccount> 
             AccountKind::Group => groups,
         };
         let exists = known.as_ref().map(|names| names.contains(name)).map_err(Clone::clone);
-        let is_name = !name.is_empty() && !name.starts_with(|c: char| c.is_ascii_digit()) && !name.contains(['%', '$', '-', ':', '*']);
+        let is_name = !name.is_empty()
+            && !name.starts_with(|c: char| c.is_ascii_digit())
+            && !name.contains(['%', '$', '-', ':', '*']);
         // Names with a dash are those of systemd itself, which are asked for in the same files.
-        let is_name = is_name || name.strip_prefix("systemd-").is_some_and(|rest| rest.chars().all(char::is_alphanumeric));
+        let is_name = is_name
+            || name.strip_prefix("systemd-").is_some_and(|rest| rest.chars().all(char::is_alphanumeric));
         if is_name && name != "root" && !found.items.iter().any(|w| w.name == name && w.kind == kind) {
             found.items.push(WantedAccount { name: name.to_owned(), kind, asks, exists, at });
         }
@@ -245,7 +253,12 @@ fn wanted(host: &Host, users: &Names, groups: &Names) -> Partial<WantedAccount> 
             }
             for (position, kind) in [(3, AccountKind::User), (4, AccountKind::Group)] {
                 let name = words.get(position).copied().unwrap_or("-");
-                add(name.trim_start_matches(':'), kind, AccountUse::Tmpfiles, At::line(path.as_str(), number));
+                add(
+                    name.trim_start_matches(':'),
+                    kind,
+                    AccountUse::Tmpfiles,
+                    At::line(path.as_str(), number),
+                );
             }
         }
     }
@@ -310,7 +323,9 @@ mod tests {
     #[test]
     fn accounts_are_in_other_places_too() {
         let mut files = tree();
-        files.file("/usr/lib/passwd", "messagebus:x:81:81::/:/\n").file("/usr/lib/group", "tty:x:5:\nutmp:x:22:\n");
+        files
+            .file("/usr/lib/passwd", "messagebus:x:81:81::/:/\n")
+            .file("/usr/lib/group", "tty:x:5:\nutmp:x:22:\n");
         files.file("/run/userdb/polkitd.user", "{}");
         assert_eq!(missing(&files), ["systemd-journal"]);
     }
@@ -322,6 +337,9 @@ mod tests {
         let fact = SystemAccounts::collect(&Host::new(files, Target::root("x"))).unwrap();
         assert!(fact.groups.is_err() && fact.users.is_ok());
         assert_eq!(fact.wanted.get().unwrap().unread.len(), 1);
-        assert!(matches!(SystemAccounts::collect(&Host::new(Files::new(), Target::root("x"))), Err(Missing::Absent)));
+        assert!(matches!(
+            SystemAccounts::collect(&Host::new(Files::new(), Target::root("x"))),
+            Err(Missing::Absent)
+        ));
     }
 }

@@ -35,7 +35,11 @@ impl Fact for Thp {
             let word = chosen(&text).map(str::to_owned);
             word.ok_or_else(|| Missing::garbled(path, "none of its words is in brackets"))
         };
-        Ok(Self { enabled: read(Self::READS[0])?, defrag: read(Self::READS[1]), at: At::file(Self::READS[0]) })
+        Ok(Self {
+            enabled: read(Self::READS[0])?,
+            defrag: read(Self::READS[1]),
+            at: At::file(Self::READS[0]),
+        })
     }
 }
 

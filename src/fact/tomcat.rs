@@ -126,7 +126,12 @@ fn parse(path: &str, text: &str) -> Reading<Vec<TomcatConnector>> {
             at: At::line(path.clone(), line),
         }
     };
-    Ok(document.descendants().filter(|node| node.has_tag_name("Connector")).take(MOST).map(connector).collect())
+    Ok(document
+        .descendants()
+        .filter(|node| node.has_tag_name("Connector"))
+        .take(MOST)
+        .map(connector)
+        .collect())
 }
 
 #[cfg(test)]
@@ -149,7 +154,10 @@ mod tests {
         assert_eq!((found[0].port.as_str(), found[0].accept_count.clone()), ("8080", Ok(1000)));
         assert_eq!((found[0].max_threads.clone(), found[0].max_connections.clone()), (Ok(800), Ok(8192)));
         assert_eq!(found[0].at, At::line("/x", 5));
-        assert_eq!((found[1].protocol.as_str(), found[1].max_threads.clone()), ("AJP/1.3", Err(Missing::Absent)));
+        assert_eq!(
+            (found[1].protocol.as_str(), found[1].max_threads.clone()),
+            ("AJP/1.3", Err(Missing::Absent))
+        );
         assert!(matches!(found[1].accept_count, Err(Missing::Unreadable(_))));
     }
 
@@ -158,7 +166,9 @@ mod tests {
         let mut files = Files::new();
         files.file("/etc/tomcat9/server.xml", SERVER).link("/var/lib/tomcat9/conf", "/etc/tomcat9");
         assert_eq!(collect(&files).unwrap().connectors.items.len(), 2);
-        files.file("/proc/7/stat", "7 (java) S 1\n").file("/proc/7/cmdline", "java\0-Dcatalina.base=/data/app\0X\0");
+        files
+            .file("/proc/7/stat", "7 (java) S 1\n")
+            .file("/proc/7/cmdline", "java\0-Dcatalina.base=/data/app\0X\0");
         files.file("/data/app/conf/server.xml", SERVER);
         assert_eq!(collect(&files).unwrap().connectors.items.len(), 4);
     }
@@ -166,7 +176,9 @@ mod tests {
     #[test]
     fn garbage_is_unreadable_and_nothing_is_absent() {
         assert_eq!(collect(&Files::new()).unwrap_err(), Missing::Absent);
-        for text in ["", "<Server>", "<!DOCTYPE x [<!ENTITY a \"&a;&a;\">]><x>&a;</x>", "\0", &"<a>".repeat(100_000)] {
+        for text in
+            ["", "<Server>", "<!DOCTYPE x [<!ENTITY a \"&a;&a;\">]><x>&a;</x>", "\0", &"<a>".repeat(100_000)]
+        {
             let mut files = Files::new();
             files.file("/etc/tomcat/server.xml", text);
             let found = collect(&files).unwrap().connectors;

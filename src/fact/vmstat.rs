@@ -169,7 +169,10 @@ mod tests {
         let now = "pswpin 50\npswpout 3\nallocstall_dma 2\nallocstall_normal 9\n";
         let found = rates(now, "pswpin 10\npswpout 4\nallocstall_dma 1\nallocstall_normal 4\n").unwrap();
         assert_eq!((found.pswpin_per_s, found.allocstall_per_s), (Ok(20.0), Ok(3.0)));
-        assert_eq!((found.pswpout_per_s, found.pgmajfault_per_s), (Err(Missing::Absent), Err(Missing::Absent)));
+        assert_eq!(
+            (found.pswpout_per_s, found.pgmajfault_per_s),
+            (Err(Missing::Absent), Err(Missing::Absent))
+        );
         assert!(matches!(rates(now, "pswpin x\n").unwrap().pswpin_per_s, Err(Missing::Unreadable(_))));
         assert!(matches!(rates(now, ""), Err(Missing::Unreadable(_))));
     }

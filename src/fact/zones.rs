@@ -150,7 +150,10 @@ mod tests {
     fn old_kernels_keep_the_lists_in_the_zone() {
         let text = "Node 0, zone   Normal\n  pages free     10\n        min      9\n    nr_inactive_file 7\n    nr_active_file 8\n";
         let zone = &parse(text).items[0];
-        assert_eq!((zone.inactive_file_pages, zone.active_file_pages, zone.managed_pages), (Some(7), Some(8), None));
+        assert_eq!(
+            (zone.inactive_file_pages, zone.active_file_pages, zone.managed_pages),
+            (Some(7), Some(8), None)
+        );
     }
 
     #[test]

@@ -51,9 +51,14 @@ impl Table {
         match self {
             Self::Passwd => &[(2, "user ID"), (3, "group ID")],
             Self::Group => &[(2, "group ID")],
-            Self::Shadow => {
-                &[(2, "day of the last change"), (3, "minimum"), (4, "maximum"), (5, "warning"), (6, "inactivity"), (7, "expiry")]
-            }
+            Self::Shadow => &[
+                (2, "day of the last change"),
+                (3, "minimum"),
+                (4, "maximum"),
+                (5, "warning"),
+                (6, "inactivity"),
+                (7, "expiry"),
+            ],
             Self::Gshadow => &[],
         }
     }
@@ -116,7 +121,10 @@ pub(super) fn parse(table: Table, text: &str) -> (Vec<Fields>, Vec<MalformedAcco
             report("begins with a byte order mark, which becomes part of the name".into(), false);
         }
         if line.ends_with('\r') {
-            report("ends in a carriage return (DOS line end), which becomes part of the last field".into(), false);
+            report(
+                "ends in a carriage return (DOS line end), which becomes part of the last field".into(),
+                false,
+            );
         }
         let wanted = table.fields();
         let count = line.split(':').count();
@@ -131,7 +139,8 @@ pub(super) fn parse(table: Table, text: &str) -> (Vec<Fields>, Vec<MalformedAcco
             Table::Shadow => text.is_empty() || text.parse::<i64>().is_ok(),
             _ => text.parse::<u32>().is_ok(),
         };
-        let wrong = table.numbers().iter().find(|(at, _)| fields.get(*at).is_some_and(|field| !number(field)));
+        let wrong =
+            table.numbers().iter().find(|(at, _)| fields.get(*at).is_some_and(|field| !number(field)));
         if let Some((at, what)) = wrong {
             let field = fields.get(*at).map_or("", String::as_str);
             report(format!("{what} `{field}` is no number"), true);

@@ -212,11 +212,7 @@ fn before<'a, K: Eq + Hash>(seen: &mut HashMap<K, &'a At>, key: K, at: &'a At) -
 /// Shells that are none, and programs that shutdown, halt and sync have for one.
 const NO_SHELLS: [&str; 6] = ["nologin", "false", "true", "sync", "shutdown", "halt"];
 
-fn users<'a>(
-    lines: &'a [Fields],
-    groups: &Reading<Vec<Group>>,
-    shadow: &Reading<Vec<Shadow>>,
-) -> Vec<User> {
+fn users<'a>(lines: &'a [Fields], groups: &Reading<Vec<Group>>, shadow: &Reading<Vec<Shadow>>) -> Vec<User> {
     let mut secrets: HashMap<&str, PasswordState> = HashMap::new();
     for line in shadow.iter().flatten() {
         // Of several lines the first is found.

@@ -7,9 +7,15 @@ fn collect(files: &Files) -> Reading<Accounts> {
 
 fn tree() -> Files {
     let mut files = Files::new();
-    files.file("/etc/passwd", "root:x:0:0:root:/root:/bin/bash\nweb:x:1000:1000::/home/web:\nlost::5:999::/:/bin/sh\n");
+    files.file(
+        "/etc/passwd",
+        "root:x:0:0:root:/root:/bin/bash\nweb:x:1000:1000::/home/web:\nlost::5:999::/:/bin/sh\n",
+    );
     files.file("/etc/group", "root:x:0:\nweb:x:1000:\nwheel:x:10:web,root\n");
-    files.file("/etc/shadow", "root:$6$salt$abc:19000:0:99999:7:::\nweb:!$y$j9T$x$y:0:::::20000:\nlost:*:::::::\n");
+    files.file(
+        "/etc/shadow",
+        "root:$6$salt$abc:19000:0:99999:7:::\nweb:!$y$j9T$x$y:0:::::20000:\nlost:*:::::::\n",
+    );
     files
 }
 
@@ -72,7 +78,12 @@ fn malformed_lines_are_kept_with_their_reason_and_without_their_text() {
         .collect();
     let expected = [
         ("/etc/passwd:1", "root", "begins with a byte order mark, which becomes part of the name", false),
-        ("/etc/passwd:1", "root", "ends in a carriage return (DOS line end), which becomes part of the last field", false),
+        (
+            "/etc/passwd:1",
+            "root",
+            "ends in a carriage return (DOS line end), which becomes part of the last field",
+            false,
+        ),
         ("/etc/passwd:2", "a", "3 fields instead of 7", true),
         ("/etc/passwd:3", "d", "6 fields instead of 7", false),
         ("/etc/passwd:4", "b", "user ID `one` is no number", true),
@@ -109,7 +120,8 @@ fn empty_and_garbage_files_are_read() {
 #[test]
 fn a_password_is_followed_into_shadow_and_doubles_are_told() {
     let mut files = Files::new();
-    let passwd = "root:x:0:0::/root:/bin/bash\na:x:5:5::/:/usr/sbin/nologin\nb::6:6::/:\na:x:5:9::/:/bin/sync\n";
+    let passwd =
+        "root:x:0:0::/root:/bin/bash\na:x:5:5::/:/usr/sbin/nologin\nb::6:6::/:\na:x:5:9::/:/bin/sync\n";
     files.file("/etc/passwd", passwd).file("/etc/group", "g:x:1:\nh:x:2:\ng:x:3:\n");
     files.file("/etc/shadow", "root:$y$j9T$x$y:1:0:9:7:::\nroot::1:0:9:7:::\n");
     let accounts = Accounts::collect(&Host::new(files.clone(), Target::root("x"))).unwrap();

@@ -109,8 +109,13 @@ const DISK: &str = "/dev/disk";
 
 impl Fact for Block {
     const NAME: &'static str = "block";
-    const READS: &'static [&'static str] =
-        &["/sys/class/block/*/{dev,size,partition,dm/name,dm/uuid,holders}", "/run/udev/data/b*", "/dev/disk/by-*/*", "/sys/block/*", "/proc/partitions"];
+    const READS: &'static [&'static str] = &[
+        "/sys/class/block/*/{dev,size,partition,dm/name,dm/uuid,holders}",
+        "/run/udev/data/b*",
+        "/dev/disk/by-*/*",
+        "/sys/block/*",
+        "/proc/partitions",
+    ];
 
     fn collect(host: &Host) -> Reading<Self> {
         let links = udev::links(host)?;
@@ -129,7 +134,9 @@ impl Fact for Block {
 /// No devices are to be seen: in a tree that says nothing; on a running host something hides them.
 fn not_shown(host: &Host) -> Missing {
     let why = match host.target.kind {
-        TargetKind::Live | TargetKind::Capture => "no block devices are to be seen: a container, or /sys is not mounted",
+        TargetKind::Live | TargetKind::Capture => {
+            "no block devices are to be seen: a container, or /sys is not mounted"
+        }
         _ => "a tree of files does not show the disks it will boot from",
     };
     Missing::unreadable(sysfs::CLASS, Reason::NotRead(why.into()))
@@ -158,7 +165,8 @@ fn all_links(devices: &[BlockDevice], links: &[udev::Link], database: &Reading<(
 fn mark_members(host: &Host, devices: &mut [BlockDevice]) {
     for device in devices.iter_mut() {
         let by_type = device.r#type.as_ref().is_ok_and(|t| {
-            t.ends_with("_member") || matches!(t.as_str(), "crypto_LUKS" | "bcache" | "drbd" | "DM_snapshot_cow")
+            t.ends_with("_member")
+                || matches!(t.as_str(), "crypto_LUKS" | "bcache" | "drbd" | "DM_snapshot_cow")
         });
         device.member = by_type || sysfs::is_held(host, device);
     }

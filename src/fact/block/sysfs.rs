@@ -95,7 +95,8 @@ fn device(host: &Host, folder: &Folder, database: &Reading<()>) -> Reading<Block
     let sectors = optional(line(host, &format!("{folder}/size")))?;
     let mapped = optional(line(host, &format!("{folder}/dm/name")))?;
     let kind = if is_partition(host, folder)? { BlockKind::Partition } else { kind(name) };
-    let path = mapped.as_ref().map_or_else(|| format!("/dev/{name}"), |mapped| format!("/dev/mapper/{mapped}"));
+    let path =
+        mapped.as_ref().map_or_else(|| format!("/dev/{name}"), |mapped| format!("/dev/mapper/{mapped}"));
     let known = udev::record(host, number.as_deref(), database);
     let mut device = udev::device(name, path, kind, known, At::file(folder.as_str()));
     let volume = optional(line(host, &format!("{folder}/dm/uuid")))?
@@ -115,7 +116,8 @@ fn device(host: &Host, folder: &Folder, database: &Reading<()>) -> Reading<Block
 }
 
 fn line(host: &Host, path: &str) -> Reading<String> {
-    Ok(host.read_text(path)?.trim().to_owned()).and_then(|t| if t.is_empty() { Err(Missing::Absent) } else { Ok(t) })
+    Ok(host.read_text(path)?.trim().to_owned())
+        .and_then(|t| if t.is_empty() { Err(Missing::Absent) } else { Ok(t) })
 }
 
 fn optional<T>(reading: Reading<T>) -> Reading<Option<T>> {

@@ -89,12 +89,17 @@ fn members_of_arrays_and_their_partitions_are_marked() {
     disk(&mut files, "sdb", "8:16", false);
     disk(&mut files, "dm-0", "253:0", false);
     files.file("/sys/class/block/sda/holders/dm-0", "");
-    files.file("/sys/class/block/dm-0/dm/name", "vg-root\n").file("/sys/class/block/dm-0/dm/uuid", "LVM-abc\n");
+    files
+        .file("/sys/class/block/dm-0/dm/name", "vg-root\n")
+        .file("/sys/class/block/dm-0/dm/uuid", "LVM-abc\n");
     files.file("/run/udev/data/b8:16", "E:ID_FS_TYPE=linux_raid_member\n");
     let block = collect(&files).unwrap();
     let members: Vec<_> = block.devices.iter().filter(|d| d.member).map(|d| d.name.as_str()).collect();
     assert_eq!(members, ["sda", "sda1", "sdb"]);
-    assert!(block.paths.contains(&"/dev/mapper/vg-root".to_owned()) && block.paths.contains(&"/dev/vg/root".to_owned()));
+    assert!(
+        block.paths.contains(&"/dev/mapper/vg-root".to_owned())
+            && block.paths.contains(&"/dev/vg/root".to_owned())
+    );
     assert_eq!(block.devices[0].kind, BlockKind::Dm);
 }
 

@@ -101,7 +101,13 @@ impl Known {
 }
 
 /// A device with what udev knows of it.
-pub(super) fn device(name: &str, path: String, kind: BlockKind, known: Reading<Known>, at: At) -> BlockDevice {
+pub(super) fn device(
+    name: &str,
+    path: String,
+    kind: BlockKind,
+    known: Reading<Known>,
+    at: At,
+) -> BlockDevice {
     let get = |key: &str| known.as_ref().map_err(Clone::clone).and_then(|k| k.get(key));
     let get_name = |key: &str| known.as_ref().map_err(Clone::clone).and_then(|k| k.get_name(key));
     BlockDevice {
@@ -133,7 +139,9 @@ pub(super) fn add_linked(devices: &mut Vec<BlockDevice>, links: &[Link]) {
         positions.entry(device.name.clone()).or_insert(position);
     }
     for link in links {
-        let Some((folder, value)) = link.path.strip_prefix(DISK).and_then(|p| p.strip_prefix('/')?.split_once('/')) else {
+        let Some((folder, value)) =
+            link.path.strip_prefix(DISK).and_then(|p| p.strip_prefix('/')?.split_once('/'))
+        else {
             continue;
         };
         let position = *positions.entry(link.name.clone()).or_insert_with(|| {
@@ -193,7 +201,9 @@ mod tests {
 
     #[test]
     fn a_record_is_read_and_oddities_are_passed_over() {
-        let known = parse("S:disk/by-uuid/01\nL:-100\nE:ID_FS_LABEL=my_disk\nE:ID_FS_LABEL_ENC=my\\x20disk\nE:bad\nI:1\n\0");
+        let known = parse(
+            "S:disk/by-uuid/01\nL:-100\nE:ID_FS_LABEL=my_disk\nE:ID_FS_LABEL_ENC=my\\x20disk\nE:bad\nI:1\n\0",
+        );
         assert_eq!(known.links, ["/dev/disk/by-uuid/01"]);
         assert_eq!(known.priority, -100);
         assert_eq!(known.get_name("ID_FS_LABEL"), Ok("my disk".into()));

@@ -74,12 +74,20 @@ fn other(host: &Host, efi: Vec<String>) -> Reading<Option<Found>> {
     for config in EXTLINUX {
         if let Some(text) = optional(host.read_text(config))? {
             let made = menus::extlinux(host, config, &text)?;
-            return finish(host, BootloaderKind::Extlinux, vec![config.to_owned()], config.to_owned(), made).map(Some);
+            return finish(host, BootloaderKind::Extlinux, vec![config.to_owned()], config.to_owned(), made)
+                .map(Some);
         }
     }
     if exists(host, "/etc/zipl.conf")? && exists(host, "/boot/loader/entries")? {
         let made = menus::loader_entries(host, "/boot/loader/entries", None, true)?;
-        return finish(host, BootloaderKind::Zipl, vec!["/etc/zipl.conf".into()], "/etc/zipl.conf".into(), made).map(Some);
+        return finish(
+            host,
+            BootloaderKind::Zipl,
+            vec!["/etc/zipl.conf".into()],
+            "/etc/zipl.conf".into(),
+            made,
+        )
+        .map(Some);
     }
     Ok(None)
 }
@@ -99,7 +107,8 @@ fn efi(host: &Host) -> Reading<Vec<String>> {
     let mut found = Vec::new();
     for folder in EFI {
         for vendor in optional(host.names(folder))?.unwrap_or_default() {
-            for name in optional(host.names(&format!("{folder}/{vendor}"))).ok().flatten().unwrap_or_default() {
+            for name in optional(host.names(&format!("{folder}/{vendor}"))).ok().flatten().unwrap_or_default()
+            {
                 let lower = name.to_ascii_lowercase();
                 if lower.ends_with(".efi") || lower == "grub.cfg" || lower == "grub.conf" {
                     found.push(format!("{folder}/{vendor}/{name}"));
@@ -135,7 +144,9 @@ fn grub(host: &Host, efi: &[String], closed: Option<&Unreadable>) -> Reading<Opt
         }
     }
     // What has GRUB in its name there, and shim, which starts it.
-    let program = |path: &&String| path.to_ascii_lowercase().ends_with(".efi") && path.to_ascii_lowercase().contains("/grub");
+    let program = |path: &&String| {
+        path.to_ascii_lowercase().ends_with(".efi") && path.to_ascii_lowercase().contains("/grub")
+    };
     installed.extend(efi.iter().filter(program).cloned());
     let stubs = efi.iter().filter(|path| path.ends_with("/grub.cfg"));
     configs.extend(stubs.cloned());
@@ -149,7 +160,8 @@ fn grub(host: &Host, efi: &[String], closed: Option<&Unreadable>) -> Reading<Opt
     if configs.is_empty() && installed.iter().all(|path| path.ends_with("/grubenv")) {
         return Ok(None);
     }
-    let folder = GRUB.into_iter().find(|folder| installed.iter().any(|path| path.starts_with(&format!("{folder}/"))));
+    let folder =
+        GRUB.into_iter().find(|folder| installed.iter().any(|path| path.starts_with(&format!("{folder}/"))));
     let usual = format!("{}/grub.cfg", folder.unwrap_or(GRUB[0]));
     let mut best: Option<(String, Made)> = None;
     for config in configs {
@@ -192,7 +204,11 @@ fn legacy(host: &Host, efi: &[String]) -> Reading<Option<Found>> {
     }
     // On Red Hat's systems menu.lst is a link to grub.conf, the name that people know there.
     let is_link = host.source.read_link(Path::new(names[0])).is_ok();
-    let config = configs.iter().find(|(name, _)| !(is_link && *name == names[0])).or(configs.first()).map(|(name, _)| *name);
+    let config = configs
+        .iter()
+        .find(|(name, _)| !(is_link && *name == names[0]))
+        .or(configs.first())
+        .map(|(name, _)| *name);
     let config = config.unwrap_or(if is_link { names[1] } else { names[0] });
     let made = match optional(host.read_text(config))? {
         Some(text) => menus::legacy(host, config, &text)?,
@@ -209,11 +225,18 @@ fn systemd_boot(host: &Host, folder: &str, config: String, efi: Vec<String>) -> 
     });
     let default = default.fold(None, |_, value| Some(value));
     let made = menus::loader_entries(host, &format!("{folder}/entries"), default, false)?;
-    let installed = efi.into_iter().filter(|path| path.to_ascii_lowercase().contains("systemd-boot")).collect();
+    let installed =
+        efi.into_iter().filter(|path| path.to_ascii_lowercase().contains("systemd-boot")).collect();
     finish(host, BootloaderKind::SystemdBoot, installed, config, made)
 }
 
-fn finish(host: &Host, kind: BootloaderKind, installed: Vec<String>, config: String, made: Made) -> Reading<Found> {
+fn finish(
+    host: &Host,
+    kind: BootloaderKind,
+    installed: Vec<String>,
+    config: String,
+    made: Made,
+) -> Reading<Found> {
     let config_bytes = file(host, &config)?;
     Ok(Found {
         kind,

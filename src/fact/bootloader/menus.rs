@@ -92,7 +92,8 @@ pub(super) fn grub(host: &Host, config: &str, folder: Option<&str>) -> Reading<M
         let mut found = listed(host, "/boot/loader/entries");
         found.entries.sort_by(|(a, _), (b, _)| grub_order(a, b));
         unread = found.unread;
-        let bls: Vec<MenuEntry> = found.entries.iter().map(|(entry, _)| with_variables(&entry.entry, &env)).collect();
+        let bls: Vec<MenuEntry> =
+            found.entries.iter().map(|(entry, _)| with_variables(&entry.entry, &env)).collect();
         paths = found.entries.into_iter().map(|(_, path)| path).collect();
         menu.entries.splice(0..0, bls);
     }
@@ -131,7 +132,12 @@ pub(super) fn extlinux(host: &Host, config: &str, text: &str) -> Reading<Made> {
 }
 
 /// What systemd-boot and zipl choose from: the files alone. The default of systemd-boot is a pattern of file names.
-pub(super) fn loader_entries(host: &Host, folder: &str, default: Option<String>, zipl: bool) -> Reading<Made> {
+pub(super) fn loader_entries(
+    host: &Host,
+    folder: &str,
+    default: Option<String>,
+    zipl: bool,
+) -> Reading<Made> {
     let mut found = listed(host, folder);
     found.entries.sort_by(|(a, _), (b, _)| if zipl { grub_order(a, b) } else { systemd_boot_order(a, b) });
     let pattern = default.clone().unwrap_or_default();
@@ -158,10 +164,19 @@ pub(super) fn loader_entries(host: &Host, folder: &str, default: Option<String>,
 }
 
 /// The menu with its files, which are looked for below these folders.
-fn made(host: &Host, config: &str, menu: Menu, paths: &[String], unread: Vec<Unreadable>, roots: &[&str]) -> Made {
+fn made(
+    host: &Host,
+    config: &str,
+    menu: Menu,
+    paths: &[String],
+    unread: Vec<Unreadable>,
+    roots: &[&str],
+) -> Made {
     let name = menu.default.clone().unwrap_or_default();
     let at = |entry: &MenuEntry, path: &[usize]| match path {
-        [first] if *first < paths.len() => paths.get(*first).map_or_else(|| At::file(config), |path| At::file(path.as_str())),
+        [first] if *first < paths.len() => {
+            paths.get(*first).map_or_else(|| At::file(config), |path| At::file(path.as_str()))
+        }
         _ => At::line(config, entry.line),
     };
     let record = |entry: &MenuEntry, path: &[usize]| resolved(host, entry, path, at(entry, path), roots);
@@ -254,7 +269,10 @@ fn file(host: &Host, name: &str, roots: &[&str]) -> Reading<(String, u64)> {
             }
         }
         tried += 1;
-        rest = rest.get(1..).and_then(|inner| inner.find('/').and_then(|at| inner.get(at..))).unwrap_or_default();
+        rest = rest
+            .get(1..)
+            .and_then(|inner| inner.find('/').and_then(|at| inner.get(at..)))
+            .unwrap_or_default();
     }
     Err(Missing::Absent)
 }

@@ -202,7 +202,8 @@ impl Fact for Bootloader {
             default,
             default_name: found.default_name,
             default_found: found.default_found,
-            settings: settings.map(|all| all.values.into_iter().map(|(name, (value, _))| (name, Text(value))).collect()),
+            settings: settings
+                .map(|all| all.values.into_iter().map(|(name, (value, _))| (name, Text(value))).collect()),
             settings_unclosed,
             command_lines,
             device_map: settings::device_map(host),

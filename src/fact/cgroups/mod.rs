@@ -165,7 +165,10 @@ impl Tree {
         let stat = KeyValues::new(&path, &text, ' ');
         // With version 1 what is in groups below is only in the totals.
         let (anonymous, others): (_, &[_]) = match self.version {
-            2 => ("anon", &["shmem", "slab_unreclaimable", "kernel_stack", "pagetables", "percpu", "sock", "vmalloc"]),
+            2 => (
+                "anon",
+                &["shmem", "slab_unreclaimable", "kernel_stack", "pagetables", "percpu", "sock", "vmalloc"],
+            ),
             _ => ("total_rss", &["total_shmem"]),
         };
         let mut sum = stat.count(anonymous)?;
@@ -253,7 +256,10 @@ fn cgroup(tree: &Arc<Tree>, group: &str, directory: String) -> Cgroup {
             t.limit(&t.file(g, "memory", if two { "memory.max" } else { "memory.limit_in_bytes" }))
         }),
         oom_kill: lazy(tree, group, move |t, g| {
-            t.count(&t.file(g, "memory", if two { "memory.events" } else { "memory.oom_control" }), "oom_kill")
+            t.count(
+                &t.file(g, "memory", if two { "memory.events" } else { "memory.oom_control" }),
+                "oom_kill",
+            )
         }),
         memory_held_bytes: lazy(tree, group, Tree::memory_held),
         oom_local: lazy(tree, group, move |t, g| match two {

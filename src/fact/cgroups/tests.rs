@@ -20,7 +20,10 @@ fn nginx() -> Files {
         ("memory.stat", "anon 1000\nfile 50000\nkernel_stack 20\nshmem 300\nslab_unreclaimable 4\n"),
         ("cpu.max", "50000 100000\n"),
         ("cpu.stat", "usage_usec 5\nnr_periods 10\nnr_throttled 4\nthrottled_usec 900\n"),
-        ("io.pressure", "some avg10=0.00 avg60=0.00 avg300=2.00 total=1\nfull avg10=0.00 avg60=0.00 avg300=1.50 total=1\n"),
+        (
+            "io.pressure",
+            "some avg10=0.00 avg60=0.00 avg300=2.00 total=1\nfull avg10=0.00 avg60=0.00 avg300=1.50 total=1\n",
+        ),
     ] {
         files.file(format!("{directory}/{name}"), text);
     }
@@ -35,10 +38,19 @@ fn version_2_is_read_from_one_tree() {
     let nginx = &found.list.items[2];
     assert_eq!((nginx.pids_current.get(), nginx.pids_max.get()), (Ok(&9), Ok(&Limit::Number(4915))));
     assert_eq!((nginx.pids_events_max.get(), nginx.oom_kill.get()), (Ok(&3), Ok(&1)));
-    assert_eq!((nginx.memory_current_bytes.get(), nginx.memory_max_bytes.get()), (Ok(&1_048_576), Ok(&Limit::Unlimited)));
+    assert_eq!(
+        (nginx.memory_current_bytes.get(), nginx.memory_max_bytes.get()),
+        (Ok(&1_048_576), Ok(&Limit::Unlimited))
+    );
     assert_eq!((nginx.memory_held_bytes.get(), nginx.oom_local.get()), (Ok(&1324), Ok(&2)));
-    assert_eq!((nginx.cpu_quota_us.get(), nginx.cpu_period_us.get()), (Ok(&Limit::Number(50_000)), Ok(&100_000)));
-    assert_eq!((nginx.nr_periods.get(), nginx.nr_throttled.get(), nginx.throttled_us.get()), (Ok(&10), Ok(&4), Ok(&900)));
+    assert_eq!(
+        (nginx.cpu_quota_us.get(), nginx.cpu_period_us.get()),
+        (Ok(&Limit::Number(50_000)), Ok(&100_000))
+    );
+    assert_eq!(
+        (nginx.nr_periods.get(), nginx.nr_throttled.get(), nginx.throttled_us.get()),
+        (Ok(&10), Ok(&4), Ok(&900))
+    );
     assert_eq!((nginx.io_full_avg300.get(), nginx.cpu_some_avg300.get()), (Ok(&1.5), Err(Missing::Absent)));
     assert_eq!(found.list.items[1].pids_max.get(), Err(Missing::Absent));
 }
@@ -49,16 +61,28 @@ fn version_1_is_read_from_several() {
     files.file("/sys/fs/cgroup/pids/user.slice/pids.max", "33\n");
     files.file("/sys/fs/cgroup/pids/user.slice/pids.current", "12\n");
     files.file("/sys/fs/cgroup/memory/user.slice/memory.limit_in_bytes", "9223372036854771712\n");
-    files.file("/sys/fs/cgroup/memory/user.slice/memory.oom_control", "oom_kill_disable 0\nunder_oom 0\noom_kill 2\n");
-    files.file("/sys/fs/cgroup/cpu/user.slice/cpu.stat", "nr_periods 1\nnr_throttled 0\nthrottled_time 5000000\n");
+    files.file(
+        "/sys/fs/cgroup/memory/user.slice/memory.oom_control",
+        "oom_kill_disable 0\nunder_oom 0\noom_kill 2\n",
+    );
+    files.file(
+        "/sys/fs/cgroup/cpu/user.slice/cpu.stat",
+        "nr_periods 1\nnr_throttled 0\nthrottled_time 5000000\n",
+    );
     files.file("/sys/fs/cgroup/cpu/user.slice/cpu.cfs_quota_us", "-1\n");
     files.file("/sys/fs/cgroup/cpu/user.slice/cpu.cfs_period_us", "100000\n");
-    files.file("/sys/fs/cgroup/memory/user.slice/memory.stat", "rss 5\ntotal_cache 70\ntotal_rss 30\ntotal_shmem 4\n");
+    files.file(
+        "/sys/fs/cgroup/memory/user.slice/memory.stat",
+        "rss 5\ntotal_cache 70\ntotal_rss 30\ntotal_shmem 4\n",
+    );
     let found = collect(&files).unwrap();
     let group = &found.list.items[1];
     assert_eq!((group.memory_held_bytes.get(), group.oom_local.get()), (Ok(&34), Err(Missing::Absent)));
     assert_eq!((group.cpu_quota_us.get(), group.cpu_period_us.get()), (Ok(&Limit::Unlimited), Ok(&100_000)));
-    assert_eq!((found.version, group.path.as_str(), group.pids_max.get()), (1, "/user.slice", Ok(&Limit::Number(33))));
+    assert_eq!(
+        (found.version, group.path.as_str(), group.pids_max.get()),
+        (1, "/user.slice", Ok(&Limit::Number(33)))
+    );
     assert_eq!((group.memory_max_bytes.get(), group.oom_kill.get()), (Ok(&Limit::Unlimited), Ok(&2)));
     assert_eq!((group.throttled_us.get(), group.io_full_avg300.get()), (Ok(&5000), Err(Missing::Absent)));
 }

@@ -20,7 +20,13 @@ fn collect(files: &Files) -> Elf {
 }
 
 fn unloadable(files: &Files) -> Vec<(String, ElfState)> {
-    collect(files).libraries.items.into_iter().filter(|l| l.state != ElfState::Present).map(|l| (l.name, l.state)).collect()
+    collect(files)
+        .libraries
+        .items
+        .into_iter()
+        .filter(|l| l.state != ElfState::Present)
+        .map(|l| (l.name, l.state))
+        .collect()
 }
 
 #[test]
@@ -49,14 +55,19 @@ fn bad_libraries_are_told_apart() {
     let mut files = files();
     files.link("/usr/lib64/libtinfo.so.6", "libtinfo.so.6.3");
     let elf = collect(&files);
-    assert_eq!(elf.libraries.items[0].dangling.as_deref(), Some("/usr/lib64/libtinfo.so.6 -> libtinfo.so.6.3"));
+    assert_eq!(
+        elf.libraries.items[0].dangling.as_deref(),
+        Some("/usr/lib64/libtinfo.so.6 -> libtinfo.so.6.3")
+    );
     files.file("/usr/lib64/libtinfo.so.6", "");
     assert_eq!(unloadable(&files), [("libtinfo.so.6".to_owned(), ElfState::Empty)]);
     files.file("/usr/lib64/libtinfo.so.6", "garbage");
     assert_eq!(unloadable(&files), [("libtinfo.so.6".to_owned(), ElfState::NotElf)]);
     files.file("/usr/lib64/libtinfo.so.6", object(false, "", &[], ""));
     assert_eq!(unloadable(&files), [("libtinfo.so.6".to_owned(), ElfState::OtherMachine)]);
-    files.file("/opt/t/libtinfo.so.6", object(true, "", &[], "")).file("/etc/ld.so.cache", "x\0/opt/t/libtinfo.so.6\0y");
+    files
+        .file("/opt/t/libtinfo.so.6", object(true, "", &[], ""))
+        .file("/etc/ld.so.cache", "x\0/opt/t/libtinfo.so.6\0y");
     assert_eq!(unloadable(&files), []);
 }
 
@@ -89,7 +100,10 @@ fn what_may_not_be_read_is_unknown() {
 #[test]
 fn static_programs_and_stubs_need_nothing() {
     let mut files = Files::new();
-    files.file("/bin/sh", object(true, "", &[], "")).file("/sbin/init", b"\x7fELF\x02\x01\x01").file("/bin/bash", "");
+    files
+        .file("/bin/sh", object(true, "", &[], ""))
+        .file("/sbin/init", b"\x7fELF\x02\x01\x01")
+        .file("/bin/bash", "");
     assert!(matches!(Elf::collect(&Host::new(files, Target::root("x"))), Err(Missing::Absent)));
 }
 

@@ -50,7 +50,8 @@ pub(super) fn choose(mounts: Vec<Mounted>) -> Vec<Chosen> {
 /// What is told of twice all the same, which only its numbers show: a container's root and the files that are bound
 /// into it from the same disk; data sets that share a pool.
 pub(super) fn once(mut asked: Vec<(Chosen, Reading<Space>)>) -> Vec<(Chosen, Reading<Space>)> {
-    let overlay = asked.iter().find(|(c, _)| c.is_overlay()).and_then(|(_, space)| space.as_ref().ok().copied());
+    let overlay =
+        asked.iter().find(|(c, _)| c.is_overlay()).and_then(|(_, space)| space.as_ref().ok().copied());
     let mut pools: HashSet<(String, u64)> = HashSet::new();
     asked.retain(|(chosen, space)| {
         let Ok(space) = space else { return true };
@@ -130,7 +131,8 @@ impl<'a> Paths<'a> {
         for (at, mount) in mounts.iter().enumerate() {
             last.insert(mount.mount_point.as_str(), at);
             if let Some(detail) = &mount.detail {
-                let parent = Some(detail.parent).filter(|parent| *parent != detail.id && ids.contains(parent));
+                let parent =
+                    Some(detail.parent).filter(|parent| *parent != detail.id && ids.contains(parent));
                 on.insert((parent, mount.mount_point.as_str()), at);
             }
         }
@@ -139,7 +141,8 @@ impl<'a> Paths<'a> {
 
     /// The mounts that the way to a mount's own path goes through, the last of which is what is found there.
     fn way(&self, at: usize) -> Vec<usize> {
-        let path = self.mounts.get(at).map(|m| m.mount_point.as_str()).filter(|path| path.len() <= LONGEST_PATH);
+        let path =
+            self.mounts.get(at).map(|m| m.mount_point.as_str()).filter(|path| path.len() <= LONGEST_PATH);
         let mut way = Vec::new();
         let mut id = None;
         while let Some(next) = path.and_then(|path| self.next(id, path)) {
@@ -154,7 +157,9 @@ impl<'a> Paths<'a> {
 
     /// The first mount that a path meets on another: at the path's shortest part.
     fn next(&self, on: Option<u64>, path: &str) -> Option<usize> {
-        let parts = path.match_indices('/').map(|(end, _)| if end == 0 { "/" } else { path.get(..end).unwrap_or(path) });
+        let parts = path
+            .match_indices('/')
+            .map(|(end, _)| if end == 0 { "/" } else { path.get(..end).unwrap_or(path) });
         parts.chain([path]).find_map(|part| self.on.get(&(on, part))).copied()
     }
 

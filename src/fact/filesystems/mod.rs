@@ -95,7 +95,14 @@ word! {
 
 impl Fact for Filesystems {
     const NAME: &'static str = "filesystems";
-    const READS: &'static [&'static str] = &["/proc/self/mountinfo", "/proc/1/mountinfo", "/proc/self/mounts", "/proc/1/mounts", "/proc/mounts", "statvfs(3)"];
+    const READS: &'static [&'static str] = &[
+        "/proc/self/mountinfo",
+        "/proc/1/mountinfo",
+        "/proc/self/mounts",
+        "/proc/1/mounts",
+        "/proc/mounts",
+        "statvfs(3)",
+    ];
 
     fn collect(host: &Host) -> Reading<Self> {
         for path in mountinfo::PLACES {
@@ -113,7 +120,8 @@ impl Fact for Filesystems {
             if let Some(untold) = untold(&asked) {
                 return Err(untold);
             }
-            let list = choose::once(asked).into_iter().map(|(c, space)| file_system(path, c, &space)).collect();
+            let list =
+                choose::once(asked).into_iter().map(|(c, space)| file_system(path, c, &space)).collect();
             return Ok(Self { list, at: At::file(path) });
         }
         Err(Missing::Absent)
@@ -121,8 +129,9 @@ impl Fact for Filesystems {
 }
 
 fn ask(host: &Host, chosen: &Chosen) -> Reading<Space> {
-    let not_asked =
-        |why: &str| Err(Missing::unreadable(&chosen.mount.mount_point, Reason::NotRead(format!("not asked: {why}"))));
+    let not_asked = |why: &str| {
+        Err(Missing::unreadable(&chosen.mount.mount_point, Reason::NotRead(format!("not asked: {why}"))))
+    };
     match chosen.kind {
         FileSystemKind::Network => not_asked("a network file system can hang"),
         FileSystemKind::User => not_asked("a file system in user space can hang"),
@@ -137,7 +146,9 @@ fn untold(asked: &[(Chosen, Reading<Space>)]) -> Option<Missing> {
         !c.below_remote && !matches!(c.kind, FileSystemKind::Network | FileSystemKind::User)
     });
     let not_read = |space: &Reading<Space>| match space {
-        Err(missing @ Missing::Unreadable(Unreadable { reason: Reason::NotRead(_), .. })) => Some(missing.clone()),
+        Err(missing @ Missing::Unreadable(Unreadable { reason: Reason::NotRead(_), .. })) => {
+            Some(missing.clone())
+        }
         _ => None,
     };
     let first = not_read(&local.next()?.1)?;

@@ -43,7 +43,10 @@ fn no_inodes_are_absent_and_no_size_has_no_percent() {
     let found = Filesystems::collect(&host).unwrap();
     assert_eq!(found.list[0].inodes, Err(Missing::Absent));
     assert_eq!(found.list[0].inodes_used_percent, Err(Missing::Absent));
-    assert_eq!((found.list[1].used_percent.clone(), found.list[1].used_bytes.clone()), (Err(Missing::Absent), Ok(0)));
+    assert_eq!(
+        (found.list[1].used_percent.clone(), found.list[1].used_bytes.clone()),
+        (Err(Missing::Absent), Ok(0))
+    );
 }
 
 #[test]
@@ -64,7 +67,10 @@ fn kernel_file_systems_and_overlays_of_containers_are_left_out() {
 37 25 0:52 / /mnt/shared rw - 9p share rw
 ";
     let full = "size=1GiB free=1MiB";
-    let host = host(mounts, &[("/", full), ("/dev", full), ("/snap/core/1", "size=100"), ("/data", full), ("/win", full)]);
+    let host = host(
+        mounts,
+        &[("/", full), ("/dev", full), ("/snap/core/1", "size=100"), ("/data", full), ("/win", full)],
+    );
     let found = Filesystems::collect(&host).unwrap().list;
     let kinds: Vec<_> = found.iter().map(|f| (f.mount_point.as_str(), f.kind)).collect();
     assert_eq!(
@@ -80,7 +86,10 @@ fn kernel_file_systems_and_overlays_of_containers_are_left_out() {
             ("/mnt/shared", FileSystemKind::Network),
         ]
     );
-    assert!(is_not_read(&found[4].used_percent, "network file system") && is_not_read(&found[5].size_bytes, "user space"));
+    assert!(
+        is_not_read(&found[4].used_percent, "network file system")
+            && is_not_read(&found[5].size_bytes, "user space")
+    );
     assert!(found[2].read_only && !found[0].read_only);
 }
 
@@ -134,7 +143,15 @@ fn a_container_tells_of_its_disk_once() {
 503 500 0:91 / /dev rw - tmpfs tmpfs rw,size=65536k
 ";
     let root = "size=40GiB free=1GiB files=100 files_free=50";
-    let host = host(mounts, &[("/", root), ("/etc/hosts", root), ("/data", "size=9GiB free=1GiB"), ("/dev", "size=64MiB free=64MiB")]);
+    let host = host(
+        mounts,
+        &[
+            ("/", root),
+            ("/etc/hosts", root),
+            ("/data", "size=9GiB free=1GiB"),
+            ("/dev", "size=64MiB free=64MiB"),
+        ],
+    );
     assert_eq!(points(&host), ["/", "/data", "/dev"]);
 }
 
@@ -167,7 +184,8 @@ fn a_mounts_file_will_do() {
     let space = "size=1GiB free=1MiB".parse().unwrap();
     files.space("/", space).space("/run", space);
     let found = Filesystems::collect(&Host::new(files, Target::root("x"))).unwrap().list;
-    let told: Vec<_> = found.iter().map(|f| (f.mount_point.as_str(), f.r#type.as_str(), f.read_only)).collect();
+    let told: Vec<_> =
+        found.iter().map(|f| (f.mount_point.as_str(), f.r#type.as_str(), f.read_only)).collect();
     assert_eq!(told, [("/", "ext4", false), ("/run", "ext4", true)]);
 }
 
@@ -175,7 +193,10 @@ fn a_mounts_file_will_do() {
 fn denied_is_not_absent_and_garbage_is_nothing() {
     let mut files = Files::new();
     files.deny("/proc/self/mountinfo");
-    assert!(matches!(Filesystems::collect(&Host::new(files.clone(), Target::live())), Err(Missing::Unreadable(_))));
+    assert!(matches!(
+        Filesystems::collect(&Host::new(files.clone(), Target::live())),
+        Err(Missing::Unreadable(_))
+    ));
     files.file("/proc/self/mountinfo", [0xff, 0, b' ', b'-', b' ', 0xfe]);
     assert!(Filesystems::collect(&Host::new(files.clone(), Target::live())).unwrap().list.is_empty());
     // A table in which each is on the other.
@@ -195,9 +216,11 @@ fn in_a_chroot_the_parents_are_out_of_sight() {
 fn a_table_as_large_as_they_may_be_takes_no_time() {
     let stacked: String =
         (2..10_000).map(|id| format!("{id} {} 8:{id} / /a rw - ext4 /dev/a rw\n", id - 1)).collect();
-    let side_by_side: String = (2..10_000).map(|id| format!("{id} 1 8:{id} / /{id} rw - ext4 /dev/a rw\n")).collect();
+    let side_by_side: String =
+        (2..10_000).map(|id| format!("{id} 1 8:{id} / /{id} rw - ext4 /dev/a rw\n")).collect();
     for table in [stacked, side_by_side] {
-        let mounts = crate::format::mountinfo::mountinfo(&format!("1 0 8:1 / / rw - ext4 /dev/b rw\n{table}")).0;
+        let mounts =
+            crate::format::mountinfo::mountinfo(&format!("1 0 8:1 / / rw - ext4 /dev/b rw\n{table}")).0;
         // Those that are stacked higher than anybody would are left out.
         assert!(matches!(choose::choose(mounts).len(), 1 | 9_999));
     }

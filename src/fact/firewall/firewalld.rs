@@ -84,7 +84,8 @@ fn look_up(host: &Host, kind: &str, name: &str) -> Reading<(String, String)> {
 
 /// Runs `read` on the root element.
 fn xml<T>(path: &str, text: &str, read: impl FnOnce(Node<'_, '_>) -> T) -> Reading<T> {
-    let document = Document::parse(text).map_err(|why| Missing::garbled(path, format!("is no XML: {why}")))?;
+    let document =
+        Document::parse(text).map_err(|why| Missing::garbled(path, format!("is no XML: {why}")))?;
     Ok(read(document.root_element()))
 }
 
@@ -102,7 +103,9 @@ impl Open {
             }
             for element in zone.children().filter(Node::is_element) {
                 match element.tag_name().name() {
-                    "service" => wanted.extend(element.attribute("name").map(|name| (name.to_owned(), default))),
+                    "service" => {
+                        wanted.extend(element.attribute("name").map(|name| (name.to_owned(), default)))
+                    }
                     "port" => tcp(element).into_iter().for_each(&mut list),
                     "protocol" if element.attribute("value") == Some("tcp") => list(EVERY),
                     _ => {}
@@ -130,9 +133,12 @@ impl Open {
         let find = |name: &str| rule.children().find(|element| element.has_tag_name(name));
         // Whatever denies, denies only some; what is open to all is then still open to some.
         let Some(accept) = find("accept") else { return };
-        let all = default && find("source").is_none() && find("destination").is_none() && !accept.has_children();
+        let all =
+            default && find("source").is_none() && find("destination").is_none() && !accept.has_children();
         match (find("service"), find("port"), find("protocol")) {
-            (Some(service), ..) => wanted.extend(service.attribute("name").map(|name| (name.to_owned(), all))),
+            (Some(service), ..) => {
+                wanted.extend(service.attribute("name").map(|name| (name.to_owned(), all)))
+            }
             (_, Some(port), _) => {
                 if all { &mut self.all } else { &mut self.some }.extend(tcp(port));
             }
@@ -238,7 +244,10 @@ impl Open {
         }
         match host.names(POLICIES) {
             Ok(names) if names.iter().any(|name| name.ends_with(".xml")) => {
-                self.unknown(Missing::unreadable(POLICIES, Reason::NotRead("hostvet does not read policies".into())));
+                self.unknown(Missing::unreadable(
+                    POLICIES,
+                    Reason::NotRead("hostvet does not read policies".into()),
+                ));
             }
             Ok(_) | Err(Missing::Absent) => {}
             Err(why) => self.unknown(why),
@@ -254,7 +263,8 @@ impl Open {
             starts.insert(*first);
             starts.extend(last.checked_add(1));
         }
-        let has = |list: &[(u16, u16)], port| list.iter().any(|(first, last)| (*first..=*last).contains(&port));
+        let has =
+            |list: &[(u16, u16)], port| list.iter().any(|(first, last)| (*first..=*last).contains(&port));
         let fates = starts.into_iter().map(|port| {
             let verdict = if has(&self.all, port) {
                 Ok(FirewallVerdict::Accept)

@@ -16,17 +16,74 @@ const BASES: [(&str, &str); 5] = [
 
 /// Targets after which the next rule is looked at.
 const NOTHING: [&str; 26] = [
-    "LOG", "ULOG", "NFLOG", "AUDIT", "MARK", "CONNMARK", "SECMARK", "CONNSECMARK", "CLASSIFY", "TOS", "DSCP", "TTL",
-    "HL", "TCPMSS", "TCPOPTSTRIP", "CT", "NOTRACK", "TRACE", "CHECKSUM", "SET", "ECN", "RATEEST", "IDLETIMER", "LED",
-    "TEE", "HMARK",
+    "LOG",
+    "ULOG",
+    "NFLOG",
+    "AUDIT",
+    "MARK",
+    "CONNMARK",
+    "SECMARK",
+    "CONNSECMARK",
+    "CLASSIFY",
+    "TOS",
+    "DSCP",
+    "TTL",
+    "HL",
+    "TCPMSS",
+    "TCPOPTSTRIP",
+    "CT",
+    "NOTRACK",
+    "TRACE",
+    "CHECKSUM",
+    "SET",
+    "ECN",
+    "RATEEST",
+    "IDLETIMER",
+    "LED",
+    "TEE",
+    "HMARK",
 ];
 
 /// Matches of which the options are not looked at: each fits some connections.
 const SOMETIMES: [&str; 38] = [
-    "addrtype", "ah", "bpf", "cgroup", "connbytes", "connlabel", "connlimit", "connmark", "conntrack", "cpu", "dscp",
-    "ecn", "esp", "geoip", "hashlimit", "helper", "iprange", "length", "limit", "mac", "mark", "multiport", "owner",
-    "physdev", "pkttype", "policy", "quota", "recent", "rpfilter", "set", "socket", "state", "statistic", "string",
-    "tcpmss", "time", "ttl", "u32",
+    "addrtype",
+    "ah",
+    "bpf",
+    "cgroup",
+    "connbytes",
+    "connlabel",
+    "connlimit",
+    "connmark",
+    "conntrack",
+    "cpu",
+    "dscp",
+    "ecn",
+    "esp",
+    "geoip",
+    "hashlimit",
+    "helper",
+    "iprange",
+    "length",
+    "limit",
+    "mac",
+    "mark",
+    "multiport",
+    "owner",
+    "physdev",
+    "pkttype",
+    "policy",
+    "quota",
+    "recent",
+    "rpfilter",
+    "set",
+    "socket",
+    "state",
+    "statistic",
+    "string",
+    "tcpmss",
+    "time",
+    "ttl",
+    "u32",
 ];
 
 /// Adds the chains of a file. A line that iptables-restore would refuse is an error: it then loads nothing of the table.
@@ -130,7 +187,8 @@ fn command(chains: &mut Chains, table: &str, words: &[String], at: At) -> Option
         ["-N" | "--new-chain", chain] => declare(chains, table, chain, "-", at),
         ["-F" | "--flush", rest @ ..] => {
             let prefix = key(table, "");
-            let flushed = |name: &String| rest.first().map_or(name.starts_with(&prefix), |c| *name == key(table, c));
+            let flushed =
+                |name: &String| rest.first().map_or(name.starts_with(&prefix), |c| *name == key(table, c));
             chains.chains.iter_mut().filter(|(name, _)| flushed(name)).for_each(|(_, rules)| rules.clear());
         }
         ["-X" | "-Z" | "--delete-chain" | "--zero", ..] => {}
@@ -197,7 +255,8 @@ fn rule(table: &str, words: &[&str], at: At) -> Option<Rule> {
                 Fit::Always
             }
             "--dport" | "--destination-port" | "--dports" | "--destination-ports" => {
-                let ranges: Option<Vec<_>> = argument()?.split(',').map(|range| port_range(range, ':')).collect();
+                let ranges: Option<Vec<_>> =
+                    argument()?.split(',').map(|range| port_range(range, ':')).collect();
                 match ranges {
                     Some(ranges) => {
                         rule.ports.push(Ports { ranges, negated });
@@ -221,7 +280,9 @@ fn rule(table: &str, words: &[&str], at: At) -> Option<Rule> {
                 let fit = match states.clone().any(|state| state == "NEW") {
                     true => Fit::Always,
                     // Whether it is rewritten or not tracked is for other rules to say.
-                    false if states.any(|state| ["DNAT", "SNAT", "UNTRACKED"].contains(&state)) => Fit::Sometimes,
+                    false if states.any(|state| ["DNAT", "SNAT", "UNTRACKED"].contains(&state)) => {
+                        Fit::Sometimes
+                    }
                     false => Fit::Never,
                 };
                 fit.negate(negated)

@@ -110,8 +110,18 @@ const FILES: [(&str, FirewallKind, bool, &[&str]); 10] = [
     ("/etc/sysconfig/iptables", FirewallKind::Iptables, false, &["iptables"]),
     ("/etc/sysconfig/ip6tables", FirewallKind::Iptables, true, &["ip6tables"]),
     // Debian's iptables-persistent.
-    ("/etc/iptables/rules.v4", FirewallKind::Iptables, false, &["netfilter-persistent", "iptables-persistent"]),
-    ("/etc/iptables/rules.v6", FirewallKind::Iptables, true, &["netfilter-persistent", "iptables-persistent"]),
+    (
+        "/etc/iptables/rules.v4",
+        FirewallKind::Iptables,
+        false,
+        &["netfilter-persistent", "iptables-persistent"],
+    ),
+    (
+        "/etc/iptables/rules.v6",
+        FirewallKind::Iptables,
+        true,
+        &["netfilter-persistent", "iptables-persistent"],
+    ),
     // Arch.
     ("/etc/iptables/iptables.rules", FirewallKind::Iptables, false, &["iptables"]),
     ("/etc/iptables/ip6tables.rules", FirewallKind::Iptables, true, &["ip6tables"]),
@@ -156,7 +166,8 @@ impl Fact for Firewall {
         rule_sets.add(firewalld::find(host).map(|set| [set]));
         rule_sets.add(ufw::find(host).map(|set| [set]));
         let kernel_tables = kernel_tables(host);
-        if rule_sets.items.is_empty() && rule_sets.unread.is_empty() && kernel_tables == Err(Missing::Absent) {
+        if rule_sets.items.is_empty() && rule_sets.unread.is_empty() && kernel_tables == Err(Missing::Absent)
+        {
             return Err(Missing::Absent);
         }
         Ok(Self { rule_sets, kernel_tables })

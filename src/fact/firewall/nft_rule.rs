@@ -23,9 +23,43 @@ enum Value {
 
 /// Words that begin a criterion or statement: where an expression that is not understood ends.
 const STARTS: [&str; 37] = [
-    "accept", "drop", "reject", "return", "continue", "jump", "goto", "queue", "counter", "log", "comment", "limit",
-    "tcp", "udp", "th", "sctp", "dccp", "meta", "ip", "ip6", "icmp", "icmpv6", "iif", "iifname", "oif", "oifname",
-    "ct", "ether", "fib", "add", "update", "meter", "dnat", "snat", "redirect", "masquerade", "notrack",
+    "accept",
+    "drop",
+    "reject",
+    "return",
+    "continue",
+    "jump",
+    "goto",
+    "queue",
+    "counter",
+    "log",
+    "comment",
+    "limit",
+    "tcp",
+    "udp",
+    "th",
+    "sctp",
+    "dccp",
+    "meta",
+    "ip",
+    "ip6",
+    "icmp",
+    "icmpv6",
+    "iif",
+    "iifname",
+    "oif",
+    "oifname",
+    "ct",
+    "ether",
+    "fib",
+    "add",
+    "update",
+    "meter",
+    "dnat",
+    "snat",
+    "redirect",
+    "masquerade",
+    "notrack",
 ];
 
 struct Reader<'a> {
@@ -69,9 +103,13 @@ pub(super) fn rules(tokens: &[Token], sets: &Sets, key: &dyn Fn(&str) -> String)
                                 None => rule.fit = rule.fit.max(Fit::Unknown),
                             },
                             Value::Map(entries) => {
-                                found.extend(mapped(&reader, &rule, entries, |word| match port_range(word, '-') {
-                                    Some(range) => (Fit::Always, Some(Ports { ranges: vec![range], negated: false })),
-                                    None => (Fit::Unknown, None),
+                                found.extend(mapped(&reader, &rule, entries, |word| {
+                                    match port_range(word, '-') {
+                                        Some(range) => {
+                                            (Fit::Always, Some(Ports { ranges: vec![range], negated: false }))
+                                        }
+                                        None => (Fit::Unknown, None),
+                                    }
                                 }));
                                 return found;
                             }
@@ -90,23 +128,30 @@ pub(super) fn rules(tokens: &[Token], sets: &Sets, key: &dyn Fn(&str) -> String)
                 break;
             }
             // Other protocols, and the other family.
-            "udp" | "udplite" | "sctp" | "dccp" | "icmp" | "icmpv6" | "igmp" | "ip6" | "esp" | "ah" | "arp" | "comp" => {
+            "udp" | "udplite" | "sctp" | "dccp" | "icmp" | "icmpv6" | "igmp" | "ip6" | "esp" | "ah"
+            | "arp" | "comp" => {
                 rule.fit = Fit::Never;
                 break;
             }
-            "iif" | "iifname" => rule.fit = match reader.interface(&rule, &mut found) {
-                Some(fit) => rule.fit.max(fit),
-                None => return found,
-            },
-            "meta" => match reader.take().map(|token| token.text.as_str()) {
-                Some("iif" | "iifname") => rule.fit = match reader.interface(&rule, &mut found) {
+            "iif" | "iifname" => {
+                rule.fit = match reader.interface(&rule, &mut found) {
                     Some(fit) => rule.fit.max(fit),
                     None => return found,
-                },
-                Some("l4proto") => match reader.words_or_map(&rule, &mut found, |word| ["tcp", "6"].contains(&word)) {
-                    Some(fit) => rule.fit = rule.fit.max(fit),
-                    None => return found,
-                },
+                }
+            }
+            "meta" => match reader.take().map(|token| token.text.as_str()) {
+                Some("iif" | "iifname") => {
+                    rule.fit = match reader.interface(&rule, &mut found) {
+                        Some(fit) => rule.fit.max(fit),
+                        None => return found,
+                    }
+                }
+                Some("l4proto") => {
+                    match reader.words_or_map(&rule, &mut found, |word| ["tcp", "6"].contains(&word)) {
+                        Some(fit) => rule.fit = rule.fit.max(fit),
+                        None => return found,
+                    }
+                }
                 Some("nfproto" | "protocol") => {
                     match reader.words_or_map(&rule, &mut found, |word| ["ipv4", "ip", "2"].contains(&word)) {
                         Some(fit) => rule.fit = rule.fit.max(fit),
@@ -116,10 +161,12 @@ pub(super) fn rules(tokens: &[Token], sets: &Sets, key: &dyn Fn(&str) -> String)
                 _ => rule.fit = reader.some(rule.fit),
             },
             "ip" => match reader.take().map(|token| token.text.as_str()) {
-                Some("protocol") => match reader.words_or_map(&rule, &mut found, |word| ["tcp", "6"].contains(&word)) {
-                    Some(fit) => rule.fit = rule.fit.max(fit),
-                    None => return found,
-                },
+                Some("protocol") => {
+                    match reader.words_or_map(&rule, &mut found, |word| ["tcp", "6"].contains(&word)) {
+                        Some(fit) => rule.fit = rule.fit.max(fit),
+                        None => return found,
+                    }
+                }
                 Some("version") => match reader.words_or_map(&rule, &mut found, |word| word == "4") {
                     Some(fit) => rule.fit = rule.fit.max(fit),
                     None => return found,
@@ -133,9 +180,9 @@ pub(super) fn rules(tokens: &[Token], sets: &Sets, key: &dyn Fn(&str) -> String)
                 },
                 _ => rule.fit = reader.some(rule.fit),
             },
-            "limit" | "oif" | "oifname" | "ether" | "fib" | "vlan" | "socket" | "rt" | "mark" | "meter" | "add"
-            | "update" | "iifgroup" | "iiftype" | "pkttype" | "time" | "hour" | "day" | "exthdr" | "numgen"
-            | "osf" | "quota" => rule.fit = reader.some(rule.fit),
+            "limit" | "oif" | "oifname" | "ether" | "fib" | "vlan" | "socket" | "rt" | "mark" | "meter"
+            | "add" | "update" | "iifgroup" | "iiftype" | "pkttype" | "time" | "hour" | "day" | "exthdr"
+            | "numgen" | "osf" | "quota" => rule.fit = reader.some(rule.fit),
             _ => {
                 rule.fit = rule.fit.max(Fit::Unknown);
                 reader.skip_expression();
@@ -272,7 +319,12 @@ impl<'a> Reader<'a> {
     }
 
     /// How a field fits that has one of few words. `None`: it was a verdict map, and the rules are in `found`.
-    fn words_or_map(&mut self, rule: &Rule, found: &mut Vec<Rule>, fits: impl Fn(&str) -> bool) -> Option<Fit> {
+    fn words_or_map(
+        &mut self,
+        rule: &Rule,
+        found: &mut Vec<Rule>,
+        fits: impl Fn(&str) -> bool,
+    ) -> Option<Fit> {
         let fit = |fits| if fits { Fit::Always } else { Fit::Never };
         let (negated, value) = self.value();
         Some(match value {

@@ -46,7 +46,9 @@ pub(super) fn gather(
                 rest = after;
                 for path in included(host, &pattern.text)? {
                     let text = host.read_text(&path).map_err(|why| match why {
-                        Missing::Absent => Missing::garbled(&*first.at.path, format!("includes {path}, which is not there")),
+                        Missing::Absent => {
+                            Missing::garbled(&*first.at.path, format!("includes {path}, which is not there"))
+                        }
                         unreadable => unreadable,
                     })?;
                     gather(host, &path, &text, depth + 1, files, tokens)?;
@@ -105,7 +107,10 @@ fn lex(path: &str, text: &str) -> Reading<Vec<Token>> {
             if first == '"' {
                 let inner = rest.get(1..).unwrap_or_default();
                 let Some(end) = inner.find('"') else {
-                    return Err(Missing::garbled(path, format!("line {number} has a quote that is not closed")));
+                    return Err(Missing::garbled(
+                        path,
+                        format!("line {number} has a quote that is not closed"),
+                    ));
                 };
                 push(inner.get(..end).unwrap_or_default(), true);
                 rest = inner.get(end + 1..).unwrap_or_default();

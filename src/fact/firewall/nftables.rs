@@ -18,11 +18,14 @@ pub(super) fn add(chains: &mut Chains, host: &Host, path: &str, text: &str) -> R
     let mut tokens = Vec::new();
     let mut files = 0;
     gather(host, path, text, 0, &mut files, &mut tokens)?;
-    let mut parser = Parser { tokens: &tokens, next: 0, replaced: 0, inserts: 0, ruleset: Ruleset::default(), path };
+    let mut parser =
+        Parser { tokens: &tokens, next: 0, replaced: 0, inserts: 0, ruleset: Ruleset::default(), path };
     parser.block(&Scope::Top, 0)?;
     let Ruleset { tables, .. } = parser.ruleset;
     let mut bases = Vec::new();
-    if tables.values().flat_map(|table| table.chains.values()).map(|chain| chain.rules.len()).sum::<usize>() > MOST_RULES {
+    if tables.values().flat_map(|table| table.chains.values()).map(|chain| chain.rules.len()).sum::<usize>()
+        > MOST_RULES
+    {
         return Err(Missing::garbled(path, "has more rules than hostvet follows"));
     }
     for ((family, table), content) in tables {
@@ -229,9 +232,10 @@ impl Parser<'_> {
     fn command(&mut self, statement: &[Token]) -> Reading<()> {
         let all = plain(statement);
         let (verb, rest) = match all.as_slice() {
-            [verb @ ("add" | "create" | "insert" | "delete" | "destroy" | "flush" | "reset" | "list"), rest @ ..] => {
-                (*verb, rest)
-            }
+            [
+                verb @ ("add" | "create" | "insert" | "delete" | "destroy" | "flush" | "reset" | "list"),
+                rest @ ..,
+            ] => (*verb, rest),
             rest => ("add", rest),
         };
         let (family, words) = with_family(rest);
@@ -278,7 +282,11 @@ impl Parser<'_> {
             ("reset" | "list", _) | (_, ["undefine", ..]) => {}
             (
                 "add" | "create" | "delete" | "destroy",
-                ["counter" | "quota" | "limit" | "ct" | "flowtable" | "secmark" | "synproxy" | "map" | "set", ..],
+                [
+                    "counter" | "quota" | "limit" | "ct" | "flowtable" | "secmark" | "synproxy" | "map"
+                    | "set",
+                    ..,
+                ],
             ) => {}
             _ => return Err(self.refused(statement.first())),
         }
@@ -294,7 +302,9 @@ fn plain(statement: &[Token]) -> Vec<&str> {
 /// Takes the family, by default `ip`, from behind the first word: `table inet filter`.
 fn with_family<'a>(words: &[&'a str]) -> (String, Vec<&'a str>) {
     match words {
-        [kind, family @ ("ip" | "ip6" | "inet" | "arp" | "bridge" | "netdev"), rest @ ..] if !rest.is_empty() => {
+        [kind, family @ ("ip" | "ip6" | "inet" | "arp" | "bridge" | "netdev"), rest @ ..]
+            if !rest.is_empty() =>
+        {
             let words = std::iter::once(*kind).chain(rest.iter().copied()).collect();
             ((*family).to_owned(), words)
         }
@@ -313,7 +323,10 @@ fn begins_block(scope: &Scope, words: &[Token]) -> bool {
     };
     match (scope, words) {
         (Scope::Top | Scope::Table(..), [kind, ..]) if KINDS.contains(kind) => true,
-        (Scope::Top | Scope::Table(..), ["ct", "helper" | "timeout" | "expectation", ..] | ["synproxy", ..]) => true,
+        (
+            Scope::Top | Scope::Table(..),
+            ["ct", "helper" | "timeout" | "expectation", ..] | ["synproxy", ..],
+        ) => true,
         (Scope::Other, _) => true,
         _ => false,
     }
@@ -334,7 +347,8 @@ fn chain_line(chain: &mut Chain, statement: &[Token]) {
             if ["prerouting", "input", "ingress"].contains(hook) && ["filter", "nat"].contains(kind) {
                 // Earlier hooks come first, whatever the priority; the order matters only to which rule is told.
                 let stage = if *hook == "input" { 1_000_000 } else { 0 };
-                let priority = rest.iter().find_map(|word| word.parse::<i64>().ok()).unwrap_or(0).clamp(-9999, 9999);
+                let priority =
+                    rest.iter().find_map(|word| word.parse::<i64>().ok()).unwrap_or(0).clamp(-9999, 9999);
                 let denies = rest.windows(2).any(|pair| pair == ["policy", "drop"]);
                 let policy = if denies { Action::Deny } else { Action::Accept };
                 chain.base = Some((stage + priority, Base { chain: String::new(), policy, at }));

@@ -183,7 +183,15 @@ impl Chains {
     }
 
     /// Goes through a chain with the connections of which `level` is known: all, some, or who knows.
-    fn walk(&self, name: &str, port: u16, level: Fit, depth: usize, steps: &mut usize, notes: &mut Notes) -> End {
+    fn walk(
+        &self,
+        name: &str,
+        port: u16,
+        level: Fit,
+        depth: usize,
+        steps: &mut usize,
+        notes: &mut Notes,
+    ) -> End {
         let Some(rules) = self.chains.get(name) else { return End::Through };
         let mut level = level;
         for rule in rules {
@@ -259,10 +267,28 @@ pub(super) fn joined(fates: Vec<(u16, Fate)>) -> Vec<FirewallPorts> {
 /// A port as it may be written; only the names of services that are met in rule sets are known.
 pub(super) fn port(text: &str) -> Option<u16> {
     const NAMES: [(&str, u16); 22] = [
-        ("ssh", 22), ("ftp", 21), ("ftp-data", 20), ("telnet", 23), ("smtp", 25), ("domain", 53), ("http", 80),
-        ("www", 80), ("pop3", 110), ("sunrpc", 111), ("ntp", 123), ("imap", 143), ("imap2", 143), ("snmp", 161),
-        ("https", 443), ("submission", 587), ("submissions", 465), ("imaps", 993), ("pop3s", 995), ("nfs", 2049),
-        ("mysql", 3306), ("postgresql", 5432),
+        ("ssh", 22),
+        ("ftp", 21),
+        ("ftp-data", 20),
+        ("telnet", 23),
+        ("smtp", 25),
+        ("domain", 53),
+        ("http", 80),
+        ("www", 80),
+        ("pop3", 110),
+        ("sunrpc", 111),
+        ("ntp", 123),
+        ("imap", 143),
+        ("imap2", 143),
+        ("snmp", 161),
+        ("https", 443),
+        ("submission", 587),
+        ("submissions", 465),
+        ("imaps", 993),
+        ("pop3s", 995),
+        ("nfs", 2049),
+        ("mysql", 3306),
+        ("postgresql", 5432),
     ];
     text.parse().ok().or_else(|| NAMES.iter().find(|(name, _)| *name == text).map(|(_, port)| *port))
 }

@@ -11,7 +11,11 @@ const DEFAULTS: &str = "/etc/default/ufw";
 const RULES: [&str; 3] = ["/etc/ufw/before.rules", "/etc/ufw/user.rules", "/etc/ufw/after.rules"];
 /// Chains that only log or count.
 const EMPTY: [&str; 6] = [
-    "ufw-logging-deny", "ufw-logging-allow", "ufw-before-logging-input", "ufw-after-logging-input", "ufw-track-input",
+    "ufw-logging-deny",
+    "ufw-logging-allow",
+    "ufw-before-logging-input",
+    "ufw-after-logging-input",
+    "ufw-track-input",
     "ufw-reject-input",
 ];
 
@@ -44,7 +48,10 @@ fn chains(host: &Host, policy: Action) -> Reading<Chains> {
         match host.read_text(path) {
             Ok(text) => iptables::add(&mut chains, path, &text)?,
             Err(Missing::Absent) if path == RULES[1] => {
-                return Err(Missing::garbled(path, "is not there; hostvet knows no other place of ufw's rules"));
+                return Err(Missing::garbled(
+                    path,
+                    "is not there; hostvet knows no other place of ufw's rules",
+                ));
             }
             Err(Missing::Absent) => {}
             Err(unreadable) => return Err(unreadable),

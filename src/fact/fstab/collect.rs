@@ -78,11 +78,12 @@ fn look(host: &Arc<Host>, entry: &mut FstabEntry) {
         // The root of a network file system is not touched: where its server does not answer, neither does a stat.
         let away = is_live(host) && (entry.network || entry.automount);
         let (at, point) = (host.clone(), entry.mount_point.clone());
-        entry.mount_point_real = Lazy::new(move || match resolve(at.source.as_ref(), Path::new(&point), !away) {
-            // Nothing on the way there: then no link is, either.
-            Err(Missing::Absent) => Ok(point.clone()),
-            found => found.map(|p| p.to_string_lossy().into_owned()),
-        });
+        entry.mount_point_real =
+            Lazy::new(move || match resolve(at.source.as_ref(), Path::new(&point), !away) {
+                // Nothing on the way there: then no link is, either.
+                Err(Missing::Absent) => Ok(point.clone()),
+                found => found.map(|p| p.to_string_lossy().into_owned()),
+            });
         let (at, point) = (host.clone(), entry.mount_point.clone());
         entry.mount_point_exists = Lazy::new(move || Ok(kind(&at, &point, away)?.is_some()));
         let (at, point) = (host.clone(), entry.mount_point.clone());

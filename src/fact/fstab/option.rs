@@ -54,17 +54,36 @@ mod tests {
 
     #[test]
     fn only_slips_are_typos() {
-        for (wrong, right) in [("default", "defaults"), ("nofial", "nofail"), ("noatim", "noatime"), ("netdev", "_netdev")] {
+        for (wrong, right) in
+            [("default", "defaults"), ("nofial", "nofail"), ("noatim", "noatime"), ("netdev", "_netdev")]
+        {
             assert_eq!(meant(wrong), Some(right), "{wrong}");
         }
-        for fine in ["defaults", "nofail", "fail", "auto", "atime", "lazytime", "norelatime", "noexec", "noauto_da_alloc"] {
+        for fine in [
+            "defaults",
+            "nofail",
+            "fail",
+            "auto",
+            "atime",
+            "lazytime",
+            "norelatime",
+            "noexec",
+            "noauto_da_alloc",
+        ] {
             assert_eq!(meant(fine), None, "{fine}");
         }
     }
 
     #[test]
     fn options_spare_the_boot() {
-        for text in ["noauto", "nofail", "x-systemd.automount", "comment=systemd.automount", "_netdev", "x-systemd.wanted-by=a.target"] {
+        for text in [
+            "noauto",
+            "nofail",
+            "x-systemd.automount",
+            "comment=systemd.automount",
+            "_netdev",
+            "x-systemd.wanted-by=a.target",
+        ] {
             assert!(spare(&options(text)), "{text}");
         }
         for text in ["defaults", "nofail,fail", "x-systemd.device-timeout=5", "comment=cloudconfig"] {

@@ -11,7 +11,8 @@ pub fn parse(path: &str, text: &str) -> (Vec<FstabEntry>, Vec<FstabLine>) {
     let (mut entries, mut lines) = (Vec::new(), Vec::new());
     // `lines` takes the CR of a CR LF away, as libmount does.
     for (number, text) in (1..).zip(text.lines()) {
-        let line = Line { path, number, text, fields: text.split([' ', '\t']).filter(|f| !f.is_empty()).collect() };
+        let line =
+            Line { path, number, text, fields: text.split([' ', '\t']).filter(|f| !f.is_empty()).collect() };
         if line.fields.first().is_none_or(|first| first.starts_with('#')) {
             continue;
         }
@@ -72,7 +73,8 @@ impl Line<'_> {
         }
         for option in entry.options.iter().filter(|_| entry.r#type != "swap") {
             if let Some(meant) = option::meant(option) {
-                let what = format!("has the option `{option}`, which no file system knows; `{meant}` must be meant");
+                let what =
+                    format!("has the option `{option}`, which no file system knows; `{meant}` must be meant");
                 faults.push(fault(FstabPart::Option, FstabEffect::Fails, what));
             }
         }
@@ -106,7 +108,8 @@ impl Line<'_> {
 
     /// A blank in one of the first two fields: the type stands too far to the right. With the mount point meant.
     fn blank(&self) -> Option<(FstabFault, String)> {
-        let is_type = |field: &str| fs_type::is_known(field) && !matches!(field, "auto" | "none" | "ignore" | "shm");
+        let is_type =
+            |field: &str| fs_type::is_known(field) && !matches!(field, "auto" | "none" | "ignore" | "shm");
         if fs_type::is_known(self.field(2)) {
             return None;
         }
@@ -120,8 +123,7 @@ impl Line<'_> {
         } else {
             format!("`{}` is read as the mount point", self.field(1))
         };
-        let effect =
-            if self.field(1).starts_with('/') { FstabEffect::Misread } else { FstabEffect::Ignored };
+        let effect = if self.field(1).starts_with('/') { FstabEffect::Misread } else { FstabEffect::Ignored };
         let mut wrong = fault(FstabPart::Blank, effect, format!("has a blank in its {place}: {read}"));
         wrong.stops_boot = effect == FstabEffect::Misread && !option::spare(&options(self.field(3)));
         Some((wrong, meant.get(point..).unwrap_or_default().join(" ")))
@@ -239,8 +241,11 @@ impl Line<'_> {
 /// A CR after a number does no harm, nor after an option that is handed on to mount(8), because systemd strips the
 /// lines of the unit it writes. But `nofail` and its like are looked for with the CR still on.
 fn line_ends(text: &str, entries: &mut [FstabEntry], lines: &mut [FstabLine]) {
-    let ends: HashSet<u32> =
-        (1..).zip(text.split_inclusive('\n')).filter(|(_, line)| line.ends_with("\r\n")).map(|(n, _)| n).collect();
+    let ends: HashSet<u32> = (1..)
+        .zip(text.split_inclusive('\n'))
+        .filter(|(_, line)| line.ends_with("\r\n"))
+        .map(|(n, _)| n)
+        .collect();
     let mut hurt = false;
     for line in lines.iter_mut().filter(|line| ends.contains(&line.line)) {
         let Some(entry) = entry_of(entries, line.line).and_then(|at| entries.get_mut(at)) else { continue };
@@ -248,7 +253,8 @@ fn line_ends(text: &str, entries: &mut [FstabEntry], lines: &mut [FstabLine]) {
         let is_last = line.text.trim_end().ends_with(last.as_str());
         if is_last && option::spare(&entry.options) && !option::spare(seen) {
             entry.stops_boot |= !entry.remote && entry.r#type != "swap";
-            let what = format!("ends in CR LF, as DOS files do, so that systemd does not understand `{last}`");
+            let what =
+                format!("ends in CR LF, as DOS files do, so that systemd does not understand `{last}`");
             let wrong = fault(FstabPart::LineEnd, FstabEffect::Misread, what);
             line.faults.push(FstabFault { stops_boot: entry.stops_boot, ..wrong });
             hurt = true;

@@ -109,7 +109,10 @@ fn a_blank_in_the_mount_point_is_no_entry() {
     let (entries, lines) = parse("/etc/fstab", "/dev/vdb1 /mnt/some space test ext4 defaults,nofail 0 0");
     assert!(entries.is_empty());
     assert_eq!(lines[0].mount_point, "/mnt/some space test");
-    assert!(lines[0].faults[0].stops_boot, "its options are read from the wrong field, so nofail does not count");
+    assert!(
+        lines[0].faults[0].stops_boot,
+        "its options are read from the wrong field, so nofail does not count"
+    );
 }
 
 #[test]
@@ -141,7 +144,14 @@ fn options_decide_whether_the_boot_stops() {
 
 #[test]
 fn garbage_does_not_panic() {
-    for text in ["\u{fffd}\u{fffd} \\", "= = = = = =", "UUID=\" / ext4", "\\ \\ \\", "a /\\04 b c d e f g", "/ / / / / / /"] {
+    for text in [
+        "\u{fffd}\u{fffd} \\",
+        "= = = = = =",
+        "UUID=\" / ext4",
+        "\\ \\ \\",
+        "a /\\04 b c d e f g",
+        "/ / / / / / /",
+    ] {
         let _ = parse("/etc/fstab", text);
     }
 }

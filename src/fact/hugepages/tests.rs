@@ -91,7 +91,9 @@ fn requests_belong_to_the_size_named_before_them() {
 #[test]
 fn requests_that_make_no_sense_are_none() {
     assert_eq!(requested("hugepagesz=2M hugepages=4 hugepages=9"), [(Some(2048), 4)]);
-    for text in ["", "hugepages", "hugepages=", "hugepages=lots", "hugepagesz=huge hugepages=4", "hugepages=0:x,1:4"] {
+    for text in
+        ["", "hugepages", "hugepages=", "hugepages=lots", "hugepagesz=huge hugepages=4", "hugepages=0:x,1:4"]
+    {
         assert_eq!(requested(text), [], "{text}");
     }
 }

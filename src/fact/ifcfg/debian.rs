@@ -44,15 +44,15 @@ impl Stanza {
         let at_boot = at_boot.contains(&name) || at_boot.iter().any(|pattern| pattern.contains(['*', '/']));
         let v4 = family == "inet";
         let address = options.get("address").filter(|_| v4);
-        let (address, own) = match address.map(|a| a.split_once('/').map_or((a.as_str(), None), |(a, p)| (a, Some(p)))) {
-            Some((address, own)) => (Some(address.to_owned()), own.map(str::to_owned)),
-            None => (None, None),
-        };
+        let (address, own) =
+            match address.map(|a| a.split_once('/').map_or((a.as_str(), None), |(a, p)| (a, Some(p)))) {
+                Some((address, own)) => (Some(address.to_owned()), own.map(str::to_owned)),
+                None => (None, None),
+            };
         let prefix = own.or_else(|| options.get("netmask").cloned()).as_deref().and_then(bits);
         let gateway = options.get("gateway").filter(|_| v4);
         let gateway = gateway.map(|value| Located { value: value.clone(), at: at.clone() });
-        let network: Option<Network> =
-            address.as_deref().and_then(|a| a.parse().ok()).zip(prefix);
+        let network: Option<Network> = address.as_deref().and_then(|a| a.parse().ok()).zip(prefix);
         let networks: Vec<Network> = network.into_iter().collect();
         IfcfgInterface {
             loopback: method == "loopback",
@@ -104,9 +104,12 @@ impl Reader<'_> {
                     patterns.iter().for_each(|pattern| self.source(path, pattern, false, depth));
                 }
                 ("source-directory" | "source-dir", patterns) if !patterns.is_empty() => {
-                    patterns.iter().for_each(|pattern| self.source(path, &format!("{pattern}/*"), true, depth));
+                    patterns
+                        .iter()
+                        .for_each(|pattern| self.source(path, &format!("{pattern}/*"), true, depth));
                 }
-                ("mapping" | "template" | "rename" | "no-auto-down" | "no-scripts" | "script" | "map", _) => {}
+                ("mapping" | "template" | "rename" | "no-auto-down" | "no-scripts" | "script" | "map", _) => {
+                }
                 (option, values) if was_in_iface && !values.is_empty() => {
                     in_iface = true;
                     if let Some(stanza) = self.own.last_mut() {

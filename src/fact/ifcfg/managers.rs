@@ -50,7 +50,12 @@ const KNOWN: [Known; 7] = [
         services: &["systemd-networkd"],
         configuration: &[("/etc/systemd/network", ".network"), ("/run/systemd/network", ".network")],
     },
-    Known { name: "wicked", programs: &["/usr/sbin/wicked"], services: &["wicked", "wickedd"], configuration: &[] },
+    Known {
+        name: "wicked",
+        programs: &["/usr/sbin/wicked"],
+        services: &["wicked", "wickedd"],
+        configuration: &[],
+    },
     Known {
         name: "netplan",
         programs: &["/usr/sbin/netplan"],

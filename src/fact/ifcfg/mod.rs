@@ -10,9 +10,9 @@ use super::Fact;
 use crate::model::{Lazy, Located, Partial};
 use crate::source::{At, Host, Missing, Reading};
 use crate::{record, word};
+use core::net::Ipv4Addr;
 pub use managers::NetworkManager;
 use std::collections::BTreeMap;
-use core::net::Ipv4Addr;
 
 record! {
     /// The interfaces that the files of ifup(8) and its kin describe, and the programs that bring interfaces up.

@@ -11,8 +11,19 @@ const PLACES: [(&str, IfcfgStyle); 2] =
 
 /// Files that ifup passes over: what editors and package managers leave.
 const LEFT_OVER: [&str; 13] = [
-    "~", ".bak", ".orig", ".old", ".save", ".template", ".rpmnew", ".rpmorig", ".rpmsave", ".augnew", ".augtmp",
-    ".augsave", ".swp",
+    "~",
+    ".bak",
+    ".orig",
+    ".old",
+    ".save",
+    ".template",
+    ".rpmnew",
+    ".rpmorig",
+    ".rpmsave",
+    ".augnew",
+    ".augtmp",
+    ".augsave",
+    ".swp",
 ];
 
 type Settings = BTreeMap<String, Located<String>>;
@@ -62,9 +73,8 @@ fn parse(path: &str, text: &str, malformed: &mut Vec<IfcfgMalformed>) -> Setting
         }
         let at = At::line(path, number);
         let assignment = content.strip_prefix("export ").unwrap_or(content).split_once('=');
-        let name = |name: &str| {
-            !name.is_empty() && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
-        };
+        let name =
+            |name: &str| !name.is_empty() && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
         match assignment.filter(|(key, _)| name(key)).and_then(|(key, value)| Some((key, word(value)?))) {
             Some((key, value)) => settings.insert(key.to_owned(), Located { value, at }),
             None => {
@@ -106,19 +116,20 @@ fn of(
     let get = |key: &str| settings.get(key).map(|s| s.value.clone()).filter(|value| !value.is_empty());
     let name = get("DEVICE").unwrap_or_else(|| file.to_owned());
     let at_boot = match style {
-        IfcfgStyle::Suse => {
-            get("STARTMODE").is_none_or(|mode| !["off", "manual", "none"].contains(&mode.to_ascii_lowercase().as_str()))
-        }
+        IfcfgStyle::Suse => get("STARTMODE")
+            .is_none_or(|mode| !["off", "manual", "none"].contains(&mode.to_ascii_lowercase().as_str())),
         _ => get("ONBOOT").is_none_or(|onboot| !onboot.eq_ignore_ascii_case("no")),
     };
-    let own = ["GATEWAY", "GATEWAY0"].iter().filter_map(|key| settings.get(*key)).find(|g| !g.value.is_empty());
+    let own =
+        ["GATEWAY", "GATEWAY0"].iter().filter_map(|key| settings.get(*key)).find(|g| !g.value.is_empty());
     let gateway = own.or(global).cloned();
     // The address without a number, then those with one; `IPADDR=192.0.2.7/24` is SUSE's.
     let numbers = std::iter::once(String::new()).chain((0..=256).map(|n| n.to_string()));
     let addresses: Vec<(String, Option<u8>)> = numbers
         .filter_map(|n| {
             let address = get(&format!("IPADDR{n}"))?;
-            let (plain, own) = address.split_once('/').map_or((address.as_str(), None), |(a, p)| (a, Some(p)));
+            let (plain, own) =
+                address.split_once('/').map_or((address.as_str(), None), |(a, p)| (a, Some(p)));
             let mask = own.map(str::to_owned);
             let mask = mask.or_else(|| get(&format!("PREFIX{n}"))).or_else(|| get(&format!("NETMASK{n}")));
             let mask = mask.or_else(|| get("PREFIXLEN"));

@@ -14,10 +14,18 @@ fn a_gateway_belongs_to_the_interface_of_its_network() {
     let mut files = Files::new();
     files.file("/etc/sysconfig/network", "NETWORKING=yes\nGATEWAY=203.0.113.247\nGATEWAYDEV=eth0 # no\n");
     let scripts = "/etc/sysconfig/network-scripts";
-    files.file(format!("{scripts}/ifcfg-eth0"), "DEVICE=eth0\nONBOOT='yes'\nIPADDR=10.25.158.37\nNETMASK=255.255.252.0\n");
-    files.file(format!("{scripts}/ifcfg-eth1"), "ONBOOT=\"yes\"\nBOOTPROTO=static\nIPADDR0=203.0.113.11\nPREFIX0=24\n");
+    files.file(
+        format!("{scripts}/ifcfg-eth0"),
+        "DEVICE=eth0\nONBOOT='yes'\nIPADDR=10.25.158.37\nNETMASK=255.255.252.0\n",
+    );
+    files.file(
+        format!("{scripts}/ifcfg-eth1"),
+        "ONBOOT=\"yes\"\nBOOTPROTO=static\nIPADDR0=203.0.113.11\nPREFIX0=24\n",
+    );
     files.file(format!("{scripts}/ifcfg-eth2"), "ONBOOT=no\nBOOTPROTO=dhcp\nIPADDR=$(x)\n");
-    files.file(format!("{scripts}/ifcfg-eth0.rpmsave"), "DEVICE=old\n").file(format!("{scripts}/ifcfg-lo"), "DEVICE=lo\n");
+    files
+        .file(format!("{scripts}/ifcfg-eth0.rpmsave"), "DEVICE=old\n")
+        .file(format!("{scripts}/ifcfg-lo"), "DEVICE=lo\n");
     let fact = collect(&files).unwrap();
     assert_eq!(fact.gateway_device.as_ref().unwrap().value, "eth0");
     assert_eq!(fact.gateway_device.as_ref().unwrap().at, At::line("/etc/sysconfig/network", 3));
@@ -41,8 +49,13 @@ fn a_gateway_of_its_own_comes_first() {
 #[test]
 fn suse_has_a_directory_where_red_hat_has_a_file() {
     let mut files = Files::new();
-    files.file("/etc/sysconfig/network/ifcfg-eth0", "STARTMODE='auto'\nBOOTPROTO='static'\nIPADDR='192.0.2.7/24'\n");
-    files.file("/etc/sysconfig/network/ifcfg-eth1", "STARTMODE='off'\n").file("/etc/sysconfig/network/config", "X=1\n");
+    files.file(
+        "/etc/sysconfig/network/ifcfg-eth0",
+        "STARTMODE='auto'\nBOOTPROTO='static'\nIPADDR='192.0.2.7/24'\n",
+    );
+    files
+        .file("/etc/sysconfig/network/ifcfg-eth1", "STARTMODE='off'\n")
+        .file("/etc/sysconfig/network/config", "X=1\n");
     let fact = collect(&files).unwrap();
     let eth0 = interface(&fact, "eth0");
     assert_eq!((eth0.style, eth0.at_boot, eth0.prefix), (IfcfgStyle::Suse, true, Some(24)));
@@ -81,7 +94,10 @@ fn files_that_include_themselves_end() {
 
 #[test]
 fn masks_are_bits() {
-    assert_eq!(["255.255.252.0", "22", "0.0.0.0", "33", "255.0.255.0", "x"].map(bits), [Some(22), Some(22), Some(0), None, None, None]);
+    assert_eq!(
+        ["255.255.252.0", "22", "0.0.0.0", "33", "255.0.255.0", "x"].map(bits),
+        [Some(22), Some(22), Some(0), None, None, None]
+    );
     assert!(is_within(Ipv4Addr::new(1, 2, 3, 4), (Ipv4Addr::new(9, 9, 9, 9), 0)));
     assert!(!is_within(Ipv4Addr::new(1, 2, 3, 4), (Ipv4Addr::new(1, 2, 3, 5), 32)));
 }

@@ -17,7 +17,11 @@ fn contents(bytes: Vec<u8>) -> Reading<InitramfsContents> {
 const VIRTIO: &str = "usr/lib/modules/6.1.0-28-amd64/kernel/drivers/block/virtio_blk.ko.xz";
 
 fn main_part() -> Vec<u8> {
-    archive(&[("init", "#!/bin/sh"), (VIRTIO, "x"), ("lib/modules/6.1.0-28-amd64/kernel/crc32c-intel.ko", "xx")])
+    archive(&[
+        ("init", "#!/bin/sh"),
+        (VIRTIO, "x"),
+        ("lib/modules/6.1.0-28-amd64/kernel/crc32c-intel.ko", "xx"),
+    ])
 }
 
 #[test]

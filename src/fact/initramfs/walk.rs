@@ -82,7 +82,11 @@ fn parts(stream: &mut BufReader<Box<dyn Read + Send>>, seen: &mut Seen) -> Resul
         }
         let Some(kind) = Compression::of(start) else {
             // The kernel complains of what follows the archives, and goes on. A bootconfig stands there by right.
-            return if first { Err(End::Damaged("it is neither an archive nor compressed".into())) } else { Ok(()) };
+            return if first {
+                Err(End::Damaged("it is neither an archive nor compressed".into()))
+            } else {
+                Ok(())
+            };
         };
         seen.compression.push(kind.name().into());
         let unpacked = kind.contents(stream).map_err(|e| damaged(&e))?;
@@ -111,7 +115,9 @@ fn archive(stream: &mut dyn Read, seen: &mut Seen) -> Result<(), End> {
     let result = cpio::members(&mut stream, |member| seen.note(&member.name));
     seen.unpacked += before - stream.left;
     match result {
-        Err(_) if stream.left == 0 => Err(End::NotRead(format!("it holds more than {} MiB", UNPACKED_CAP >> 20))),
+        Err(_) if stream.left == 0 => {
+            Err(End::NotRead(format!("it holds more than {} MiB", UNPACKED_CAP >> 20)))
+        }
         other => other.map_err(|e| damaged(&e)),
     }
 }

@@ -110,7 +110,9 @@ impl Folder {
         Lazy::new(move || {
             let path = folder.below(file);
             let text = match folder.host.read_text(&path) {
-                Err(Missing::Unreadable(why)) if matches!(why.reason, Reason::Io(_)) => return Err(Missing::Absent),
+                Err(Missing::Unreadable(why)) if matches!(why.reason, Reason::Io(_)) => {
+                    return Err(Missing::Absent);
+                }
                 read => read?,
             };
             match text.trim() {

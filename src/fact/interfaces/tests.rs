@@ -17,7 +17,10 @@ fn a_card_is_read_as_sysfs_shows_it() {
     files.file(format!("{eth0}/operstate"), "up\n").file(format!("{eth0}/flags"), "0x1003\n");
     files.file(format!("{eth0}/type"), "1\n").file(format!("{eth0}/mtu"), "1500\n");
     files.link(format!("{eth0}/device"), "../../../virtio2");
-    files.link("/sys/devices/pci0000:00/0000:00:03.0/virtio2/driver", "../../../../bus/virtio/drivers/virtio_net");
+    files.link(
+        "/sys/devices/pci0000:00/0000:00:03.0/virtio2/driver",
+        "../../../../bus/virtio/drivers/virtio_net",
+    );
     files.file(format!("{eth0}/carrier"), "1\n").file(format!("{eth0}/carrier_changes"), "2\n");
     files.file(format!("{eth0}/speed"), "25000\n").file(format!("{eth0}/duplex"), "full\n");
     files.link(format!("{eth0}/master"), "../../../../../virtual/net/bond0");
@@ -27,11 +30,17 @@ fn a_card_is_read_as_sysfs_shows_it() {
     let eth0 = one(&files);
     assert_eq!((eth0.name.as_str(), eth0.operstate.get().unwrap().as_str()), ("eth0", "up"));
     let flags = eth0.flags.get().unwrap();
-    assert_eq!((flags.bits, flags.up, flags.loopback, flags.point_to_point, flags.noarp), (0x1003, true, false, false, false));
+    assert_eq!(
+        (flags.bits, flags.up, flags.loopback, flags.point_to_point, flags.noarp),
+        (0x1003, true, false, false, false)
+    );
     assert_eq!((eth0.hardware_type.get(), eth0.mtu.get()), (Ok(&1), Ok(&1500)));
     assert_eq!((eth0.physical.get(), eth0.wireless.get()), (Ok(&true), Ok(&false)));
     assert_eq!(eth0.driver.get().unwrap(), "virtio_net");
-    assert_eq!((eth0.carrier.get(), eth0.carrier_changes.get(), eth0.speed_mbit.get()), (Ok(&true), Ok(&2), Ok(&25000)));
+    assert_eq!(
+        (eth0.carrier.get(), eth0.carrier_changes.get(), eth0.speed_mbit.get()),
+        (Ok(&true), Ok(&2), Ok(&25000))
+    );
     assert_eq!((eth0.duplex.get().unwrap().as_str(), eth0.master.get().unwrap().as_str()), ("full", "bond0"));
     let statistics = eth0.statistics.get().unwrap();
     assert_eq!(statistics["rx_packets"].get().unwrap().value, 4_410_223);
@@ -50,7 +59,10 @@ fn queues_are_in_the_order_of_their_numbers() {
     let eth0 = one(&files);
     let queues = eth0.rx_queues.get().unwrap();
     assert_eq!(queues.iter().map(|q| q.name.as_str()).collect::<Vec<_>>(), ["rx-2", "rx-10"]);
-    assert_eq!((queues[0].rps_cpus.get().unwrap().as_slice(), queues[0].rps_flow_cnt.get()), ([2, 3].as_slice(), Ok(&256)));
+    assert_eq!(
+        (queues[0].rps_cpus.get().unwrap().as_slice(), queues[0].rps_flow_cnt.get()),
+        ([2, 3].as_slice(), Ok(&256))
+    );
     assert!(matches!(queues[1].rps_cpus.get(), Err(Missing::Unreadable(_))));
     assert_eq!(eth0.tx_queues.get().unwrap()[0].xps_cpus.get(), Ok(&vec![]));
 }
@@ -61,7 +73,10 @@ fn what_is_not_known_of_a_link_is_absent() {
     files.file("/sys/class/net/eth0/speed", "-1\n").file("/sys/class/net/eth0/duplex", "unknown\n");
     files.file("/sys/class/net/eth0/carrier", "2\n").file("/sys/class/net/eth0/flags", "4099\n");
     let eth0 = one(&files);
-    assert_eq!((eth0.speed_mbit.get(), eth0.duplex.get().unwrap().as_str()), (Err(Missing::Absent), "unknown"));
+    assert_eq!(
+        (eth0.speed_mbit.get(), eth0.duplex.get().unwrap().as_str()),
+        (Err(Missing::Absent), "unknown")
+    );
     assert!(matches!(eth0.carrier.get(), Err(Missing::Unreadable(_))));
     assert!(matches!(eth0.flags.get(), Err(Missing::Unreadable(_))));
     assert_eq!((eth0.physical.get(), eth0.driver.get()), (Ok(&false), Err(Missing::Absent)));

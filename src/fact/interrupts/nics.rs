@@ -16,17 +16,21 @@ const MOST_LINES: usize = 16_384;
 pub(super) fn nics(host: &Host, cpus: &[u32], table: &[Line]) -> Reading<Vec<NicInterrupts>> {
     let mut found = Vec::new();
     let (mut cores, mut cards) = (None, 0);
-    let table: Vec<&Line> = table.iter().filter(|line| line.number.is_some() && !line.actions.is_empty()).collect();
+    let table: Vec<&Line> =
+        table.iter().filter(|line| line.number.is_some() && !line.actions.is_empty()).collect();
     for interface in host.names(NET)? {
         // Only what belongs to a device has interrupts.
         let device = match link(host, &format!("{NET}/{interface}/device")) {
-            Ok(device) => device.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default(),
+            Ok(device) => {
+                device.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default()
+            }
             Err(Missing::Absent) => continue,
             Err(missing) => return Err(missing),
         };
         cards += 1;
         if cards > MOST_CARDS || table.len() > MOST_LINES {
-            let what = format!("was not looked through for more than {MOST_CARDS} cards or {MOST_LINES} interrupts");
+            let what =
+                format!("was not looked through for more than {MOST_CARDS} cards or {MOST_LINES} interrupts");
             return Err(Missing::unreadable(super::PATH, Reason::NotRead(what)));
         }
         let numbers = message_interrupts(host, &interface, &device)?;
@@ -160,16 +164,42 @@ mod tests {
     #[test]
     fn queues_to_receive_by_are_told_by_the_names_of_many_drivers() {
         let names = [
-            "virtio0-input.0", "eth0-TxRx-3", "eth0-Tx-Rx-3", "eth0-rx-1", "eth0-txrx-1", "eth0-rxtx-0", "eth0-fp-2", "eth0-q0",
-            "mlx5_comp0@pci:0000:03:00.0", "mlx4-3@0000:03:00.0", "i40e-eth0-TxRx-12", "gve-ntfy-blk3@pci:0000:00:04.0",
-            "mana_q1@pci:7870:00:00.0", "eth0-0", "eth0-q0-rx", "eth0 (queue 3)",
+            "virtio0-input.0",
+            "eth0-TxRx-3",
+            "eth0-Tx-Rx-3",
+            "eth0-rx-1",
+            "eth0-txrx-1",
+            "eth0-rxtx-0",
+            "eth0-fp-2",
+            "eth0-q0",
+            "mlx5_comp0@pci:0000:03:00.0",
+            "mlx4-3@0000:03:00.0",
+            "i40e-eth0-TxRx-12",
+            "gve-ntfy-blk3@pci:0000:00:04.0",
+            "mana_q1@pci:7870:00:00.0",
+            "eth0-0",
+            "eth0-q0-rx",
+            "eth0 (queue 3)",
         ];
         for name in names {
             assert!(receives(name, "eth0"), "{name}");
         }
         let others = [
-            "virtio0-output.0", "virtio0-config", "virtio0-control", "eth0", "eth0-tx-1", "mlx5_async0@pci:0000:03:00.0",
-            "mlx4-async@pci:0000:03:00.0", "ena-mgmnt@pci:0000:00:05.0", "eth0-q0-tx", "nvme0", "", "-", "@", "eth0:lsc", "timer",
+            "virtio0-output.0",
+            "virtio0-config",
+            "virtio0-control",
+            "eth0",
+            "eth0-tx-1",
+            "mlx5_async0@pci:0000:03:00.0",
+            "mlx4-async@pci:0000:03:00.0",
+            "ena-mgmnt@pci:0000:00:05.0",
+            "eth0-q0-tx",
+            "nvme0",
+            "",
+            "-",
+            "@",
+            "eth0:lsc",
+            "timer",
         ];
         for name in others {
             assert!(!receives(name, "eth0"), "{name}");

@@ -17,10 +17,15 @@ fn guest() -> Files {
 LOC:         10         20         30         40  Local timer interrupts
 ERR:          7
 ";
-    files.file(PATH, text).link("/sys/class/net/eth0", "../../devices/pci0000:00/0000:00:04.0/virtio2/net/eth0");
+    files
+        .file(PATH, text)
+        .link("/sys/class/net/eth0", "../../devices/pci0000:00/0000:00:04.0/virtio2/net/eth0");
     files.link(format!("{NET}/device"), "../../../virtio2").directory("/sys/class/net/lo");
     for (cpu, threads) in ["0-1", "0-1", "2-3", "2-3"].iter().enumerate() {
-        files.file(format!("/sys/devices/system/cpu/cpu{cpu}/topology/thread_siblings_list"), format!("{threads}\n"));
+        files.file(
+            format!("/sys/devices/system/cpu/cpu{cpu}/topology/thread_siblings_list"),
+            format!("{threads}\n"),
+        );
     }
     files
 }
@@ -40,7 +45,10 @@ fn lines_have_counts_and_names() {
     assert_eq!(names[7], ("LOC", 100, "Local timer interrupts"));
     assert_eq!(names[8], ("ERR", 7, ""));
     let input = &found.list[2];
-    assert_eq!((input.smp_affinity.get(), input.effective_affinity.get()), (Ok(&vec![0, 1, 2, 3]), Ok(&vec![1])));
+    assert_eq!(
+        (input.smp_affinity.get(), input.effective_affinity.get()),
+        (Ok(&vec![0, 1, 2, 3]), Ok(&vec![1]))
+    );
     assert_eq!((input.counts[0], input.at.to_string()), (1932, "/proc/interrupts:4".into()));
     assert_eq!(found.list[7].smp_affinity.get(), Err(Missing::Absent));
     assert_eq!(found.list[3].smp_affinity.get(), Err(Missing::Absent));
@@ -63,7 +71,10 @@ fn threads_of_a_core_are_one() {
     let found = interrupts(&guest()).unwrap();
     let nics = found.nics.get().unwrap();
     let [eth0] = nics.as_slice() else { panic!("{nics:?}") };
-    assert_eq!((eth0.interface.as_str(), eth0.queues, eth0.irqs.as_slice()), ("eth0", 4, [27, 29, 32, 35].as_slice()));
+    assert_eq!(
+        (eth0.interface.as_str(), eth0.queues, eth0.irqs.as_slice()),
+        ("eth0", 4, [27, 29, 32, 35].as_slice())
+    );
     assert_eq!((eth0.total, eth0.busiest, eth0.busiest_core.as_slice()), (5822, 3911, [0, 1].as_slice()));
     assert_eq!((eth0.cores.clone(), eth0.at.line), (Err(Missing::Absent), Some(4)));
 }
@@ -90,7 +101,10 @@ fn a_card_is_found_by_its_message_interrupts_too() {
     files.file("/sys/class/net/bonding_masters", "\n");
     let found = interrupts(&files).unwrap();
     let nics = found.nics.get();
-    assert!(matches!(nics, Ok(nics) if nics.len() == 1 && nics[0].irqs == [41, 42] && nics[0].busiest_core == [1]), "{nics:?}");
+    assert!(
+        matches!(nics, Ok(nics) if nics.len() == 1 && nics[0].irqs == [41, 42] && nics[0].busiest_core == [1]),
+        "{nics:?}"
+    );
 }
 
 #[test]

@@ -2,8 +2,8 @@
 
 use super::line::Dated;
 use crate::source::{Host, Missing, text};
-use jiff::tz::TimeZone;
 use jiff::civil::DateTime;
+use jiff::tz::TimeZone;
 use std::path::Path;
 
 /// The moment that ages are counted from.

@@ -65,7 +65,12 @@ pub(super) fn find(lines: &[Line], now: Now, at: &At) -> (Vec<KlogEvent>, Vec<Oo
         failed(&mut tallies, read.failure, lines, now);
         if let Some(kill) = read.kill {
             tally(&mut tallies, KlogKind::Oom, None).add(position, kill.detail(), age);
-            kills.push_back(OomKill { date: line.date(), age_seconds: age, at: line.at.clone(), ..kill.told() });
+            kills.push_back(OomKill {
+                date: line.date(),
+                age_seconds: age,
+                at: line.at.clone(),
+                ..kill.told()
+            });
             if kills.len() > MOST_KILLS {
                 kills.pop_front();
             }
@@ -84,7 +89,9 @@ pub(super) fn find(lines: &[Line], now: Now, at: &At) -> (Vec<KlogEvent>, Vec<Oo
     for kind in KlogKind::ALL {
         match tallies.remove(&kind) {
             None => events.push(event(kind, None, Tally::default(), lines, now, at)),
-            Some(found) => events.extend(found.into_iter().map(|(subject, t)| event(kind, subject, t, lines, now, at))),
+            Some(found) => {
+                events.extend(found.into_iter().map(|(subject, t)| event(kind, subject, t, lines, now, at)))
+            }
         }
     }
     (events, kills.into())
@@ -106,7 +113,14 @@ fn tally(tallies: &mut Tallies, kind: KlogKind, subject: Option<String>) -> &mut
     of_kind.entry(subject).or_default()
 }
 
-fn event(kind: KlogKind, subject: Option<String>, tally: Tally, lines: &[Line], now: Now, at: &At) -> KlogEvent {
+fn event(
+    kind: KlogKind,
+    subject: Option<String>,
+    tally: Tally,
+    lines: &[Line],
+    now: Now,
+    at: &At,
+) -> KlogEvent {
     let line = |position| lines.get(position).filter(|_| tally.count > 0);
     let (first, last) = (line(tally.first), line(tally.last));
     let (from, to) = (first.and_then(Line::date), last.and_then(Line::date));

@@ -137,7 +137,8 @@ impl<'a> Journal<'a> {
         let said = source.map_or(taken, |source| taken.saturating_sub(monotonic.saturating_sub(source)));
         let time = i64::try_from(said / 1_000_000).ok();
         let seconds = source.map(|source| source as f64 / 1e6);
-        let line = Line { level, seconds, time, dated: Dated::Exactly, text: String::new(), at: At::file("") };
+        let line =
+            Line { level, seconds, time, dated: Dated::Exactly, text: String::new(), at: At::file("") };
         Some((line, message?))
     }
 }
@@ -168,7 +169,9 @@ mod tests {
         let offsets = |list: &[u64], regular_has_hash: bool| {
             let item = |offset: &u64| match compact {
                 true => u32::try_from(*offset).unwrap().to_le_bytes().to_vec(),
-                false => [offset.to_le_bytes(), [0; 8]].concat()[..if regular_has_hash { 16 } else { 8 }].to_vec(),
+                false => {
+                    [offset.to_le_bytes(), [0; 8]].concat()[..if regular_has_hash { 16 } else { 8 }].to_vec()
+                }
             };
             list.iter().flat_map(item).collect::<Vec<u8>>()
         };
@@ -218,7 +221,10 @@ mod tests {
     fn the_kernels_entries_are_read_of_both_formats() {
         for compact in [false, true] {
             let lines = parse(&journal(compact, &MESSAGES), &At::file("/j")).unwrap();
-            let told: Vec<_> = lines.iter().map(|l| (l.text.as_str(), l.seconds, l.time.map(|t| t - 1_706_680_800))).collect();
+            let told: Vec<_> = lines
+                .iter()
+                .map(|l| (l.text.as_str(), l.seconds, l.time.map(|t| t - 1_706_680_800)))
+                .collect();
             assert_eq!(
                 told,
                 [

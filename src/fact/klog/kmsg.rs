@@ -94,7 +94,10 @@ mod tests {
 
     #[test]
     fn what_programs_wrote_is_left_out() {
-        assert_eq!(texts("30,1,5,-;systemd[1]: Started x.\n14,2,6,-;someone wrote this\n4,3,7,-;kernel\n"), ["kernel"]);
+        assert_eq!(
+            texts("30,1,5,-;systemd[1]: Started x.\n14,2,6,-;someone wrote this\n4,3,7,-;kernel\n"),
+            ["kernel"]
+        );
     }
 
     #[test]
@@ -105,7 +108,18 @@ mod tests {
 
     #[test]
     fn garbage_is_no_record() {
-        for garbage in ["", "\n", ";", ",,,;", "4;x", "4,1;x", "x,1,2,-;x", "4,1,-5,-;x", "\0\u{fffd}", "99999999999,1,2,-;x"] {
+        for garbage in [
+            "",
+            "\n",
+            ";",
+            ",,,;",
+            "4;x",
+            "4,1;x",
+            "x,1,2,-;x",
+            "4,1,-5,-;x",
+            "\0\u{fffd}",
+            "99999999999,1,2,-;x",
+        ] {
             assert_eq!(texts(garbage), Vec::<String>::new(), "{garbage:?}");
         }
     }

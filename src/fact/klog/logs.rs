@@ -54,7 +54,8 @@ pub(super) fn read(host: &Host) -> Log {
         Err(Missing::Absent) => {}
     }
     // What is older than a week is not worth the reading of files on a running host.
-    let ring_reaches = log.lines.first().and_then(|first| first.age(clock.now())).is_some_and(|age| age >= WEEK);
+    let ring_reaches =
+        log.lines.first().and_then(|first| first.age(clock.now())).is_some_and(|age| age >= WEEK);
     let ring = !log.sources.is_empty();
     if !ring || !ring_reaches {
         let denied = log.unread.len();
@@ -67,7 +68,11 @@ pub(super) fn read(host: &Host) -> Log {
     if log.sources.is_empty() {
         log.add_journals(host);
     }
-    let newest_seconds = log.lines.iter().filter_map(|l| l.seconds).fold(None, |m: Option<f64>, s| Some(m.map_or(s, |m| m.max(s))));
+    let newest_seconds = log
+        .lines
+        .iter()
+        .filter_map(|l| l.seconds)
+        .fold(None, |m: Option<f64>, s| Some(m.map_or(s, |m| m.max(s))));
     let now = clock.now();
     // What is in an unknown zone can be compared with its like only.
     let comparable = log.lines.iter().all(|line| line.dated == Dated::Exactly);
@@ -107,14 +112,16 @@ impl Log {
         for path in names("/sos_commands/logs", "journalctl").iter().take(MOST_OUTPUTS) {
             self.add_file(host, path, clock, &zone, &mut budget);
         }
-        let mut rotated = ["kern.log", "messages", "syslog"].map(|name| names("/var/log", &format!("{name}-")));
+        let mut rotated =
+            ["kern.log", "messages", "syslog"].map(|name| names("/var/log", &format!("{name}-")));
         for name in ["kern.log", "messages", "syslog"] {
             self.add_file(host, &format!("/var/log/{name}"), clock, &zone, &mut budget);
         }
         for (name, rotated) in ["kern.log", "messages", "syslog"].iter().zip(&mut rotated) {
             self.add_file(host, &format!("/var/log/{name}.1"), clock, &zone, &mut budget);
             // Named by date; those that are compressed end with what compressed them.
-            let last = rotated.iter().rev().find(|path| path.bytes().last().is_some_and(|b| b.is_ascii_digit()));
+            let last =
+                rotated.iter().rev().find(|path| path.bytes().last().is_some_and(|b| b.is_ascii_digit()));
             if let Some(path) = last {
                 self.add_file(host, path, clock, &zone, &mut budget);
             }
@@ -145,7 +152,8 @@ impl Log {
         };
         // A log was last written when its last line was, or has been copied since: then nothing tells the year.
         let dated = clock.now().time.map(|now| parse(Some(now), false)).or_else(|| {
-            let written = host.source.stat(Path::new(path)).ok().map(|stat| stat.mtime).filter(|time| *time > 0)?;
+            let written =
+                host.source.stat(Path::new(path)).ok().map(|stat| stat.mtime).filter(|time| *time > 0)?;
             let parsed = parse(Some(written), false);
             let fresh = parsed.newest.is_some_and(|newest| (newest - written).abs() < COPIED);
             fresh.then_some(parsed)
@@ -192,7 +200,8 @@ impl Log {
             for path in paths {
                 let read = host.source.read(Path::new(&path), JOURNAL_CAP);
                 let lines = read.and_then(|bytes| {
-                    journal::parse(&bytes, &At::file(path.as_str())).ok_or_else(|| Missing::garbled(&path, "is no journal"))
+                    journal::parse(&bytes, &At::file(path.as_str()))
+                        .ok_or_else(|| Missing::garbled(&path, "is no journal"))
                 });
                 match lines {
                     Ok(lines) => self.add(&path, lines, None, 0),
@@ -208,7 +217,9 @@ impl Log {
 /// The journals of the system in each machine's folder, the newest first.
 fn journals(host: &Host, folder: &str) -> Reading<Vec<String>> {
     let mut found = Vec::new();
-    for machine in host.source.list(Path::new(folder))?.into_iter().filter(|e| e.kind == FileKind::Directory).take(4) {
+    for machine in
+        host.source.list(Path::new(folder))?.into_iter().filter(|e| e.kind == FileKind::Directory).take(4)
+    {
         let machine = format!("{folder}/{}", machine.name.to_string_lossy());
         let names = host.names(&machine)?;
         let is = |name: &&String| name.starts_with("system") && name.ends_with(".journal");

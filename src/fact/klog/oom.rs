@@ -138,7 +138,9 @@ impl Dump {
             self.limit_kib = limit.filter(|kib| *kib < 1 << 50);
         } else if let Some(rest) = line.strip_prefix("oom-kill:") {
             self.in_cgroup = rest.starts_with("constraint=CONSTRAINT_MEMCG");
-            let cgroup = rest.split_once("oom_memcg=").map(|(_, c)| c.split_once(",task_memcg=").map_or(c, |(c, _)| c));
+            let cgroup = rest
+                .split_once("oom_memcg=")
+                .map(|(_, c)| c.split_once(",task_memcg=").map_or(c, |(c, _)| c));
             self.cgroup = cgroup.map(str::to_owned).or(self.cgroup.take());
         } else if let Some((_, cgroup)) = line.split_once(" killed as a result of limit of ") {
             (self.in_cgroup, self.cgroup) = (true, Some(cgroup.trim().to_owned()));

@@ -39,7 +39,13 @@ impl About<'_> {
 enum Stamp {
     Time(i64),
     /// In local time, of a year that the line does not tell.
-    Yearless { month: i8, day: i8, hour: i8, minute: i8, second: i8 },
+    Yearless {
+        month: i8,
+        day: i8,
+        hour: i8,
+        minute: i8,
+        second: i8,
+    },
 }
 
 /// The kernel's lines of a syslog file or of journalctl's output:
@@ -65,7 +71,10 @@ pub(super) fn syslog(text: &str, about: &About<'_>) -> Parsed {
         let said = text[tag + TAG.len()..].lines().next().unwrap_or("");
         let (seconds, said) = since_boot(said);
         let at = about.at(u32::try_from(number).unwrap_or(u32::MAX));
-        found.push((stamp, Line { level: None, seconds, time: None, dated: Dated::Exactly, text: said.to_owned(), at }));
+        found.push((
+            stamp,
+            Line { level: None, seconds, time: None, dated: Dated::Exactly, text: said.to_owned(), at },
+        ));
     }
     let newest = text.trim_end().lines().next_back().and_then(stamp).map(|(stamp, _)| stamp);
     dated(found, newest, about)
@@ -83,10 +92,14 @@ fn dated(found: Vec<(Stamp, Line)>, newest: Option<Stamp>, about: &About<'_>) ->
             // Without any limit a leap year will do: every date exists in it.
             let last = limit.and_then(|l| jiff::Timestamp::from_second(l.saturating_add(SLACK)).ok());
             let year = last.map_or(2000, |l| l.to_zoned(about.zone.zone.clone()).year());
-            let of_year = |year: i16| local(DateTime::new(year, month, day, hour, minute, second, 0).ok()?, &about.zone.zone);
+            let of_year = |year: i16| {
+                local(DateTime::new(year, month, day, hour, minute, second, 0).ok()?, &about.zone.zone)
+            };
             let time = match limit {
                 None => of_year(year),
-                Some(limit) => (0..5).filter_map(|n| of_year(year.saturating_sub(n))).find(|t| *t <= limit.saturating_add(SLACK)),
+                Some(limit) => (0..5)
+                    .filter_map(|n| of_year(year.saturating_sub(n)))
+                    .find(|t| *t <= limit.saturating_add(SLACK)),
             }?;
             limit = Some(limit.map_or(time, |l| l.min(time)));
             Some(time)
@@ -158,7 +171,8 @@ fn hms(word: &str) -> Option<(i8, i8, i8)> {
 }
 
 fn month(name: &str) -> Option<i8> {
-    const MONTHS: [&str; 12] = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
+    const MONTHS: [&str; 12] =
+        ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
     MONTHS.iter().position(|m| *m == name).and_then(|m| i8::try_from(m + 1).ok())
 }
 
@@ -193,10 +207,15 @@ fn since_boot(line: &str) -> (Option<f64>, &str) {
     let stamp = line.strip_prefix('[').and_then(|l| l.split_once(']'));
     // A point: lists of processes have numbers in brackets too.
     let Some((inside, rest)) = stamp.filter(|(inside, _)| inside.contains('.')) else { return (None, line) };
-    let Some(seconds) = inside.trim().parse::<f64>().ok().filter(|s| s.is_finite() && *s >= 0.0) else { return (None, line) };
+    let Some(seconds) = inside.trim().parse::<f64>().ok().filter(|s| s.is_finite() && *s >= 0.0) else {
+        return (None, line);
+    };
     let rest = match rest.trim_start_matches(' ').strip_prefix('[').and_then(|r| r.split_once(']')) {
         Some((caller, rest))
-            if caller.trim().strip_prefix(['T', 'C']).is_some_and(|n| n.bytes().all(|b| b.is_ascii_digit())) =>
+            if caller
+                .trim()
+                .strip_prefix(['T', 'C'])
+                .is_some_and(|n| n.bytes().all(|b| b.is_ascii_digit())) =>
         {
             rest
         }
@@ -210,7 +229,13 @@ mod tests {
     use super::*;
 
     fn about(limit: Option<i64>) -> About<'static> {
-        About { path: "/var/log/messages", cut: false, limit, yearless: false, zone: const { &Zone { zone: TimeZone::UTC, known: true } } }
+        About {
+            path: "/var/log/messages",
+            cut: false,
+            limit,
+            yearless: false,
+            zone: const { &Zone { zone: TimeZone::UTC, known: true } },
+        }
     }
 
     // 2024-01-31 06:00:00 UTC
@@ -229,10 +254,16 @@ nonsense kernel: five
 Jan 31 06:00:04.500 web1 app: end
 ";
         let found = syslog(text, &about(Some(THEN + 60)));
-        let lines: Vec<_> = found.lines.iter().map(|l| (l.text.as_str(), l.time.map(|t| t - THEN), l.at.line)).collect();
+        let lines: Vec<_> =
+            found.lines.iter().map(|l| (l.text.as_str(), l.time.map(|t| t - THEN), l.at.line)).collect();
         assert_eq!(
             lines,
-            [("one", Some(0), Some(2)), ("two: kernel: too", Some(1), Some(3)), ("three", Some(2), Some(4)), ("four", Some(3), Some(5))]
+            [
+                ("one", Some(0), Some(2)),
+                ("two: kernel: too", Some(1), Some(3)),
+                ("three", Some(2), Some(4)),
+                ("four", Some(3), Some(5))
+            ]
         );
         assert_eq!((found.lines[0].seconds, found.lines[2].seconds), (Some(7205.000123), Some(9.5)));
         assert_eq!(found.newest, Some(THEN + 4));
@@ -271,8 +302,13 @@ kern  :warn  : [   12.500000] levelled
 no time at all
 
 ";
-        let found = dmesg(text, &About { path: "/var/log/dmesg", ..about(None) }, Clock { boot: Some(100), uptime: Some(13.0) });
-        let lines: Vec<_> = found.lines.iter().map(|l| (l.text.as_str(), l.seconds, l.time, l.level)).collect();
+        let found = dmesg(
+            text,
+            &About { path: "/var/log/dmesg", ..about(None) },
+            Clock { boot: Some(100), uptime: Some(13.0) },
+        );
+        let lines: Vec<_> =
+            found.lines.iter().map(|l| (l.text.as_str(), l.seconds, l.time, l.level)).collect();
         assert_eq!(lines[0], ("Linux version", Some(0.0), Some(100), None));
         assert_eq!(lines[1], ("thread", Some(7205.000123), None, None));
         assert_eq!(lines[2], ("dated", None, Some(THEN), None));
@@ -285,12 +321,22 @@ no time at all
 
     #[test]
     fn garbage_gives_nothing() {
-        for garbage in ["", "\n\n", "\0 kernel: x", "é kernel: x", "Jan kernel: x", "Jan 99 06:00:00 h kernel: x", "99999-01-31T06:00:00Z h kernel: x"] {
+        for garbage in [
+            "",
+            "\n\n",
+            "\0 kernel: x",
+            "é kernel: x",
+            "Jan kernel: x",
+            "Jan 99 06:00:00 h kernel: x",
+            "99999-01-31T06:00:00Z h kernel: x",
+        ] {
             let lines = syslog(garbage, &about(Some(THEN))).lines;
             assert!(lines.iter().all(|l| l.time.is_none()), "{garbage:?}: {lines:?}");
             dmesg(garbage, &about(None), Clock::default());
         }
-        for garbage in ["[é.", "[.]", "[1.5][T", "[1.5][é]", "[1.5][Té] x", "<", "<x>", "kern  :", "[a b c d e]"] {
+        for garbage in
+            ["[é.", "[.]", "[1.5][T", "[1.5][é]", "[1.5][Té] x", "<", "<x>", "kern  :", "[a b c d e]"]
+        {
             dmesg(garbage, &about(None), Clock::default());
         }
     }

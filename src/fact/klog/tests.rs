@@ -17,7 +17,9 @@ fn event(klog: &Klog, kind: KlogKind) -> &KlogEvent {
 /// A host that booted on 2024-01-31 at 06:00:00 UTC and runs for so many seconds.
 fn host(uptime: u32) -> Files {
     let mut files = Files::new();
-    files.file("/proc/stat", "cpu  1 2 3\nbtime 1706680800\n").file("/proc/uptime", format!("{uptime}.50 9.0\n"));
+    files
+        .file("/proc/stat", "cpu  1 2 3\nbtime 1706680800\n")
+        .file("/proc/uptime", format!("{uptime}.50 9.0\n"));
     files
 }
 
@@ -41,22 +43,40 @@ fn the_ring_tells_kind_count_and_age() {
     assert_eq!((full.last_time, full.at.to_string()), (Some(1_706_680_820), "/dev/kmsg".into()));
     assert_eq!(full.times, "2 times, from 2024-01-31 06:00:10 UTC to 2024-01-31 06:00:20 UTC");
     let disks: Vec<_> = found.events.items.iter().filter(|e| e.kind == KlogKind::IoError).collect();
-    assert_eq!(disks.iter().map(|e| (e.subject.as_deref().unwrap(), e.day)).collect::<Vec<_>>(), [("sda", 0), ("sdb", 1)]);
+    assert_eq!(
+        disks.iter().map(|e| (e.subject.as_deref().unwrap(), e.day)).collect::<Vec<_>>(),
+        [("sda", 0), ("sdb", 1)]
+    );
     let none = event(&found, KlogKind::HungTask);
-    assert_eq!((none.count, none.subject.clone(), none.last.clone(), none.age_seconds), (0, None, None, None));
+    assert_eq!(
+        (none.count, none.subject.clone(), none.last.clone(), none.age_seconds),
+        (0, None, None, None)
+    );
     assert_eq!((none.times.as_str(), disks[0].times.as_str()), ("never", "once, 2024-01-31 06:00:30 UTC"));
-    assert_eq!((found.lines.items.len(), found.lines.items[1].level, found.lines.items[1].seconds), (5, Some(6), Some(10.0)));
+    assert_eq!(
+        (found.lines.items.len(), found.lines.items[1].level, found.lines.items[1].seconds),
+        (5, Some(6), Some(10.0))
+    );
 }
 
 #[test]
 fn what_is_over_is_told() {
     let mut files = host(100);
     let down = |n: u32, server: &str, what: &str| format!("4,{n},{n}000000,-;nfs: server {server} {what}\n");
-    let text = [down(1, "a", "not responding, still trying"), down(2, "b", "not responding, still trying"), down(3, "a", "OK"), down(4, "c", "OK")];
+    let text = [
+        down(1, "a", "not responding, still trying"),
+        down(2, "b", "not responding, still trying"),
+        down(3, "a", "OK"),
+        down(4, "c", "OK"),
+    ];
     files.file("/dev/kmsg", text.concat());
     let found = live(&files).unwrap();
-    let servers: Vec<_> = found.events.items.iter().filter(|e| e.kind == KlogKind::NfsNotResponding).collect();
-    assert_eq!(servers.iter().map(|e| (e.subject.as_deref().unwrap(), e.ended)).collect::<Vec<_>>(), [("a", true), ("b", false)]);
+    let servers: Vec<_> =
+        found.events.items.iter().filter(|e| e.kind == KlogKind::NfsNotResponding).collect();
+    assert_eq!(
+        servers.iter().map(|e| (e.subject.as_deref().unwrap(), e.ended)).collect::<Vec<_>>(),
+        [("a", true), ("b", false)]
+    );
 }
 
 #[test]
@@ -69,12 +89,18 @@ fn files_add_what_the_ring_does_not_reach() {
          2024-01-31T06:00:00+00:00 h kernel: [    0.000000] Linux version 6.1.0\n\
          2024-01-31T06:00:50+00:00 h kernel: [   50.000000] TCP: time wait bucket table overflow\n",
     );
-    files.file("/var/log/syslog", "2024-01-30T06:00:00+00:00 h kernel: TCP: time wait bucket table overflow\n");
+    files.file(
+        "/var/log/syslog",
+        "2024-01-30T06:00:00+00:00 h kernel: TCP: time wait bucket table overflow\n",
+    );
     files.deny("/var/log/messages");
     let found = live(&files).unwrap();
     let full = event(&found, KlogKind::TwBucketOverflow);
     assert_eq!((full.count, full.at.to_string()), (1, "/var/log/kern.log:1".into()));
-    assert_eq!(found.sources.iter().map(|s| (s.path.as_str(), s.lines)).collect::<Vec<_>>(), [("/dev/kmsg", 1), ("/var/log/kern.log", 1)]);
+    assert_eq!(
+        found.sources.iter().map(|s| (s.path.as_str(), s.lines)).collect::<Vec<_>>(),
+        [("/dev/kmsg", 1), ("/var/log/kern.log", 1)]
+    );
     assert_eq!(found.lines.items[0].text, "TCP: time wait bucket table overflow");
     assert!(found.events.unread.is_empty());
 
@@ -106,14 +132,20 @@ fn an_empty_ring_is_no_absent_one() {
 fn trees_are_read_by_their_files() {
     let mut files = Files::new();
     files.special("/dev/kmsg", crate::source::FileKind::Character);
-    files.file("/var/log/messages", "Jan  5 00:00:00 h kernel: Out of socket memory\nJan  7 00:00:00 h sshd[1]: x\n");
+    files.file(
+        "/var/log/messages",
+        "Jan  5 00:00:00 h kernel: Out of socket memory\nJan  7 00:00:00 h sshd[1]: x\n",
+    );
     files.file("/var/log/messages-20240101", "Dec 31 12:00:00 h kernel: Out of socket memory\n");
     files.file("/var/log/messages-20231225.gz", "\x1f\u{8b}");
     files.file("/var/log/dmesg", "[    1.000000] Out of socket memory\n");
     let found = klog(&files, TargetKind::Root).unwrap();
     let memory = event(&found, KlogKind::TcpOutOfMemory);
     assert_eq!((memory.count, memory.day, memory.week, memory.age_seconds), (2, 0, 2, Some(2 * 86_400)));
-    assert_eq!((memory.first.as_deref(), memory.last.as_deref()), (Some("Dec 31 12:00:00"), Some("Jan  5 00:00:00")));
+    assert_eq!(
+        (memory.first.as_deref(), memory.last.as_deref()),
+        (Some("Dec 31 12:00:00"), Some("Jan  5 00:00:00"))
+    );
     assert_eq!(memory.last_time, None);
     assert!(found.events.unread.is_empty());
 }
@@ -124,7 +156,10 @@ fn a_dmesg_alone_counts_from_its_last_line() {
     files.file("/var/log/dmesg", "[   10.000000] nf_conntrack: table full, dropping packet\n[90000.0] x\n");
     let found = klog(&files, TargetKind::Root).unwrap();
     let full = event(&found, KlogKind::ConntrackFull);
-    assert_eq!((full.age_seconds, full.day, full.last.as_deref()), (Some(89_990), 0, Some("10 s after boot")));
+    assert_eq!(
+        (full.age_seconds, full.day, full.last.as_deref()),
+        (Some(89_990), 0, Some("10 s after boot"))
+    );
     assert_eq!(full.at.to_string(), "/var/log/dmesg:1");
 }
 
@@ -147,7 +182,8 @@ fn a_journal_that_is_none_is_unreadable() {
 fn of_a_long_file_the_end_is_read() {
     let mut files = Files::new();
     let early = "Jan  5 00:00:00 h kernel: Out of socket memory\n";
-    let text = format!("{early}{}{early}", "Jan  5 00:00:00 h app: something else happened here\n".repeat(200_000));
+    let text =
+        format!("{early}{}{early}", "Jan  5 00:00:00 h app: something else happened here\n".repeat(200_000));
     files.file("/var/log/messages", text.clone());
     let found = klog(&files, TargetKind::Root).unwrap();
     assert_eq!(event(&found, KlogKind::TcpOutOfMemory).count, 1);
@@ -200,14 +236,26 @@ fn the_account_of_a_kill_is_read() {
     assert_eq!((host.victim.as_str(), host.pid, host.anon_rss_kib), ("my app", 10366, Some(49156)));
     assert_eq!((host.trigger.as_deref(), host.order, host.cgroup.clone()), (Some("app"), Some(0), None));
     assert_eq!(host.zones, ["Node 0 Normal: 35640 KiB free, minimum 35748 KiB"]);
-    assert_eq!((host.largest.as_deref(), host.largest_processes, host.largest_pages), (Some("my app"), Some(2), Some(24_691)));
-    assert_eq!((host.listed_pages, host.age_seconds, host.at.to_string()), (Some(24_757), Some(100), "/var/log/dmesg:12".into()));
-    assert_eq!((cgroup.cgroup.as_deref(), cgroup.limit_kib, cgroup.zones.len()), (Some("/a"), Some(51200), 0));
+    assert_eq!(
+        (host.largest.as_deref(), host.largest_processes, host.largest_pages),
+        (Some("my app"), Some(2), Some(24_691))
+    );
+    assert_eq!(
+        (host.listed_pages, host.age_seconds, host.at.to_string()),
+        (Some(24_757), Some(100), "/var/log/dmesg:12".into())
+    );
+    assert_eq!(
+        (cgroup.cgroup.as_deref(), cgroup.limit_kib, cgroup.zones.len()),
+        (Some("/a"), Some(51200), 0)
+    );
     assert_eq!((cgroup.largest.as_deref(), cgroup.largest_pages), (Some("stress"), Some(50)));
     let event = event(&found, KlogKind::Oom);
     assert_eq!(
         event.details,
-        ["my app when app asked for memory (Node 0 Normal: 35640 KiB free, minimum 35748 KiB)", "stress at the limit of /a"]
+        [
+            "my app when app asked for memory (Node 0 Normal: 35640 KiB free, minimum 35748 KiB)",
+            "stress at the limit of /a"
+        ]
     );
 }
 
@@ -227,9 +275,17 @@ fn kills_are_understood_as_they_are_worded() {
          Killed process (\nKilled process x (y) z\n",
     );
     let found = klog(&files, TargetKind::Root).unwrap();
-    let kills: Vec<_> = found.oom_kills.items.iter().map(|k| (k.victim.as_str(), k.pid, k.anon_rss_kib, k.cgroup.as_deref())).collect();
+    let kills: Vec<_> = found
+        .oom_kills
+        .items
+        .iter()
+        .map(|k| (k.victim.as_str(), k.pid, k.anon_rss_kib, k.cgroup.as_deref()))
+        .collect();
     // The account stays open for further victims of the same group.
-    assert_eq!(kills[..3], [("java", 7, Some(2), None), ("httpd", 8, Some(3), None), ("y", 9, Some(4), Some("/lxc"))]);
+    assert_eq!(
+        kills[..3],
+        [("java", 7, Some(2), None), ("httpd", 8, Some(3), None), ("y", 9, Some(4), Some("/lxc"))]
+    );
     assert_eq!((kills.len(), kills[3].0), (4, "z"));
 }
 
@@ -261,9 +317,20 @@ fn a_failed_allocation_names_order_and_zone() {
 
 #[test]
 fn garbage_is_no_message() {
-    for garbage in [&b""[..], b"\0\xff\xfe\n\n", b";;;\n4,\n", b"invoked oom-killer:", b"[ pid ]\n[\n]", b"Node \nNode 0\n"] {
+    for garbage in [
+        &b""[..],
+        b"\0\xff\xfe\n\n",
+        b";;;\n4,\n",
+        b"invoked oom-killer:",
+        b"[ pid ]\n[\n]",
+        b"Node \nNode 0\n",
+    ] {
         let mut files = Files::new();
-        files.file("/dev/kmsg", garbage).file("/var/log/dmesg", garbage).file("/var/log/messages", garbage).file("/etc/localtime", garbage);
+        files
+            .file("/dev/kmsg", garbage)
+            .file("/var/log/dmesg", garbage)
+            .file("/var/log/messages", garbage)
+            .file("/etc/localtime", garbage);
         files.file("/proc/stat", garbage).file("/proc/uptime", garbage);
         let found = live(&files).unwrap();
         assert!(found.events.items.iter().all(|e| e.count == 0), "{garbage:?}");
@@ -325,7 +392,10 @@ fn a_sosreport_is_read_by_its_commands() {
     files.file("/sos_commands/kernel/dmesg", "[   10.000000] Out of socket memory\n");
     let found = klog(&files, TargetKind::Root).unwrap();
     let memory = event(&found, KlogKind::TcpOutOfMemory);
-    assert_eq!((memory.times.as_str(), memory.age_seconds, memory.last_time), ("once, 2024-02-01 01:46:38", Some(2), None));
+    assert_eq!(
+        (memory.times.as_str(), memory.age_seconds, memory.last_time),
+        ("once, 2024-02-01 01:46:38", Some(2), None)
+    );
     assert_eq!(found.sources.len(), 1);
 }
 

@@ -91,9 +91,7 @@ pub(super) fn parse(text: &str, at: &At) -> Result<Line, String> {
         4 => {}
         2 if which.starts_with('-') => {
             return match (domain, range) {
-                ("*" | "%", _) => {
-                    Err(format!("`{domain} -` exempts nobody: pam_limits ignores the line"))
-                }
+                ("*" | "%", _) => Err(format!("`{domain} -` exempts nobody: pam_limits ignores the line")),
                 _ => Ok(Line::Exempt(domain.to_owned())),
             };
         }

@@ -7,8 +7,8 @@ mod tests;
 
 use super::Fact;
 use crate::model::{Field, Lazy, Partial, Type, View};
-use crate::source::{At, Host, Missing, Reading, Reason};
 use crate::record;
+use crate::source::{At, Host, Missing, Reading, Reason};
 pub use line::{Kind, Which};
 use line::{Line, parse};
 pub use module::UnlimitedNofile;
@@ -334,7 +334,9 @@ fn decide(entries: &mut [Entry], exempt: &[Exempt]) {
 fn effective(entries: &[Entry]) -> Vec<Effective> {
     let mut found: Vec<Effective> = Vec::new();
     let mut known = HashMap::new();
-    for entry in entries.iter().filter(|e| (e.sets_soft || e.sets_hard) && line::ITEMS.contains(&e.item.as_str())) {
+    for entry in
+        entries.iter().filter(|e| (e.sets_soft || e.sets_hard) && line::ITEMS.contains(&e.item.as_str()))
+    {
         let position = *known.entry((&entry.domain, &entry.item)).or_insert_with(|| {
             found.push(Effective {
                 domain: entry.domain.clone(),

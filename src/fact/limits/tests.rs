@@ -45,7 +45,9 @@ fn every_kind_of_domain_is_known() {
 #[test]
 fn values_are_read_as_strtoull_reads_them() {
     let value = |item: &str, written: &str| only(&format!("* hard {item} {written}")).value.unwrap();
-    for written in ["unlimited", "infinity", "-1", "-", "UNLIMITED", "18446744073709551615", "99999999999999999999"] {
+    for written in
+        ["unlimited", "infinity", "-1", "-", "UNLIMITED", "18446744073709551615", "99999999999999999999"]
+    {
         assert_eq!(value("nofile", written), Value::Unlimited, "{written}");
     }
     assert_eq!(value("nofile", "65535"), N(65535));
@@ -142,11 +144,8 @@ fn what_a_domain_does_not_set_comes_from_the_wildcard_except_for_root() {
     let text = "* hard nofile 4096\nora soft nofile 65536\nroot soft nofile 65536\n% - maxlogins 9\n";
     let effective = of(text).effective.items;
     let found: Vec<_> = effective.iter().map(|e| (e.domain.as_str(), e.soft, e.hard)).collect();
-    let expected = [
-        ("*", None, Some(N(4096))),
-        ("ora", Some(N(65536)), Some(N(4096))),
-        ("root", Some(N(65536)), None),
-    ];
+    let expected =
+        [("*", None, Some(N(4096))), ("ora", Some(N(65536)), Some(N(4096))), ("root", Some(N(65536)), None)];
     assert_eq!(found, expected);
     assert_eq!(effective[1].hard_at, Some(At::line("/etc/security/limits.conf", 1)));
     assert_eq!(effective[1].at, At::line("/etc/security/limits.conf", 2));
@@ -168,9 +167,8 @@ fn the_vendors_files_stand_in_for_those_that_etc_lacks() {
     files.file("/usr/etc/security/limits.d/30-c.conf", "* hard nofile 4\n");
     files.file("/etc/security/limits.d/10-a.conf", "");
     files.file("/etc/security/limits.d/20-b.conf", "* hard nofile 3\n");
-    let values = |files: &Files| -> Vec<_> {
-        collect(files).entries.items.iter().map(|e| e.value.unwrap()).collect()
-    };
+    let values =
+        |files: &Files| -> Vec<_> { collect(files).entries.items.iter().map(|e| e.value.unwrap()).collect() };
     assert_eq!(values(&files), [N(1), N(3), N(4)]);
     files.file("/etc/security/limits.conf", "");
     assert_eq!(values(&files), [N(3), N(4)]);

@@ -84,7 +84,9 @@ impl Fact for Lvm {
             }));
         }
         match groups {
-            Partial { ref items, ref unread } if items.is_empty() && unread.is_empty() => Err(Missing::Absent),
+            Partial { ref items, ref unread } if items.is_empty() && unread.is_empty() => {
+                Err(Missing::Absent)
+            }
             groups => Ok(Self { groups }),
         }
     }

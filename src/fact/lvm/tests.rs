@@ -80,7 +80,18 @@ fn a_group_has_volumes_of_which_one_is_missing() {
 #[test]
 fn what_is_no_metadata_is_unread() {
     let cut = DATA.find("logical_volumes").unwrap();
-    for text in ["", "x", "data {", "data { }", "data }", "a = \"b", "a = [1", "a = [1 2]", "\0\u{fffd}", &DATA[..cut]] {
+    for text in [
+        "",
+        "x",
+        "data {",
+        "data { }",
+        "data }",
+        "a = \"b",
+        "a = [1",
+        "a = [1 2]",
+        "\0\u{fffd}",
+        &DATA[..cut],
+    ] {
         let mut files = Files::new();
         files.file("/etc/lvm/backup/data", text).file("/etc/lvm/backup/.lvm_db1_1_2", "half");
         let groups = collect(&files).unwrap().groups;

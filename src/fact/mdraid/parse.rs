@@ -115,7 +115,8 @@ fn read_word(array: &mut MdArray, word: &str) {
 
 /// `raid1`; also `raid6_ls_6` and the like, while it is reshaped.
 fn is_raid(word: &str) -> bool {
-    word.strip_prefix("raid").is_some_and(|rest| rest.starts_with(|c: char| c.is_ascii_digit()) && !rest.contains('['))
+    word.strip_prefix("raid")
+        .is_some_and(|rest| rest.starts_with(|c: char| c.is_ascii_digit()) && !rest.contains('['))
 }
 
 fn action(word: &str) -> Option<MdAction> {

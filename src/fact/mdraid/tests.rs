@@ -33,9 +33,15 @@ fn arrays_are_read() {
     assert_eq!((md0.level.as_deref(), md0.size_kib), (Some("raid1"), Some(195_310_144)));
     assert_eq!((md0.wanted, md0.working, md0.slots.as_deref()), (Some(2), Some(1), Some("U_")));
     assert_eq!((md0.failed, md0.spare, md0.members.len()), (1, 1, 3));
-    assert_eq!((md0.action, md0.progress_percent, md0.finish_minutes), (Some(MdAction::Recovery), Some(8.5), Some(17.0)));
+    assert_eq!(
+        (md0.action, md0.progress_percent, md0.finish_minutes),
+        (Some(MdAction::Recovery), Some(8.5), Some(17.0))
+    );
     assert_eq!(md0.at.to_string(), "/proc/mdstat:2");
-    assert_eq!((md1.action, md1.waiting, md1.read_only, md1.active), (Some(MdAction::Resync), true, false, true));
+    assert_eq!(
+        (md1.action, md1.waiting, md1.read_only, md1.active),
+        (Some(MdAction::Resync), true, false, true)
+    );
     assert_eq!((md1.members[1].device.as_str(), md1.members[1].number, md1.failed), ("cciss/c0d0p1", 2, 1));
     assert_eq!((md2.level.as_deref(), md2.wanted, md2.read_only), (Some("raid0"), None, true));
     assert_eq!((imsm.active, imsm.external, imsm.spare, imsm.level.as_deref()), (false, true, 2, None));
@@ -44,7 +50,10 @@ fn arrays_are_read() {
 
 #[test]
 fn a_line_that_belongs_nowhere_is_kept() {
-    let found = parse("p", "nonsense\n  indented nonsense\nPersonalities [raid1]\nmd0 : active raid6 sdf1[0] sde1[x] [1]\n\0\u{fffd}\n");
+    let found = parse(
+        "p",
+        "nonsense\n  indented nonsense\nPersonalities [raid1]\nmd0 : active raid6 sdf1[0] sde1[x] [1]\n\0\u{fffd}\n",
+    );
     assert_eq!(found.malformed, ["1: nonsense", "2:   indented nonsense", "5: \0\u{fffd}"]);
     assert_eq!(found.arrays[0].members.len(), 1);
     assert_eq!((found.arrays[0].level.as_deref(), found.arrays[0].wanted), (Some("raid6"), None));
@@ -54,7 +63,10 @@ fn a_line_that_belongs_nowhere_is_kept() {
 fn an_array_on_one_line_as_people_paste_it() {
     let found = parse("p", "md1 : active raid1 sda1[0] 20478912 blocks [2/1] [U_] resync=DELAYED\n");
     let array = &found.arrays[0];
-    assert_eq!((array.size_kib, array.wanted, array.working, array.waiting), (Some(20_478_912), Some(2), Some(1), true));
+    assert_eq!(
+        (array.size_kib, array.wanted, array.working, array.waiting),
+        (Some(20_478_912), Some(2), Some(1), true)
+    );
 }
 
 #[test]

@@ -218,7 +218,8 @@ mod tests {
 
     #[test]
     fn words_may_hold_variables_quotes_and_escapes() {
-        let text = "log_format main '$remote_addr \\'x\\' \"$a\"' \"b\\tc\";set $x ${y}z;if ($a = \"b\") {\n}";
+        let text =
+            "log_format main '$remote_addr \\'x\\' \"$a\"' \"b\\tc\";set $x ${y}z;if ($a = \"b\") {\n}";
         let expected = [
             (1, "log_format|main|$remote_addr 'x' \"$a\"|b\tc;"),
             (1, "set|$x|${y}z;"),

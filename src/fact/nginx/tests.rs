@@ -39,14 +39,21 @@ fn a_value_counts_only_in_its_block() {
 fn includes_are_followed_from_the_directory_of_the_first_file() {
     let mut files = Files::new();
     files
-        .file("/etc/nginx/nginx.conf", "include modules/*.conf;\nhttp {\n include conf.d/*.conf;\n include /srv/site;\n}\n")
+        .file(
+            "/etc/nginx/nginx.conf",
+            "include modules/*.conf;\nhttp {\n include conf.d/*.conf;\n include /srv/site;\n}\n",
+        )
         .file("/etc/nginx/modules/a.conf", "worker_processes auto;")
-        .file("/etc/nginx/conf.d/b.conf", "server {\n listen [::]:80 backlog=65533 reuseport;\n location / { proxy_pass http://x; }\n}")
+        .file(
+            "/etc/nginx/conf.d/b.conf",
+            "server {\n listen [::]:80 backlog=65533 reuseport;\n location / { proxy_pass http://x; }\n}",
+        )
         .file("/srv/site", "server { listen unix:/run/x; listen 443 ssl; }\nlisten 9;\n");
     let nginx = collect(&files).unwrap();
     assert_eq!(value(&nginx.worker_processes).as_deref(), Some("auto"));
     assert_eq!(nginx.proxies, Ok(true));
-    let listens: Vec<_> = nginx.listens.items.iter().map(|l| (l.address.as_str(), l.backlog, l.reuseport)).collect();
+    let listens: Vec<_> =
+        nginx.listens.items.iter().map(|l| (l.address.as_str(), l.backlog, l.reuseport)).collect();
     assert_eq!(listens, [("[::]:80", Some(65533), true), ("unix:/run/x", None, false), ("443", None, false)]);
     assert_eq!(nginx.listens.items[0].at, At::line("/etc/nginx/conf.d/b.conf", 2));
     assert_eq!(nginx.listens.items[0].protocol, "http");
@@ -71,7 +78,10 @@ fn what_a_file_that_cannot_be_read_may_set_is_unknown() {
 #[test]
 fn files_that_include_each_other_come_to_an_end() {
     let mut files = Files::new();
-    files.file("/etc/nginx/nginx.conf", "include nginx.conf;\ninclude nginx.conf;\ninclude *.conf;\nworker_processes 2;\n");
+    files.file(
+        "/etc/nginx/nginx.conf",
+        "include nginx.conf;\ninclude nginx.conf;\ninclude *.conf;\nworker_processes 2;\n",
+    );
     let nginx = collect(&files).unwrap();
     assert_eq!(value(&nginx.worker_processes).as_deref(), Some("2"));
     assert!(!nginx.listens.unread.is_empty());
@@ -79,7 +89,8 @@ fn files_that_include_each_other_come_to_an_end() {
 
 #[test]
 fn what_nginx_refuses_is_kept_with_its_line() {
-    let mistakes = |text| nginx(text).malformed.items.into_iter().map(|m| m.at.line.unwrap()).collect::<Vec<_>>();
+    let mistakes =
+        |text| nginx(text).malformed.items.into_iter().map(|m| m.at.line.unwrap()).collect::<Vec<_>>();
     assert_eq!(mistakes("events {\n"), [1]);
     assert_eq!(mistakes("a;\n}\nb;\n"), [2]);
     assert_eq!(mistakes("a;\ninclude none.conf;\n"), [2]);

@@ -8,8 +8,20 @@ use std::path::Path;
 
 /// The databases of the C library; other lines of the file are for other programs, such as sudo and autofs.
 const DATABASES: [&str; 14] = [
-    "aliases", "ethers", "group", "gshadow", "hosts", "initgroups", "netgroup", "networks", "passwd",
-    "protocols", "publickey", "rpc", "services", "shadow",
+    "aliases",
+    "ethers",
+    "group",
+    "gshadow",
+    "hosts",
+    "initgroups",
+    "netgroup",
+    "networks",
+    "passwd",
+    "protocols",
+    "publickey",
+    "rpc",
+    "services",
+    "shadow",
 ];
 
 /// glibc's own file is 2 MiB.
@@ -72,12 +84,14 @@ fn library(host: &Host, libraries: &Libraries, service: &str, at: &At) -> NssLib
 pub(super) fn glibc(host: &Host, path: &str) -> Reading<Glibc> {
     let link = host.source.read_link(Path::new(path)).ok();
     let name = link.as_deref().and_then(Path::file_name).map(|name| name.to_string_lossy().into_owned());
-    let named = name.as_deref().and_then(|name| name.strip_prefix("libc-")?.strip_suffix(".so").and_then(numbers));
+    let named =
+        name.as_deref().and_then(|name| name.strip_prefix("libc-")?.strip_suffix(".so").and_then(numbers));
     let (major, minor) = match named {
         Some(version) => version,
         None => {
             let bytes = host.source.read(Path::new(path), CAP)?;
-            told(&bytes).ok_or_else(|| Missing::garbled(path, "does not tell the version of the C library"))?
+            told(&bytes)
+                .ok_or_else(|| Missing::garbled(path, "does not tell the version of the C library"))?
         }
     };
     Ok(Glibc { version: format!("{major}.{minor}"), major, minor, at: At::file(path) })
@@ -106,7 +120,10 @@ mod tests {
     fn the_version_is_what_the_library_says_of_itself() {
         let old = b"\x7fELF\0GNU C Library stable release version 2.12, by Roland McGrath et al.\nCopyright";
         assert_eq!(told(old), Some((2, 12)));
-        assert_eq!(told(b"\0GNU C Library (GNU libc) development release version 2.39.9000.\n"), Some((2, 39)));
+        assert_eq!(
+            told(b"\0GNU C Library (GNU libc) development release version 2.39.9000.\n"),
+            Some((2, 39))
+        );
         for garbage in [&b""[..], b"GNU C Library ", b"GNU C Library release version x", b"\xff\xff"] {
             assert_eq!(told(garbage), None);
         }

@@ -49,7 +49,8 @@ fn the_last_line_of_a_database_counts() {
 
 #[test]
 fn what_makes_no_sense_is_kept_and_ends_its_line() {
-    let fact = conf("passwd\n:files\nhosts: files [NOTFOUND] dns\ngroup: [SUCCESS=merge] files\n\0\u{fffd}\n");
+    let fact =
+        conf("passwd\n:files\nhosts: files [NOTFOUND] dns\ngroup: [SUCCESS=merge] files\n\0\u{fffd}\n");
     let lines: Vec<_> = fact.malformed.iter().map(|m| m.at.line.unwrap()).collect();
     assert_eq!(lines, [1, 2, 3, 4, 5]);
     assert_eq!(names(&fact, "hosts"), ["files"]);
@@ -58,7 +59,10 @@ fn what_makes_no_sense_is_kept_and_ends_its_line() {
 
 fn old_host() -> Files {
     let mut files = Files::new();
-    files.link("/lib64", "usr/lib64").file("/usr/lib64/libc-2.17.so", ELF).link("/usr/lib64/libc.so.6", "libc-2.17.so");
+    files
+        .link("/lib64", "usr/lib64")
+        .file("/usr/lib64/libc-2.17.so", ELF)
+        .link("/usr/lib64/libc.so.6", "libc-2.17.so");
     files.file(PATH, "passwd: files sss\nhosts: files dns\n");
     files
 }

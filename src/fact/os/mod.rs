@@ -153,7 +153,10 @@ fn is_name(name: &str) -> bool {
 fn unquote(value: &str) -> Option<String> {
     let value = value.trim();
     if let Some(rest) = value.strip_prefix('\'') {
-        return rest.split_once('\'').filter(|(_, after)| after.is_empty()).map(|(inner, _)| inner.to_owned());
+        return rest
+            .split_once('\'')
+            .filter(|(_, after)| after.is_empty())
+            .map(|(inner, _)| inner.to_owned());
     }
     let (quoted, body) = value.strip_prefix('"').map_or((false, value), |rest| (true, rest));
     let mut found = String::new();

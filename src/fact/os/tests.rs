@@ -13,7 +13,10 @@ fn quotes_are_those_of_a_shell() {
     assert_eq!(os.id.as_deref(), Some("rocky"));
     assert_eq!(os.like, ["rhel", "centos", "fedora"]);
     assert_eq!(os.name.as_deref(), Some("Rocky Linux"));
-    assert_eq!((os.version_id.as_deref(), os.version_major, os.version_minor), (Some("9.4"), Some(9), Some(4)));
+    assert_eq!(
+        (os.version_id.as_deref(), os.version_major, os.version_minor),
+        (Some("9.4"), Some(9), Some(4))
+    );
     assert_eq!(os.pretty_name.as_deref(), Some("a \"b\" $c \\n"));
     assert_eq!(os.variant_id.as_deref(), Some("a b"));
     assert_eq!(os.malformed, []);
@@ -56,7 +59,13 @@ fn old_distributions_are_known_by_their_own_files() {
     for (path, text, id, major, minor) in [
         ("/etc/redhat-release", "CentOS release 6.10 (Final)\n", "centos", 6, Some(10)),
         ("/etc/redhat-release", "CentOS Linux release 7.4.1708 (Core) \n", "centos", 7, Some(4)),
-        ("/etc/redhat-release", "Red Hat Enterprise Linux Server release 6.9 (Santiago)\n", "rhel", 6, Some(9)),
+        (
+            "/etc/redhat-release",
+            "Red Hat Enterprise Linux Server release 6.9 (Santiago)\n",
+            "rhel",
+            6,
+            Some(9),
+        ),
         ("/etc/oracle-release", "Oracle Linux Server release 6.9\n", "ol", 6, Some(9)),
         ("/etc/debian_version", "6.0.10\n", "debian", 6, Some(0)),
         ("/etc/alpine-release", "3.1.4\n", "alpine", 3, Some(1)),
@@ -64,7 +73,11 @@ fn old_distributions_are_known_by_their_own_files() {
         let mut files = Files::new();
         files.file(path, text);
         let os = collect(&files).unwrap();
-        assert_eq!((os.id.as_deref(), os.version_major, os.version_minor), (Some(id), Some(major), minor), "{text}");
+        assert_eq!(
+            (os.id.as_deref(), os.version_major, os.version_minor),
+            (Some(id), Some(major), minor),
+            "{text}"
+        );
         assert_eq!(os.at.to_string(), path);
     }
 }

@@ -13,7 +13,9 @@ pub(super) fn read(host: &Host, look: &mut Look) -> Reading<Read> {
             found => text(found?),
         };
         let mut installed = 0;
-        for record in database.split("\n\n").filter(|record| record.starts_with("P:") || record.contains("\nP:")) {
+        for record in
+            database.split("\n\n").filter(|record| record.starts_with("P:") || record.contains("\nP:"))
+        {
             installed += 1;
             let package = package(record, path);
             if look.wants(&package.name) {
@@ -35,7 +37,9 @@ fn package(record: &str, path: &str) -> Package {
             Some(("V", version)) => version.clone_into(&mut package.version),
             Some(("F", below)) => directory = below.trim_end_matches('/'),
             // All of /etc is protected: what is removed there stays removed.
-            Some(("R", name)) if directory.is_empty() => package.files.push(File { path: format!("/{name}"), is_setting: false, digest: None }),
+            Some(("R", name)) if directory.is_empty() => {
+                package.files.push(File { path: format!("/{name}"), is_setting: false, digest: None })
+            }
             Some(("R", name)) => {
                 let is_setting = directory == "etc" || directory.starts_with("etc/");
                 package.files.push(File { path: format!("/{directory}/{name}"), is_setting, digest: None });

@@ -181,7 +181,9 @@ fn excluded(host: &Host) -> GlobSet {
     for path in parts.chain(["/etc/dpkg/dpkg.cfg".to_owned()]) {
         let text = host.read_text(&path).unwrap_or_default();
         for line in text.lines().take(1_000) {
-            let Some(rest) = line.trim().trim_start_matches("--").strip_prefix("path-exclude") else { continue };
+            let Some(rest) = line.trim().trim_start_matches("--").strip_prefix("path-exclude") else {
+                continue;
+            };
             let pattern = rest.trim_start_matches(['=', ' ', '\t']).trim_matches(['"', '\'', ' ']);
             if let Ok(glob) = Glob::new(pattern) {
                 set.add(glob);

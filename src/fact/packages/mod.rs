@@ -126,14 +126,80 @@ word! {
 
 /// The packages that a boot and a login need, of all distributions.
 const CORE: &[&str] = &[
-    "alpine-baselayout", "base-files", "base-passwd", "bash", "busybox", "busybox-binsh", "coreutils", "coreutils-single", "dash",
-    "dbus", "dbus-broker", "dbus-daemon", "e2fsprogs", "filesystem", "glibc", "glibc-common", "grep", "ifupdown", "init",
-    "init-system-helpers", "initscripts", "iproute", "iproute2", "kmod", "libblkid1", "libc-bin", "libc6", "libcap-ng", "libcrypt1",
-    "libmount1", "libpam-modules", "libpam-modules-bin", "libpam-runtime", "libpam-systemd", "libpam0g", "libpwquality", "libselinux",
-    "libselinux1", "libsystemd0", "libudev1", "libxcrypt", "linux-pam", "login", "mount", "musl", "netbase", "NetworkManager",
-    "openrc", "openssh", "openssh-server", "pam", "pam-libs", "pambase", "passwd", "procps", "procps-ng", "sed", "setup", "shadow",
-    "shadow-utils", "sudo", "systemd", "systemd-libs", "systemd-pam", "systemd-sysv", "systemd-sysvcompat", "systemd-udev",
-    "sysvinit-core", "udev", "upstart", "util-linux", "util-linux-core", "util-linux-libs", "xfsprogs",
+    "alpine-baselayout",
+    "base-files",
+    "base-passwd",
+    "bash",
+    "busybox",
+    "busybox-binsh",
+    "coreutils",
+    "coreutils-single",
+    "dash",
+    "dbus",
+    "dbus-broker",
+    "dbus-daemon",
+    "e2fsprogs",
+    "filesystem",
+    "glibc",
+    "glibc-common",
+    "grep",
+    "ifupdown",
+    "init",
+    "init-system-helpers",
+    "initscripts",
+    "iproute",
+    "iproute2",
+    "kmod",
+    "libblkid1",
+    "libc-bin",
+    "libc6",
+    "libcap-ng",
+    "libcrypt1",
+    "libmount1",
+    "libpam-modules",
+    "libpam-modules-bin",
+    "libpam-runtime",
+    "libpam-systemd",
+    "libpam0g",
+    "libpwquality",
+    "libselinux",
+    "libselinux1",
+    "libsystemd0",
+    "libudev1",
+    "libxcrypt",
+    "linux-pam",
+    "login",
+    "mount",
+    "musl",
+    "netbase",
+    "NetworkManager",
+    "openrc",
+    "openssh",
+    "openssh-server",
+    "pam",
+    "pam-libs",
+    "pambase",
+    "passwd",
+    "procps",
+    "procps-ng",
+    "sed",
+    "setup",
+    "shadow",
+    "shadow-utils",
+    "sudo",
+    "systemd",
+    "systemd-libs",
+    "systemd-pam",
+    "systemd-sysv",
+    "systemd-sysvcompat",
+    "systemd-udev",
+    "sysvinit-core",
+    "udev",
+    "upstart",
+    "util-linux",
+    "util-linux-core",
+    "util-linux-libs",
+    "xfsprogs",
 ];
 
 /// The largest database or list that is read: those of 10 000 packages are below.
@@ -187,7 +253,8 @@ impl Fact for Packages {
     fn collect(host: &Host) -> Reading<Self> {
         let whole = host.deep || host.target.kind != TargetKind::Live;
         for read in [dpkg::read, apk::read, pacman::read, rpm::read] {
-            let mut look = Look { host, whole, directories: HashMap::new(), looked_for: Partial::default(), left: MOST };
+            let mut look =
+                Look { host, whole, directories: HashMap::new(), looked_for: Partial::default(), left: MOST };
             match read(host, &mut look) {
                 Err(Missing::Absent) => {}
                 Err(unreadable) => return Err(unreadable),
@@ -313,7 +380,8 @@ impl Look<'_> {
         let (directory, name) = path.rsplit_once('/').unwrap_or(("", path));
         let (host, whole) = (self.host, self.whole);
         let found = self.directories.entry(directory.to_owned()).or_insert_with(|| {
-            let place = resolve(&*host.source, Path::new(if directory.is_empty() { "/" } else { directory }), true)?;
+            let place =
+                resolve(&*host.source, Path::new(if directory.is_empty() { "/" } else { directory }), true)?;
             let names = match whole {
                 true => Some(host.source.list(&place)?.into_iter().map(|entry| entry.name).collect()),
                 false => None,
@@ -353,7 +421,8 @@ fn is_judged(path: &str) -> bool {
 fn kind(path: &str, name: &str) -> MissingKind {
     let directory = path.strip_suffix(name).unwrap_or_default().trim_end_matches('/');
     let in_usr = directory.strip_prefix("/usr").unwrap_or(directory);
-    let is_below = |top: &str| in_usr.strip_prefix(top).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
+    let is_below =
+        |top: &str| in_usr.strip_prefix(top).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
     let is_library = name.ends_with(".so") || name.contains(".so.");
     if matches!(in_usr, "/bin" | "/sbin") {
         MissingKind::Program

@@ -15,7 +15,9 @@ pub(super) fn read(host: &Host, look: &mut Look) -> Reading<Read> {
     for directory in &names {
         // name-version-release
         let mut parts = directory.rsplitn(3, '-');
-        let (Some(release), Some(version), Some(name)) = (parts.next(), parts.next(), parts.next()) else { continue };
+        let (Some(release), Some(version), Some(name)) = (parts.next(), parts.next(), parts.next()) else {
+            continue;
+        };
         installed += 1;
         if !look.wants(name) {
             continue;
@@ -39,7 +41,9 @@ pub(super) fn read(host: &Host, look: &mut Look) -> Reading<Read> {
 fn files(text: &str) -> Vec<File> {
     let settings: HashSet<&str> = section(text, "%BACKUP%").collect();
     let files = section(text, "%FILES%").filter(|path| !path.ends_with('/'));
-    files.map(|path| File { path: format!("/{path}"), is_setting: settings.contains(path), digest: None }).collect()
+    files
+        .map(|path| File { path: format!("/{path}"), is_setting: settings.contains(path), digest: None })
+        .collect()
 }
 
 /// The first words of the lines of a section, which an empty line ends.

@@ -26,7 +26,9 @@ pub(super) fn read(host: &Host, look: &mut Look) -> Reading<Read> {
     }
     for (path, what) in NOT_READ {
         if host.exists(path).map_err(Missing::Unreadable)? {
-            let what = format!("is {what}, which hostvet does not read; `rpm -Va --nomtime` compares all files with it");
+            let what = format!(
+                "is {what}, which hostvet does not read; `rpm -Va --nomtime` compares all files with it"
+            );
             return Err(Missing::unreadable(path, Reason::NotRead(what)));
         }
     }

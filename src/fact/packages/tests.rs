@@ -19,10 +19,19 @@ fn debian() -> Files {
          /etc/old d4 obsolete\nDescription: x\n y\n\nPackage: hello\nStatus: install ok installed\nArchitecture: amd64\nVersion: 2\n\n\
          Package: gone\nStatus: deinstall ok config-files\nConffiles:\n /etc/gone d4\n",
     );
-    files.file("/var/lib/dpkg/info/login.list", "/.\n/bin\n/bin/login\n/usr\n/usr/bin\n/usr/bin/lastb\n/usr/lib/x\n/etc/pam.d/login\n");
+    files.file(
+        "/var/lib/dpkg/info/login.list",
+        "/.\n/bin\n/bin/login\n/usr\n/usr/bin\n/usr/bin/lastb\n/usr/lib/x\n/etc/pam.d/login\n",
+    );
     files.file("/var/lib/dpkg/info/login.md5sums", "d4  bin/login\nd4  usr/share/doc/login/NEWS\n");
-    files.file("/var/lib/dpkg/info/hello:amd64.list", "/usr/bin/hello\n/usr/lib/libhello.so.1\n/usr/bin/man\n/usr/lib/systemd/system/hello.service\n");
-    files.file("/var/lib/dpkg/info/hello:amd64.md5sums", "d4  usr/bin/hello\nd4  usr/bin/man\nd4  usr/lib/systemd/system/hello.service\n");
+    files.file(
+        "/var/lib/dpkg/info/hello:amd64.list",
+        "/usr/bin/hello\n/usr/lib/libhello.so.1\n/usr/bin/man\n/usr/lib/systemd/system/hello.service\n",
+    );
+    files.file(
+        "/var/lib/dpkg/info/hello:amd64.md5sums",
+        "d4  usr/bin/hello\nd4  usr/bin/man\nd4  usr/lib/systemd/system/hello.service\n",
+    );
     files.file("/var/lib/dpkg/diversions", "/usr/bin/man\n/usr/bin/man.real\nlocal\n");
     files.link("/bin", "usr/bin").link("/usr/bin/lastb", "last").file("/etc/pam.d/x", "x");
     files
@@ -31,7 +40,10 @@ fn debian() -> Files {
 #[test]
 fn dpkgs_files_are_looked_for() {
     let mut files = debian();
-    let core = [("/etc/pam.d/login".to_owned(), MissingKind::Setting), ("/bin/login".to_owned(), MissingKind::Program)];
+    let core = [
+        ("/etc/pam.d/login".to_owned(), MissingKind::Setting),
+        ("/bin/login".to_owned(), MissingKind::Program),
+    ];
     assert_eq!(missing(&files, Target::live()), core);
     let whole: Vec<_> = missing(&files, Target::root("x")).into_iter().skip(2).collect();
     assert_eq!(
@@ -68,7 +80,10 @@ fn apks_files_are_looked_for() {
     files.file("/lib/apk/db/installed", database).file("/etc/x", "");
     assert_eq!(
         missing(&files, Target::live()),
-        [("/bin/busybox".to_owned(), MissingKind::Program), ("/etc/securetty".to_owned(), MissingKind::Setting)]
+        [
+            ("/bin/busybox".to_owned(), MissingKind::Program),
+            ("/etc/securetty".to_owned(), MissingKind::Setting)
+        ]
     );
     assert_eq!(missing(&files, Target::root("x")).len(), 3);
     assert_eq!(collect(&files, Target::live()).unwrap().manager, Manager::Apk);
@@ -87,7 +102,10 @@ fn pacmans_files_are_looked_for() {
     assert_eq!((packages.installed, packages.packages.items[0].version.as_str()), (1, "1.9.15-2"));
     assert_eq!(
         missing(&files, Target::live()),
-        [("/etc/sudoers".to_owned(), MissingKind::Setting), ("/usr/bin/sudo".to_owned(), MissingKind::Program)]
+        [
+            ("/etc/sudoers".to_owned(), MissingKind::Setting),
+            ("/usr/bin/sudo".to_owned(), MissingKind::Program)
+        ]
     );
 }
 
@@ -106,7 +124,14 @@ fn databases_that_are_not_read_are_unknown_and_none_is_absent() {
 
 #[test]
 fn garbage_is_no_package() {
-    for garbage in ["", "\0\0", "Package: \n", "Package: ../x\nStatus: install ok installed\n", "Status: x\n\n\n\n", "Conffiles:\n"] {
+    for garbage in [
+        "",
+        "\0\0",
+        "Package: \n",
+        "Package: ../x\nStatus: install ok installed\n",
+        "Status: x\n\n\n\n",
+        "Conffiles:\n",
+    ] {
         let mut files = Files::new();
         files.file("/var/lib/dpkg/status", garbage).file("/lib/apk/db/installed", garbage);
         assert_eq!(missing(&files, Target::root("x")), [], "{garbage:?}");
@@ -115,10 +140,18 @@ fn garbage_is_no_package() {
 
 #[test]
 fn what_images_are_freed_of_is_not_looked_for() {
-    for path in ["/usr/share/doc/x/NEWS", "/usr/lib/locale/C.utf8/LC_TIME", "/var/log/x", "/opt/x/y", "/usr/lib/python3/x.pyc"] {
+    for path in [
+        "/usr/share/doc/x/NEWS",
+        "/usr/lib/locale/C.utf8/LC_TIME",
+        "/var/log/x",
+        "/opt/x/y",
+        "/usr/lib/python3/x.pyc",
+    ] {
         assert!(!is_judged(path), "{path}");
     }
-    for path in ["/lib/x86_64-linux-gnu/libc.so.6", "/usr/lib64/libz.so.1", "/etc/pam.d/login", "/usr/libexec/x"] {
+    for path in
+        ["/lib/x86_64-linux-gnu/libc.so.6", "/usr/lib64/libz.so.1", "/etc/pam.d/login", "/usr/libexec/x"]
+    {
         assert!(is_judged(path), "{path}");
     }
 }
@@ -139,7 +172,8 @@ fn rpms_files_are_looked_for() {
     let mut files = red_hat();
     let packages = collect(&files, Target::live()).unwrap();
     assert_eq!((packages.manager, packages.installed), (Manager::Rpm, 122));
-    let found: Vec<_> = packages.packages.items.iter().map(|p| (&*p.name, &*p.version, p.missing.len())).collect();
+    let found: Vec<_> =
+        packages.packages.items.iter().map(|p| (&*p.name, &*p.version, p.missing.len())).collect();
     assert_eq!(found, [("glibc", "2.34-60.el9", 300), ("bash", "5.1.8-6.el9", 2)]);
     let bash = &packages.packages.items[1].missing;
     assert_eq!((bash[0].path.as_str(), bash[0].kind), ("/usr/bin/gone", MissingKind::Program));
@@ -182,7 +216,9 @@ fn what_is_not_as_packed_is_found_when_asked_for() {
     files.file("/usr/bin/login", "hello").file("/usr/bin/hello", "other");
     files.file("/var/lib/dpkg/info/login.md5sums", "5d41402abc4b2a76b9719d911017c592  bin/login\n");
     let mut host = Host::new(files, Target::live());
-    assert!(Packages::collect(&host).unwrap().packages.items.iter().all(|p| p.changed == Err(Missing::Absent)));
+    assert!(
+        Packages::collect(&host).unwrap().packages.items.iter().all(|p| p.changed == Err(Missing::Absent))
+    );
     host.deep = true;
     let packages = Packages::collect(&host).unwrap().packages.items;
     let changed: Vec<_> = packages.iter().map(|p| p.changed.as_ref().unwrap().items.len()).collect();

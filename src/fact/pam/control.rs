@@ -206,7 +206,9 @@ mod tests {
 
     #[test]
     fn a_control_that_is_none_makes_every_result_bad() {
-        for bad in ["requird", "success=0", "success", "success=", "succes=ok", "success=okay", "success=ok,x"] {
+        for bad in
+            ["requird", "success=0", "success", "success=", "succes=ok", "success=okay", "success=ok,x"]
+        {
             let control = parse(bad);
             assert!(control.fault.is_some(), "{bad}");
             assert_eq!(control.actions, Actions::ALL_BAD, "{bad}");

@@ -1,7 +1,8 @@
 //! Modules that say the same to everyone, as their sources have it.
 
 use super::control::{
-    AUTH_ERR, AUTHTOK_ERR, IGNORE, MODULE_UNKNOWN, SERVICE_ERR, SESSION_ERR, SUCCESS, SYSTEM_ERR, USER_UNKNOWN,
+    AUTH_ERR, AUTHTOK_ERR, IGNORE, MODULE_UNKNOWN, SERVICE_ERR, SESSION_ERR, SUCCESS, SYSTEM_ERR,
+    USER_UNKNOWN,
 };
 use super::records::PamType;
 use super::root::base;
@@ -30,9 +31,10 @@ pub(super) fn outcomes(ty: PamType, module: &str, arguments: &[String]) -> Optio
         // These have no function for the stack.
         ("pam_limits.so" | "pam_motd.so" | "pam_umask.so", Auth | Account)
         | ("pam_loginuid.so" | "pam_time.so", Auth)
-        | ("pam_faildelay.so" | "pam_group.so" | "pam_keyinit.so" | "pam_mail.so" | "pam_selinux.so", Account) => {
-            only(MODULE_UNKNOWN)
-        }
+        | (
+            "pam_faildelay.so" | "pam_group.so" | "pam_keyinit.so" | "pam_mail.so" | "pam_selinux.so",
+            Account,
+        ) => only(MODULE_UNKNOWN),
         _ => None,
     }
 }

@@ -68,7 +68,8 @@ impl Fact for Pam {
 /// What pam_nologin looks for.
 fn nologin_files(host: &Host) -> Reading<Vec<PamNologin>> {
     // What an image has in /run is not there after a boot.
-    let places: &[&str] = if host.is_running() { &["/run/nologin", "/etc/nologin"] } else { &["/etc/nologin"] };
+    let places: &[&str] =
+        if host.is_running() { &["/run/nologin", "/etc/nologin"] } else { &["/etc/nologin"] };
     let mut found = Vec::new();
     for path in places {
         match host.read_text(path) {

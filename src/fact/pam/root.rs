@@ -44,8 +44,7 @@ impl Root<'_> {
         if arguments.iter().any(|a| a == "use_uid") {
             return Ok(None);
         }
-        let words: Vec<&str> =
-            arguments.iter().map(String::as_str).filter(|a| !FLAGS.contains(a)).collect();
+        let words: Vec<&str> = arguments.iter().map(String::as_str).filter(|a| !FLAGS.contains(a)).collect();
         for condition in words.chunks(3) {
             let &[left, test, right] = condition else {
                 return Ok(Some((Outcomes::only(SERVICE_ERR), "its condition is incomplete".into())));

@@ -34,8 +34,8 @@ pub(super) struct Services {
 /// Names that dpkg, rpm, pacman, apk, pam-config and editors give to copies.
 fn is_copy(name: &str) -> bool {
     const ENDS: [&str; 15] = [
-        "~", ".rpmsave", ".rpmnew", ".rpmorig", ".bak", ".orig", ".old", ".save", ".pacnew", ".pacsave", ".apk-new",
-        ".swp", ".pam-old", ".pam-new", ".backup",
+        "~", ".rpmsave", ".rpmnew", ".rpmorig", ".bak", ".orig", ".old", ".save", ".pacnew", ".pacsave",
+        ".apk-new", ".swp", ".pam-old", ".pam-new", ".backup",
     ];
     name.starts_with('.') || name.contains(".dpkg-") || ENDS.iter().any(|end| name.ends_with(end))
 }
@@ -116,7 +116,10 @@ impl Services {
     ) -> Reading<bool> {
         can_succeed(rules, outcomes, &self.steps).ok_or_else(|| {
             let path = self.by_name.get(service).map_or("/etc/pam.d", |service| &*service.file.path);
-            Missing::unreadable(path, Reason::NotRead("can end in too many ways to look at all of them".into()))
+            Missing::unreadable(
+                path,
+                Reason::NotRead("can end in too many ways to look at all of them".into()),
+            )
         })
     }
 
@@ -326,7 +329,8 @@ impl Services {
         let other_admits = admits();
         let list = expected::wanted(host).into_iter().map(|wanted| {
             let path = format!("/etc/pam.d/{}", wanted.service);
-            let denied = self.unread.iter().find(|why| why.path.ends_with(&format!("/pam.d/{}", wanted.service)));
+            let denied =
+                self.unread.iter().find(|why| why.path.ends_with(&format!("/pam.d/{}", wanted.service)));
             let host = host.clone();
             PamExpected {
                 service: wanted.service.to_owned(),
@@ -378,7 +382,8 @@ fn malformed(file: &File) -> Vec<PamMalformed> {
         }
     }
     if let Some(line) = file.cut {
-        let reason = "the file ends in a backslash, that is within a line; libpam then gives the whole file up";
+        let reason =
+            "the file ends in a backslash, that is within a line; libpam then gives the whole file up";
         add(&At::line(file.path.clone(), line), "\\", reason.into(), PamEffect::Service);
     }
     found

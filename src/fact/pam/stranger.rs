@@ -1,8 +1,8 @@
 //! What modules return for somebody who knows no password and holds no key.
 
 use super::config::{Call, Rule};
-use super::everyone;
 use super::control::{AUTH_ERR, AUTHINFO_UNAVAIL, IGNORE, USER_UNKNOWN};
+use super::everyone;
 use super::records::PamType;
 use super::root::base;
 use super::stack::Outcomes;

@@ -150,7 +150,8 @@ fn stacks_are_evaluated_not_searched_for_pam_deny() {
     let debian = "auth [success=1 default=ignore] pam_unix.so\nauth requisite pam_deny.so\nauth required pam_permit.so\n";
     let jump_too_far = "auth [success=3 default=ignore] pam_unix.so\nauth requisite pam_deny.so\nauth required pam_permit.so\n";
     let red_hat = "auth sufficient pam_unix.so\nauth required pam_deny.so\n";
-    let substack = "auth [success=1 default=ignore] pam_unix.so\nauth substack deny\nauth required pam_permit.so\n";
+    let substack =
+        "auth [success=1 default=ignore] pam_unix.so\nauth substack deny\nauth required pam_permit.so\n";
     let reset = "auth required pam_deny.so\nauth [default=reset] pam_x.so\nauth required pam_permit.so\n";
     let pam = pam(&tree(&[
         ("debian", debian),
@@ -160,7 +161,10 @@ fn stacks_are_evaluated_not_searched_for_pam_deny() {
         ("substack", substack),
         ("reset", reset),
         ("bad-control", "auth requird pam_unix.so\n"),
-        ("only-ignored", "auth optional pam_warn.so\nauth requisite pam_nologin.so\nauth required pam_env.so\n"),
+        (
+            "only-ignored",
+            "auth optional pam_warn.so\nauth requisite pam_nologin.so\nauth required pam_env.so\n",
+        ),
         ("no-function", "auth optional pam_unix.so\nauth required pam_limits.so\n"),
         ("successok", "auth required pam_nologin.so successok\n"),
     ]));
@@ -175,7 +179,8 @@ fn stacks_are_evaluated_not_searched_for_pam_deny() {
 
 #[test]
 fn other_stands_in_for_a_stack_without_rules() {
-    let found = pam(&tree(&[("login", "auth required pam_unix.so\n"), ("other", "account required pam_deny.so\n")]));
+    let found =
+        pam(&tree(&[("login", "auth required pam_unix.so\n"), ("other", "account required pam_deny.so\n")]));
     assert_eq!(*service(&found, "login").always_fails.get().unwrap(), ["account", "session", "password"]);
 }
 
@@ -226,7 +231,10 @@ fn modules_are_looked_for_where_libpam_does() {
     files.deny("/usr/lib64/security/pam_f.so");
     let found = states(&files);
     use PamModuleState as State;
-    assert_eq!(found[..5], [Ok(State::Present), Ok(State::Empty), Ok(State::NotElf), Ok(State::Missing), Ok(State::Present)]);
+    assert_eq!(
+        found[..5],
+        [Ok(State::Present), Ok(State::Empty), Ok(State::NotElf), Ok(State::Missing), Ok(State::Present)]
+    );
     assert!(matches!(found[5], Err(Missing::Unreadable(_))));
 }
 
@@ -243,7 +251,8 @@ fn debians_library_also_looks_where_modules_were_before_multiarch() {
 fn which_services_a_missing_module_stops_follows_from_the_control() {
     let common = "auth [success=1 default=ignore] pam_unix.so\nauth requisite pam_deny.so\nauth required pam_permit.so\n\
         -session optional pam_systemd.so\nsession [success=ok module_unknown=ignore default=bad] pam_selinux.so\n";
-    let found = pam(&tree(&[("common", common), ("login", "@include common\n"), ("login.bak", "@include common\n")]));
+    let found =
+        pam(&tree(&[("common", common), ("login", "@include common\n"), ("login.bak", "@include common\n")]));
     let of = |name: &str| found.modules.items.iter().find(|m| m.name == name).unwrap();
     let unix = of("pam_unix.so");
     assert_eq!((unix.fatal, unix.decides), (false, true));
@@ -327,7 +336,9 @@ fn programs_tell_which_services_are_needed() {
     let list: Vec<_> = found
         .expected
         .iter()
-        .map(|e| (&*e.service, &*e.program, e.present.clone(), *e.needed.get().unwrap(), e.other_admits.clone()))
+        .map(|e| {
+            (&*e.service, &*e.program, e.present.clone(), *e.needed.get().unwrap(), e.other_admits.clone())
+        })
         .collect();
     assert_eq!(
         list,
@@ -341,7 +352,10 @@ fn programs_tell_which_services_are_needed() {
     files.file("/etc/pam.d/other", "auth required pam_unix.so\naccount required pam_unix.so\n");
     files.file("/etc/pam.d/login", "@include other\n");
     let found = pam(&files);
-    assert_eq!((found.expected[0].present.clone(), found.expected[0].other_admits.clone()), (Ok(true), Ok(true)));
+    assert_eq!(
+        (found.expected[0].present.clone(), found.expected[0].other_admits.clone()),
+        (Ok(true), Ok(true))
+    );
 }
 
 #[test]
@@ -362,11 +376,21 @@ fn strangers_get_in_where_nothing_that_asks_has_to_succeed() {
     for stack in safe {
         assert_eq!(by(stack), [0; 0], "{stack}");
     }
-    assert_eq!(by("auth required pam_env.so\nauth sufficient pam_permit.so\nauth required pam_unix.so\n"), [2]);
+    assert_eq!(
+        by("auth required pam_env.so\nauth sufficient pam_permit.so\nauth required pam_unix.so\n"),
+        [2]
+    );
     assert_eq!(by("auth sufficient pam_faillock.so preauth\nauth required pam_unix.so\n"), [1]);
     let no_deny = "auth required pam_faillock.so preauth\nauth sufficient pam_unix.so\n";
     assert_eq!(by(no_deny), [1], "pam_deny is missing at the end");
-    assert_eq!(by("auth required pam_env.so\nauth sufficient pam_unix.so\n"), [0; 0], "pam_env is ignored in auth");
+    assert_eq!(
+        by("auth required pam_env.so\nauth sufficient pam_unix.so\n"),
+        [0; 0],
+        "pam_env is ignored in auth"
+    );
     assert_eq!(by("auth [success=1 default=ignore] pam_unix.so\nauth required pam_permit.so\n"), [2]);
-    assert_eq!(by("auth optional pam_shells.so\nauth optional pam_unix.so\nauth optional pam_permit.so\n"), [1, 3]);
+    assert_eq!(
+        by("auth optional pam_shells.so\nauth optional pam_unix.so\nauth optional pam_permit.so\n"),
+        [1, 3]
+    );
 }

@@ -63,8 +63,11 @@ pub(super) fn users(places: &[Arc<Place>]) -> Partial<InotifyUser> {
         let Some(held) = instances.get(&place.pid) else { continue };
         // What is open at the same number in the parent was inherited from it.
         let inherited = instances.get(&place.stat.ppid).filter(|_| place.stat.ppid != place.pid);
-        let numbers: Vec<String> =
-            held.iter().filter(|n| inherited.is_none_or(|of| !of.contains(*n))).map(|n| (*n).to_owned()).collect();
+        let numbers: Vec<String> = held
+            .iter()
+            .filter(|n| inherited.is_none_or(|of| !of.contains(*n)))
+            .map(|n| (*n).to_owned())
+            .collect();
         if numbers.is_empty() {
             continue;
         }
@@ -89,7 +92,12 @@ pub(super) fn users(places: &[Arc<Place>]) -> Partial<InotifyUser> {
             holders: Vec::new(),
         });
         user.instances += instances;
-        user.holders.push(InotifyHolder { pid: place.pid, comm: place.stat.comm.clone(), instances, watches });
+        user.holders.push(InotifyHolder {
+            pid: place.pid,
+            comm: place.stat.comm.clone(),
+            instances,
+            watches,
+        });
     }
     let unread = summary("fd", unread, places.len()).into_iter().collect();
     Partial { items: users.into_values().collect(), unread }
@@ -100,7 +108,9 @@ fn watches(place: &Place, numbers: &[String]) -> Reading<u64> {
     let mut sum = 0;
     for number in numbers {
         match place.source.read(Path::new(&place.path(&format!("fdinfo/{number}"))), CAP) {
-            Ok(bytes) => sum += bytes.split(|b| *b == b'\n').filter(|l| l.starts_with(b"inotify ")).count() as u64,
+            Ok(bytes) => {
+                sum += bytes.split(|b| *b == b'\n').filter(|l| l.starts_with(b"inotify ")).count() as u64
+            }
             Err(Missing::Absent) => {}
             Err(why) => return Err(why),
         }
@@ -122,7 +132,10 @@ mod tests {
             files.link(format!("/proc/{pid}/fd/{fd}"), "anon_inode:inotify");
             let watch = "inotify wd:1 ino:9e7e sdev:800013 mask:800afce ignored_mask:0\n";
             let lines = watch.repeat(*fd as usize);
-            files.file(format!("/proc/{pid}/fdinfo/{fd}"), format!("pos:\t0\nflags:\t00\nmnt_id:\t15\nino:\t1057\n{lines}"));
+            files.file(
+                format!("/proc/{pid}/fdinfo/{fd}"),
+                format!("pos:\t0\nflags:\t00\nmnt_id:\t15\nino:\t1057\n{lines}"),
+            );
         }
     }
 

@@ -81,18 +81,28 @@ mod tests {
 
     #[test]
     fn every_row_is_read() {
-        let rows: Vec<_> = ROWS.iter().map(|r| format!("{r:<25} 8                    unlimited            x")).collect();
-        let text = format!("Limit                     Soft Limit           Hard Limit           Units\n{}\n", rows.join("\n"));
+        let rows: Vec<_> =
+            ROWS.iter().map(|r| format!("{r:<25} 8                    unlimited            x")).collect();
+        let text = format!(
+            "Limit                     Soft Limit           Hard Limit           Units\n{}\n",
+            rows.join("\n")
+        );
         let limits = parse(&text).unwrap();
         assert_eq!((limits.cpu_soft, limits.cpu_hard), (Some(Limit::Number(8)), Some(Limit::Unlimited)));
-        assert_eq!((limits.rttime_soft, limits.nofile_hard), (Some(Limit::Number(8)), Some(Limit::Unlimited)));
+        assert_eq!(
+            (limits.rttime_soft, limits.nofile_hard),
+            (Some(Limit::Number(8)), Some(Limit::Unlimited))
+        );
         assert!(!format!("{limits:?}").contains("None"));
     }
 
     #[test]
     fn the_width_of_the_columns_does_not_matter() {
         let limits = parse("Max nice priority 0 0\nMax open files   1024  4096  files\n").unwrap();
-        assert_eq!((limits.nofile_soft, limits.nofile_hard), (Some(Limit::Number(1024)), Some(Limit::Number(4096))));
+        assert_eq!(
+            (limits.nofile_soft, limits.nofile_hard),
+            (Some(Limit::Number(1024)), Some(Limit::Number(4096)))
+        );
         assert_eq!((limits.nice_soft, limits.nproc_soft), (Some(Limit::Number(0)), None));
     }
 

@@ -22,8 +22,11 @@ pub(super) fn parse(text: &str) -> Maps {
         let Some(line) = line.strip_suffix(" (deleted)") else { continue };
         // address perms offset device inode path, the path after blanks that line it up.
         let executable = line.split(' ').nth(1).is_some_and(|perms| perms.contains('x'));
-        let Some(path) = line.find('/').and_then(|start| line.get(start..)).filter(|_| executable) else { continue };
-        if !NO_FILES.iter().any(|prefix| path.starts_with(prefix)) && !maps.deleted.iter().any(|d| d == path) {
+        let Some(path) = line.find('/').and_then(|start| line.get(start..)).filter(|_| executable) else {
+            continue;
+        };
+        if !NO_FILES.iter().any(|prefix| path.starts_with(prefix)) && !maps.deleted.iter().any(|d| d == path)
+        {
             maps.deleted.push(path.to_owned());
         }
     }

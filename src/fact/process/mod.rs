@@ -26,9 +26,9 @@ pub use fds::Fds;
 pub use inotify::{InotifyHolder, InotifyUser};
 pub use limits::ProcessLimits;
 use place::{Place, garbled};
+use stat::TICKS_PER_SECOND;
 use std::collections::HashMap;
 use std::sync::Arc;
-use stat::TICKS_PER_SECOND;
 pub use threads::BusyProgram;
 use users::Names;
 pub use users::ProcessUser;
@@ -230,10 +230,7 @@ fn entry(
     deleted: &Arc<Deleted>,
     zombies: u32,
 ) -> ProcessEntry {
-    fn lazy<T>(
-        place: &Arc<Place>,
-        read: impl Fn(&Place) -> Reading<T> + Send + Sync + 'static,
-    ) -> Lazy<T> {
+    fn lazy<T>(place: &Arc<Place>, read: impl Fn(&Place) -> Reading<T> + Send + Sync + 'static) -> Lazy<T> {
         let place = place.clone();
         Lazy::new(move || read(&place))
     }
@@ -271,10 +268,14 @@ fn entry(
             "" | "0" => Err(Missing::Absent),
             name => Ok(name.to_owned()),
         }),
-        oom_score_adj: lazy(place, |p| p.parse("oom_score_adj", p.text("oom_score_adj")?.trim().parse().ok())),
+        oom_score_adj: lazy(place, |p| {
+            p.parse("oom_score_adj", p.text("oom_score_adj")?.trim().parse().ok())
+        }),
         unit: lazy(place, |p| unit(&p.text("cgroup")?).ok_or(Missing::Absent)),
         exe: lazy(place, |p| p.link("exe").map(|path| path.to_string_lossy().into_owned())),
-        deleted_exe: lazy(place, |p| p.link("exe").map(|path| path.to_string_lossy().ends_with(" (deleted)"))),
+        deleted_exe: lazy(place, |p| {
+            p.link("exe").map(|path| path.to_string_lossy().ends_with(" (deleted)"))
+        }),
         deleted_libraries: lazy(place, move |p| match then.replaced()? {
             Some(replaced) if replaced < p.stat.start_seconds => Ok(Vec::new()),
             _ => p.maps().map(|maps| maps.deleted.clone()),

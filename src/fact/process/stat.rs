@@ -78,7 +78,9 @@ mod tests {
 
     #[test]
     fn half_a_line_is_none() {
-        for text in ["", "1", "1 (a", "1 (a) ", "1 (a) S 1", "1 (a) S x", "(a) S 1", ") (", "1 (a)", "\0\u{fffd}"] {
+        for text in
+            ["", "1", "1 (a", "1 (a) ", "1 (a) S 1", "1 (a) S x", "(a) S 1", ") (", "1 (a)", "\0\u{fffd}"]
+        {
             assert_eq!(parse(text), None, "{text:?}");
         }
     }

@@ -22,7 +22,8 @@ pub(super) struct Status {
 
 impl Status {
     pub(super) fn parse(text: &str, path: &str) -> Self {
-        let field = |key: &str| text.lines().find_map(|l| l.strip_prefix(key)?.strip_prefix(':')).map(str::trim);
+        let field =
+            |key: &str| text.lines().find_map(|l| l.strip_prefix(key)?.strip_prefix(':')).map(str::trim);
         // Real, effective, saved and file-system uid.
         let uid = |position| {
             let word = field("Uid").and_then(|ids| ids.split_ascii_whitespace().nth(position));
@@ -32,7 +33,8 @@ impl Status {
             let value = field(key).ok_or(Missing::Absent)?;
             garbled(path, value.split(' ').next().and_then(|n| n.parse().ok()))
         };
-        let inner = field("NSpid").map(|pids| pids.split_ascii_whitespace().count() > 1).ok_or(Missing::Absent);
+        let inner =
+            field("NSpid").map(|pids| pids.split_ascii_whitespace().count() > 1).ok_or(Missing::Absent);
         let thp = field("THP_enabled").map(|word| word != "0").ok_or(Missing::Absent);
         Self { inner, thp, real_uid: uid(0), uid: uid(1), rss_kib: kib("VmRSS"), swap_kib: kib("VmSwap") }
     }
@@ -69,6 +71,9 @@ mod tests {
         let status = Status::parse("Uid:\t0\t0\t0\t0\n", "/p");
         assert_eq!((status.rss_kib, status.swap_kib), (Err(Missing::Absent), Err(Missing::Absent)));
         let status = Status::parse("Uid:\tx\nVmRSS: much\n", "/p");
-        assert!(matches!((status.uid, status.rss_kib), (Err(Missing::Unreadable(_)), Err(Missing::Unreadable(_)))));
+        assert!(matches!(
+            (status.uid, status.rss_kib),
+            (Err(Missing::Unreadable(_)), Err(Missing::Unreadable(_)))
+        ));
     }
 }

@@ -12,7 +12,10 @@ fn prometheus() -> Files {
     files.file("/proc/22347/status", "Name:\tprometheus\nUid:\t0\t65534\t0\t0\nVmRSS:\t  250000 kB\n");
     files.file("/proc/22347/cmdline", "/opt/prometheus\0--storage.tsdb.path=/mnt/prometheus\0");
     files.file("/proc/22347/cgroup", "0::/system.slice/prometheus.service\n");
-    files.file("/proc/22347/limits", "Max open files            1024                 4096                 files     \n");
+    files.file(
+        "/proc/22347/limits",
+        "Max open files            1024                 4096                 files     \n",
+    );
     files.link("/proc/22347/exe", "/opt/prometheus (deleted)");
     for fd in 0..571 {
         files.link(format!("/proc/22347/fd/{fd}"), format!("socket:[{fd}]"));
@@ -60,7 +63,10 @@ fn the_process_of_the_incident_is_seen_as_it_was() {
 #[test]
 fn two_readings_tell_what_it_uses() {
     let (mut files, mut earlier) = (prometheus(), Files::new());
-    files.file("/proc/22347/io", "rchar: 9\nread_bytes: 8192\nwrite_bytes: 1000000\ncancelled_write_bytes: 0\n");
+    files.file(
+        "/proc/22347/io",
+        "rchar: 9\nread_bytes: 8192\nwrite_bytes: 1000000\ncancelled_write_bytes: 0\n",
+    );
     earlier.file("/proc/22347/io", "rchar: 9\nread_bytes: 4096\nwrite_bytes: 1000001\n");
     earlier.file("/proc/22347/stat", STAT.replace(" 100 20 0 0 20", " 40 0 0 0 20"));
     let rates = |files: &Files, earlier: &Files| {
@@ -271,7 +277,10 @@ fn what_costs_little_is_read_and_the_rest_on_demand() {
     let process = only(&files);
     assert_eq!((process.cpu_seconds, process.virtual_kib, process.rss_pages), (1.2, 3, 250));
     assert_eq!((process.age_seconds.get(), process.zombies), (Ok(&136), 0));
-    assert_eq!((process.uid.get(), process.real_uid.get(), process.swap_kib.get()), (Ok(&8), Ok(&7), Ok(&12)));
+    assert_eq!(
+        (process.uid.get(), process.real_uid.get(), process.swap_kib.get()),
+        (Ok(&8), Ok(&7), Ok(&12))
+    );
     assert_eq!((process.wchan.get().unwrap().as_str(), process.oom_score_adj.get()), ("ep_poll", Ok(&-900)));
     assert_eq!((process.deleted_exe.get(), process.map_count.get()), (Ok(&true), Err(Missing::Absent)));
     files.file("/proc/22347/wchan", "0");
@@ -318,7 +327,13 @@ fn programs_are_busy_with_all_their_threads() {
         files.file(format!("/proc/22347/task/{tid}/stat"), format!("{tid} (prometheus) {state}{THREAD}"));
     }
     let process = Process::collect(&Host::new(files, Target::live())).unwrap();
-    let busy: Vec<_> = process.busy.get().unwrap().iter().map(|p| (&*p.comm, p.processes, p.running, p.uninterruptible)).collect();
+    let busy: Vec<_> = process
+        .busy
+        .get()
+        .unwrap()
+        .iter()
+        .map(|p| (&*p.comm, p.processes, p.running, p.uninterruptible))
+        .collect();
     assert_eq!(busy, [("prometheus", 1, 1, 3), ("nginx", 2, 1, 1), ("ps", 1, 1, 0)]);
 }
 

@@ -106,7 +106,9 @@ mod tests {
 
     #[test]
     fn the_first_name_of_a_number_counts() {
-        let names = parse("root:x:0:0::/root:/bin/sh\ntoor:x:0:0::/:\nodd\na:b\nx:x:-1:0\n+::::::\nweb:x:33:33::/:\n");
+        let names = parse(
+            "root:x:0:0::/root:/bin/sh\ntoor:x:0:0::/:\nodd\na:b\nx:x:-1:0\n+::::::\nweb:x:33:33::/:\n",
+        );
         assert_eq!((names.len(), names[&0].as_str(), names[&33].as_str()), (2, "root", "web"));
     }
 }

@@ -152,7 +152,8 @@ impl Fact for Profiles {
         let mut found: BTreeMap<String, ProfileFile> = BTreeMap::new();
         for (path, (always, users)) in files {
             let (at, users) = (At::file(path.as_str()), users.into_iter().collect());
-            let file = ProfileFile { path: path.clone(), users, always, loops: Vec::new(), ends: Vec::new(), at };
+            let file =
+                ProfileFile { path: path.clone(), users, always, loops: Vec::new(), ends: Vec::new(), at };
             found.insert(path, file);
         }
         for ((path, line, stop), users) in stops.0 {
@@ -182,7 +183,12 @@ fn people(passwd: &str) -> Vec<Person> {
         let shell = if shell.is_empty() { "/bin/sh" } else { shell };
         SHELLS.contains(&shell.rsplit('/').next().unwrap_or_default()).then_some(())?;
         let uid = uid.parse().ok()?;
-        home.starts_with('/').then(|| Person { name: (*name).into(), uid, home: (*home).into(), shell: shell.into() })
+        home.starts_with('/').then(|| Person {
+            name: (*name).into(),
+            uid,
+            home: (*home).into(),
+            shell: shell.into(),
+        })
     };
     passwd.lines().filter_map(person).collect()
 }

@@ -52,7 +52,8 @@ const RESERVED: [&str; 11] = ["then", "else", "elif", "fi", "do", "done", "esac"
 impl Parser {
     fn line(&mut self) -> u32 {
         let (count, upto) = self.lines;
-        let newlines = self.text.get(upto..self.at).unwrap_or_default().iter().filter(|c| **c == '\n').count();
+        let newlines =
+            self.text.get(upto..self.at).unwrap_or_default().iter().filter(|c| **c == '\n').count();
         // Going back is rare and short: it is counted anew.
         let count = if upto > self.at {
             self.text.iter().take(self.at).filter(|c| **c == '\n').count() as u32
@@ -169,7 +170,8 @@ impl Parser {
 
     /// The plain word that stands here, without taking it.
     fn peek_plain(&self) -> Option<String> {
-        let word: String = self.text.get(self.at..)?.iter().take(20).take_while(|c| !ends_word(**c)).collect();
+        let word: String =
+            self.text.get(self.at..)?.iter().take(20).take_while(|c| !ends_word(**c)).collect();
         (!word.is_empty()).then_some(word)
     }
 
@@ -611,7 +613,11 @@ impl Parser {
                 self.balanced('{', '}')?;
                 let inside = self.between(from);
                 let length = inside.chars().take_while(|c| c.is_ascii_alphanumeric() || *c == '_').count();
-                let length = if length == 0 && inside.starts_with(['-', '#', '?', '$', '!', '@', '*']) { 1 } else { length };
+                let length = if length == 0 && inside.starts_with(['-', '#', '?', '$', '!', '@', '*']) {
+                    1
+                } else {
+                    length
+                };
                 let (name, rest) = inside.split_at(length);
                 Ok(Part::Variable(name.to_owned(), rest.to_owned()))
             }

@@ -42,7 +42,10 @@ impl Stops {
             Stop::Loop(lines) => Some(lines.iter().cloned().collect::<BTreeSet<_>>()),
             _ => None,
         };
-        let known = self.0.iter_mut().find(|((_, _, known), _)| round(known).is_some() && round(known) == round(&stop.2));
+        let known = self
+            .0
+            .iter_mut()
+            .find(|((_, _, known), _)| round(known).is_some() && round(known) == round(&stop.2));
         match known {
             Some((_, users)) => users.insert(user.to_owned()),
             None => self.0.entry(stop).or_default().insert(user.to_owned()),
@@ -194,7 +197,8 @@ impl<'a, 'h> Login<'a, 'h> {
                 files.extend(["/etc/bash.bashrc".into(), own(".bashrc")]);
             }
             ("zsh", _) => {
-                let directory = if self.scripts.host.exists("/etc/zsh") == Ok(true) { "/etc/zsh" } else { "/etc" };
+                let directory =
+                    if self.scripts.host.exists("/etc/zsh") == Ok(true) { "/etc/zsh" } else { "/etc" };
                 for part in ["zshenv", "zprofile", "zshrc", "zlogin"] {
                     files.push(format!("{directory}/{part}"));
                     files.push(own(&format!(".{part}")));
@@ -232,7 +236,8 @@ impl<'a, 'h> Login<'a, 'h> {
         }
         if times >= AGAIN {
             let last = self.reading.iter().rposition(|(open, _)| open == path).unwrap_or_default();
-            let mut lines: Vec<_> = self.reading.iter().skip(last + 1).map(|(_, from)| from.clone()).collect();
+            let mut lines: Vec<_> =
+                self.reading.iter().skip(last + 1).map(|(_, from)| from.clone()).collect();
             lines.push(from.to_owned());
             // The round begins where it was entered first.
             let first = self.reading.iter().position(|(open, _)| open == path).unwrap_or_default();
@@ -444,7 +449,8 @@ impl<'a, 'h> Login<'a, 'h> {
                     [dashes, rest @ ..] if dashes.plain() == Some("--") => rest,
                     all => all,
                 };
-                let Some(Value::Known(path)) = arguments.first().map(|word| self.variables.expand(word)) else {
+                let Some(Value::Known(path)) = arguments.first().map(|word| self.variables.expand(word))
+                else {
                     return (Next::Go, None);
                 };
                 let next = match self.absolute(&path) {
@@ -455,7 +461,8 @@ impl<'a, 'h> Login<'a, 'h> {
             }
             "exit" | "logout" => self.end(name.clone(), line, sure),
             "exec" => {
-                let mut programs = arguments.iter().skip_while(|word| word.plain().is_some_and(|w| w.starts_with('-')));
+                let mut programs =
+                    arguments.iter().skip_while(|word| word.plain().is_some_and(|w| w.starts_with('-')));
                 let Some(program) = programs.next() else { return (Next::Go, Some(true)) };
                 match self.program(program) {
                     Some(true) => self.end(written(words), line, sure),
@@ -566,7 +573,11 @@ impl<'a, 'h> Login<'a, 'h> {
                 if !on {
                     self.errexit = None;
                 } else if sure {
-                    self.errexit = Some((self.path(), line, format!("set {word}{}", if named { " errexit" } else { "" })));
+                    self.errexit = Some((
+                        self.path(),
+                        line,
+                        format!("set {word}{}", if named { " errexit" } else { "" }),
+                    ));
                 }
             }
         }
@@ -687,7 +698,9 @@ impl<'a, 'h> Login<'a, 'h> {
         let path = if path.starts_with('/') { path } else { return None };
         let stat = match self.scripts.host.source.stat(Path::new(&path)) {
             Ok(stat) => stat,
-            Err(Missing::Absent) if matches!(operator, "-e" | "-f" | "-d" | "-r" | "-s" | "-x" | "-w") => return Some(false),
+            Err(Missing::Absent) if matches!(operator, "-e" | "-f" | "-d" | "-r" | "-s" | "-x" | "-w") => {
+                return Some(false);
+            }
             Err(_) => return None,
         };
         match operator {
@@ -707,7 +720,8 @@ impl<'a, 'h> Login<'a, 'h> {
 
     fn two_words(&self, left: &Word, operator: &str, right: &Word) -> Option<bool> {
         // "${-#*i}" is $- without the i of an interactive shell.
-        let without_i = |word: &Word| word.parts.iter().any(|part| *part == Part::Variable("-".into(), "#*i".into()));
+        let without_i =
+            |word: &Word| word.parts.iter().any(|part| *part == Part::Variable("-".into(), "#*i".into()));
         if (without_i(left) && is_flags(right)) || (without_i(right) && is_flags(left)) {
             return match operator {
                 "=" | "==" => Some(false),
@@ -718,7 +732,9 @@ impl<'a, 'h> Login<'a, 'h> {
         let (left, right) = (self.variables.expand(left), self.variables.expand(right));
         let equal = match (&left, &right) {
             (Value::Known(left), Value::Known(right)) => Some(left == right),
-            (Value::Some, Value::Known(text)) | (Value::Known(text), Value::Some) if text.is_empty() => Some(false),
+            (Value::Some, Value::Known(text)) | (Value::Known(text), Value::Some) if text.is_empty() => {
+                Some(false)
+            }
             _ => None,
         };
         let numbers = || match (&left, &right) {
@@ -761,13 +777,15 @@ fn and(left: Option<bool>, right: Option<bool>) -> Option<bool> {
 /// A command about as it is written, for people.
 fn written(words: &[Word]) -> String {
     let word = |word: &Word| {
-        word.parts.iter().map(|part| match part {
-            Part::Plain(text) | Part::Quoted(text) => text.clone(),
-            Part::Variable(name, rest) if rest.is_empty() => format!("${name}"),
-            Part::Variable(name, rest) => format!("${{{name}{rest}}}"),
-            Part::Command(_) | Part::Other => "…".to_owned(),
-        })
-        .collect::<String>()
+        word.parts
+            .iter()
+            .map(|part| match part {
+                Part::Plain(text) | Part::Quoted(text) => text.clone(),
+                Part::Variable(name, rest) if rest.is_empty() => format!("${name}"),
+                Part::Variable(name, rest) => format!("${{{name}{rest}}}"),
+                Part::Command(_) | Part::Other => "…".to_owned(),
+            })
+            .collect::<String>()
     };
     words.iter().map(word).collect::<Vec<_>>().join(" ")
 }

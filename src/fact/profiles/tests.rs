@@ -87,7 +87,8 @@ if [ -n "${BASH_VERSION-}" ] ; then
 fi
 "#;
 
-const PROFILE: &str = "if [ \"$BASH\" ]; then\n  if [ -f ~/.bashrc ]; then\n    . ~/.bashrc\n  fi\nfi\nmesg n || true\n";
+const PROFILE: &str =
+    "if [ \"$BASH\" ]; then\n  if [ -f ~/.bashrc ]; then\n    . ~/.bashrc\n  fi\nfi\nmesg n || true\n";
 
 fn collect(files: &[(&str, &str)]) -> Profiles {
     let mut host = Files::new();
@@ -99,7 +100,13 @@ fn collect(files: &[(&str, &str)]) -> Profiles {
 }
 
 fn loops(files: &[(&str, &str)]) -> Vec<(String, String)> {
-    collect(files).files.items.into_iter().flat_map(|f| f.loops).map(|l| (l.lines.join(" "), l.users.join(" "))).collect()
+    collect(files)
+        .files
+        .items
+        .into_iter()
+        .flat_map(|f| f.loops)
+        .map(|l| (l.lines.join(" "), l.users.join(" ")))
+        .collect()
 }
 
 fn ends(files: &[(&str, &str)]) -> Vec<(String, String, String)> {
@@ -151,7 +158,12 @@ fn a_file_that_reads_itself_is_a_loop_for_all_who_read_it() {
 
 #[test]
 fn a_circle_is_told_with_all_its_lines() {
-    let by = |bashrc: &str| loops(&[("/root/.bash_profile", "# mine\nif [ -f ~/.bashrc ]; then . ~/.bashrc; fi\n"), ("/root/.bashrc", bashrc)]);
+    let by = |bashrc: &str| {
+        loops(&[
+            ("/root/.bash_profile", "# mine\nif [ -f ~/.bashrc ]; then . ~/.bashrc; fi\n"),
+            ("/root/.bashrc", bashrc),
+        ])
+    };
     assert_eq!(by("source \"$HOME/.bash_profile\"\n"), one("/root/.bash_profile:2 /root/.bashrc:1", "root"));
     assert_eq!(by("[ -n \"$DONE\" ] && return\nDONE=1\nsource ~/.bash_profile\n"), []);
     assert_eq!(by("[ -z \"$PS1\" ] && return\nsource ~/.bash_profile\n").len(), 1);
@@ -201,25 +213,48 @@ fn what_depends_on_something_unknown_is_no_loop() {
         "if [ -d /gone ]; then :; elif [ -e /gone -o -e /etc/profile ]; then . /etc/profile; fi\n",
     ];
     for text in certain {
-        assert_eq!(loops(&[("/etc/profile", text)]), one(&format!("/etc/profile:{}", text.lines().count()), "ann root"), "{text}");
+        assert_eq!(
+            loops(&[("/etc/profile", text)]),
+            one(&format!("/etc/profile:{}", text.lines().count()), "ann root"),
+            "{text}"
+        );
     }
 }
 
 #[test]
 fn what_ends_the_shell_is_found_where_it_is_certain() {
-    let found = |text: &str| ends(&[("/etc/profile", text), ("/usr/bin/menu", "ELF"), ("/usr/bin/sh", "ELF")]);
-    let end = |line: u32, command: &str| vec![(format!("/etc/profile:{line}"), command.to_owned(), "ann root".to_owned())];
+    let found =
+        |text: &str| ends(&[("/etc/profile", text), ("/usr/bin/menu", "ELF"), ("/usr/bin/sh", "ELF")]);
+    let end = |line: u32, command: &str| {
+        vec![(format!("/etc/profile:{line}"), command.to_owned(), "ann root".to_owned())]
+    };
     assert_eq!(found("umask 022\nexit\n"), end(2, "exit"));
     assert_eq!(found("set -eu\n"), end(1, "set -eu"));
     assert_eq!(found("set -o errexit\n"), end(1, "set -o errexit"));
-    for text in ["set -e\nx\nset +e\n", "set -u\n", "set -o vi\n", "[ $X ] && set -e\n", "(exit 1)\n", "x || exit 1\n", "trap 'exit' HUP\n", "exec >/dev/null 2>&1\n", "exec 3<&0\n", "exec gone\n", "if [ $X ]; then exec menu; fi\n", "exit() { :; }\nexit\n"] {
+    for text in [
+        "set -e\nx\nset +e\n",
+        "set -u\n",
+        "set -o vi\n",
+        "[ $X ] && set -e\n",
+        "(exit 1)\n",
+        "x || exit 1\n",
+        "trap 'exit' HUP\n",
+        "exec >/dev/null 2>&1\n",
+        "exec 3<&0\n",
+        "exec gone\n",
+        "if [ $X ]; then exec menu; fi\n",
+        "exit() { :; }\nexit\n",
+    ] {
         assert_eq!(found(text), [], "{text}");
     }
     let mut host = Files::new();
     host.file("/etc/profile", "exec -l /usr/bin/menu $X\n").file("/usr/bin/menu", "ELF");
     host.mode("/usr/bin/menu", 0o755).unwrap();
     let found = Profiles::collect(&Host::new(host, Target::root("x"))).unwrap().files.items.remove(0).ends;
-    assert_eq!((found[0].command.as_str(), found[0].kind), ("exec -l /usr/bin/menu $X", ProfileEndKind::Exec));
+    assert_eq!(
+        (found[0].command.as_str(), found[0].kind),
+        ("exec -l /usr/bin/menu $X", ProfileEndKind::Exec)
+    );
 }
 
 #[test]
@@ -239,7 +274,28 @@ fn hostile_scripts_end() {
     let deep = "(".repeat(5000);
     let many = ". /etc/b\n".repeat(5000);
     let wide = format!("for i in {}; do . /etc/b; done\n", "x ".repeat(5000));
-    for text in ["", "\0\u{fffd}\n", "if", "$((", "\"", "cat <<", "${", "`", "case x in", "a=(", "f()", "[[ a =~ (", "x\\", deep.as_str(), many.as_str(), wide.as_str()] {
-        collect(&[("/etc/profile", text), ("/etc/b", "for i in 1 2 3; do . /etc/c; done"), ("/etc/c", "[ $X ] && . /etc/b")]);
+    for text in [
+        "",
+        "\0\u{fffd}\n",
+        "if",
+        "$((",
+        "\"",
+        "cat <<",
+        "${",
+        "`",
+        "case x in",
+        "a=(",
+        "f()",
+        "[[ a =~ (",
+        "x\\",
+        deep.as_str(),
+        many.as_str(),
+        wide.as_str(),
+    ] {
+        collect(&[
+            ("/etc/profile", text),
+            ("/etc/b", "for i in 1 2 3; do . /etc/c; done"),
+            ("/etc/c", "[ $X ] && . /etc/b"),
+        ]);
     }
 }

@@ -25,7 +25,8 @@ pub(super) fn closed(
         let older = match host.read_text(RELEASE) {
             Ok(text) => {
                 let version = kernel_release::version(&text);
-                version.ok_or_else(|| Missing::garbled(RELEASE, "is no release of a kernel"))? < USED_PER_NAMESPACE
+                version.ok_or_else(|| Missing::garbled(RELEASE, "is no release of a kernel"))?
+                    < USED_PER_NAMESPACE
             }
             // The lower of the two bounds holds for any kernel.
             Err(Missing::Absent) => false,
@@ -58,9 +59,8 @@ pub(super) fn accounted(text: &str) -> Reading<u64> {
     let mut sum: u64 = 0;
     for (number, line) in (2..).zip(lines).filter(|(_, line)| !line.trim().is_empty()) {
         let sockets = line.split_ascii_whitespace().nth(2).and_then(|n| n.parse::<i64>().ok());
-        let sockets = sockets.ok_or_else(|| {
-            Missing::garbled(PROTOCOLS, format!("line {number} has no number of sockets"))
-        })?;
+        let sockets = sockets
+            .ok_or_else(|| Missing::garbled(PROTOCOLS, format!("line {number} has no number of sockets")))?;
         // -1 stands for a protocol that does not count.
         sum = sum.saturating_add(u64::try_from(sockets).unwrap_or(0));
     }

@@ -164,7 +164,11 @@ impl Fact for Sockets {
             frag6_inuse: count6("FRAG6", "inuse"),
             frag6_memory_bytes: count6("FRAG6", "memory"),
             holders: Lazy::new(move || owners.most()),
-            malformed: v4.malformed.into_iter().chain(v6.map(|v6| v6.malformed).unwrap_or_default()).collect(),
+            malformed: v4
+                .malformed
+                .into_iter()
+                .chain(v6.map(|v6| v6.malformed).unwrap_or_default())
+                .collect(),
             at: At::file(SOCKSTAT),
         })
     }

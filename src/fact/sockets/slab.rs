@@ -19,7 +19,10 @@ pub(super) fn bind_buckets(host: &Host) -> Lazy<Located<u64>> {
             let meminfo = host.read_text(MEMINFO)?;
             let slab = KeyValues::new(MEMINFO, &meminfo, ':').kib("Slab")?;
             if slab > MOST_SLAB_KIB {
-                let what = format!("was not read: slabs take {} GiB, and to count them may stop the host for a while", slab >> 20);
+                let what = format!(
+                    "was not read: slabs take {} GiB, and to count them may stop the host for a while",
+                    slab >> 20
+                );
                 return Err(Missing::unreadable(SLABINFO, Reason::NotRead(what)));
             }
         }

@@ -39,13 +39,18 @@ impl Stat {
             // It may be the line that is not understood.
             return Err(match self.malformed.is_empty() {
                 true => Missing::Absent,
-                false => Missing::garbled(self.path, format!("holds lines that are not understood, and no {group}")),
+                false => Missing::garbled(
+                    self.path,
+                    format!("holds lines that are not understood, and no {group}"),
+                ),
             });
         };
         let (_, number) = found.pairs.iter().find(|(n, _)| n == name).ok_or(Missing::Absent)?;
         // The kernel sums up what each CPU has counted, one after the other: a sum of next to nothing may be below 0.
         let number = number.parse::<i64>().map(|n| u64::try_from(n).unwrap_or(0));
-        number.map_err(|_| Missing::garbled(self.path, format!("line {} holds no number for {name}", found.line)))
+        number.map_err(|_| {
+            Missing::garbled(self.path, format!("line {} holds no number for {name}", found.line))
+        })
     }
 
     /// Where this group is.

@@ -90,7 +90,10 @@ fn nothing_is_absent_and_garbage_is_unreadable() {
 fn bound_ports_are_the_active_objects_of_their_slab() {
     let mut files = files("3.10.0\n");
     files.file("/proc/meminfo", "MemTotal: 8000000 kB\nSlab: 90000 kB\n");
-    files.file("/proc/slabinfo", "slabinfo - version: 2.1\n# name <active_objs>\ntcp_bind_bucket 12036 12096 64 64 1\n");
+    files.file(
+        "/proc/slabinfo",
+        "slabinfo - version: 2.1\n# name <active_objs>\ntcp_bind_bucket 12036 12096 64 64 1\n",
+    );
     let sockets = live(&files).unwrap();
     let buckets = sockets.tcp.bind_buckets.get().unwrap();
     assert_eq!((buckets.value, buckets.at.to_string()), (12_036, "/proc/slabinfo:3".to_owned()));

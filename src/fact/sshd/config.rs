@@ -59,7 +59,13 @@ impl Config {
         for path in FILES {
             match host.read_text(path) {
                 Ok(text) => {
-                    let mut reader = Reader { host, program, lines: 0, stopped: false, config: Self { path: path.into(), ..Self::default() } };
+                    let mut reader = Reader {
+                        host,
+                        program,
+                        lines: 0,
+                        stopped: false,
+                        config: Self { path: path.into(), ..Self::default() },
+                    };
                     let mut active = true;
                     reader.config.nodes = reader.file(path, &text, &mut active, false, None, 0);
                     reader.config.commands_without_user();
@@ -80,7 +86,10 @@ impl Config {
             ("authorizedprincipalscommand", "authorizedprincipalscommanduser"),
         ] {
             let global = |name: &str| {
-                let found = self.directives.iter().find(|d| d.condition.is_none() && d.keyword.eq_ignore_ascii_case(name));
+                let found = self
+                    .directives
+                    .iter()
+                    .find(|d| d.condition.is_none() && d.keyword.eq_ignore_ascii_case(name));
                 found.filter(|d| !d.arguments.first().is_some_and(|a| a.eq_ignore_ascii_case("none")))
             };
             if let (Some(found), None) = (global(command), global(user)) {
@@ -108,7 +117,8 @@ impl Config {
             found.find(|d| keywords::find(&d.keyword).is_some_and(|k| keywords::alias(k.name, true) == name))
         };
         let off = |name: &str, default: bool| {
-            first(name).map_or(!default, |d| d.arguments.first().is_some_and(|a| a.eq_ignore_ascii_case("no")))
+            first(name)
+                .map_or(!default, |d| d.arguments.first().is_some_and(|a| a.eq_ignore_ascii_case("no")))
         };
         let Some(methods) = first("authenticationmethods") else { return };
         let is_off = |method: &str| match method.split(':').next().unwrap_or("") {
@@ -136,7 +146,13 @@ struct Reader<'a> {
 impl Reader<'_> {
     /// The parts of a file. `active` is as at the start of sshd: whether lines count that are no part of a Match block.
     fn file(
-        &mut self, path: &str, text: &str, active: &mut bool, never: bool, mut condition: Option<String>, depth: usize,
+        &mut self,
+        path: &str,
+        text: &str,
+        active: &mut bool,
+        never: bool,
+        mut condition: Option<String>,
+        depth: usize,
     ) -> Vec<Node> {
         self.config.files.push(At::file(path));
         let mut nodes = Vec::new();
@@ -158,14 +174,22 @@ impl Reader<'_> {
     fn stop(&mut self, path: &str) -> bool {
         if !self.stopped && (self.lines > MOST_LINES || self.config.files.len() > MOST_FILES) {
             self.stopped = true;
-            let what = format!("the configuration has more than {MOST_FILES} files or {MOST_LINES} lines; the rest was not read");
+            let what = format!(
+                "the configuration has more than {MOST_FILES} files or {MOST_LINES} lines; the rest was not read"
+            );
             self.config.unread.push(Unreadable { path: path.into(), reason: Reason::NotRead(what) });
         }
         self.stopped
     }
 
     fn line(
-        &mut self, words: Words, at: &At, active: &mut bool, condition: &mut Option<String>, never: bool, depth: usize,
+        &mut self,
+        words: Words,
+        at: &At,
+        active: &mut bool,
+        condition: &mut Option<String>,
+        never: bool,
+        depth: usize,
     ) -> Option<Node> {
         let Some(keyword) = keywords::find(&words.keyword) else {
             let close = keywords::close_to(&words.keyword);
@@ -211,7 +235,8 @@ impl Reader<'_> {
             _ => {
                 self.config.directives.push(directive);
                 let name = keywords::alias(keyword.name, !self.program.version.before(8, 7));
-                let in_match = keyword.in_match.is_some_and(|(major, minor)| !self.program.version.before(major, minor));
+                let in_match =
+                    keyword.in_match.is_some_and(|(major, minor)| !self.program.version.before(major, minor));
                 Some(Node::Directive(Statement { name, in_match, arguments, at: at.clone() }))
             }
         }
@@ -219,23 +244,34 @@ impl Reader<'_> {
 
     fn bad(&mut self, words: &Words, reason: String, at: &At) {
         let keyword = words.keyword.chars().take(80).collect();
-        self.config.malformed.push(MalformedDirective { keyword, text: words.rest.clone(), reason, at: at.clone() });
+        self.config.malformed.push(MalformedDirective {
+            keyword,
+            text: words.rest.clone(),
+            reason,
+            at: at.clone(),
+        });
     }
 
     fn refused(&self, keyword: &Keyword, words: &Words, active: bool) -> Option<String> {
         let version = self.program.version;
         let (major, minor) = keyword.since;
         // Red Hat took these over into older versions.
-        let backported = self.program.distribution == Distribution::RedHat && matches!(keyword.name, "include" | "requiredrsasize");
+        let backported = self.program.distribution == Distribution::RedHat
+            && matches!(keyword.name, "include" | "requiredrsasize");
         if version.before(major, minor) && !backported {
-            return Some(format!("is known since OpenSSH {major}.{minor} only; this is {}", self.program.words.as_deref().unwrap_or("older")));
+            return Some(format!(
+                "is known since OpenSSH {major}.{minor} only; this is {}",
+                self.program.words.as_deref().unwrap_or("older")
+            ));
         }
         let allowed = keyword.in_match.is_some_and(|(major, minor)| !version.before(major, minor));
         if !active && !allowed {
             return Some("is not allowed within a Match block".into());
         }
         // In a block that is not in force, 9.5 and later do not look at the one, nor those before 8.7 at the other.
-        if !active && (keyword.kind == Kind::Subsystem || (keyword.kind == Kind::Command && !version.from(8, 7))) {
+        if !active
+            && (keyword.kind == Kind::Subsystem || (keyword.kind == Kind::Command && !version.from(8, 7)))
+        {
             return None;
         }
         values::refused(keyword.kind, words, version).or_else(|| self.defined_twice(keyword, words))
@@ -259,7 +295,8 @@ impl Reader<'_> {
             return Node::Include(parts);
         }
         for argument in &directive.arguments {
-            let pattern = if argument.starts_with('/') { argument.clone() } else { format!("/etc/ssh/{argument}") };
+            let pattern =
+                if argument.starts_with('/') { argument.clone() } else { format!("/etc/ssh/{argument}") };
             // A path that begins with ~ is taken as it stands, and found nowhere.
             let paths = if argument.starts_with('~') { Vec::new() } else { self.glob(&pattern) };
             for path in paths {
@@ -267,14 +304,23 @@ impl Reader<'_> {
                     break;
                 }
                 if depth >= MOST_DEEP {
-                    self.config.malformed.push(directive.malformed(format!("nests files more than {MOST_DEEP} deep")));
+                    self.config
+                        .malformed
+                        .push(directive.malformed(format!("nests files more than {MOST_DEEP} deep")));
                     self.stopped = true;
                     break;
                 }
                 match self.host.read_text(&path) {
                     Ok(text) => {
                         let mut inner = active;
-                        let nodes = self.file(&path, &text, &mut inner, !active, directive.condition.clone(), depth + 1);
+                        let nodes = self.file(
+                            &path,
+                            &text,
+                            &mut inner,
+                            !active,
+                            directive.condition.clone(),
+                            depth + 1,
+                        );
                         parts.push(nodes);
                     }
                     // The name is there, and leads nowhere.
@@ -316,7 +362,9 @@ impl Reader<'_> {
                         next.extend(names.map(|name| format!("{base}/{name}")));
                     }
                     // What is no directory holds nothing.
-                    Err(Missing::Unreadable(why)) if !matches!(why.reason, Reason::WrongKind(_)) => self.config.unread.push(why),
+                    Err(Missing::Unreadable(why)) if !matches!(why.reason, Reason::WrongKind(_)) => {
+                        self.config.unread.push(why)
+                    }
                     Err(_) => {}
                 }
             }

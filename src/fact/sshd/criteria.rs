@@ -104,7 +104,9 @@ pub(super) fn parse(arguments: &[String]) -> Result<Vec<Criterion>, String> {
             Attribute::Address | Attribute::LocalAddress if address_listed(value, None).is_none() => {
                 return Err(format!("`{value}` has a network whose mask does not fit it"));
             }
-            Attribute::LocalPort if value.parse::<u16>().is_err() && value.starts_with(|c: char| c.is_ascii_digit()) => {
+            Attribute::LocalPort
+                if value.parse::<u16>().is_err() && value.starts_with(|c: char| c.is_ascii_digit()) =>
+            {
                 return Err(format!("`{value}` is no port"));
             }
             _ => {}
@@ -131,7 +133,9 @@ pub(super) fn hold(criteria: &[Criterion], connection: &Connection) -> Holds {
 
 fn holds(criterion: &Criterion, connection: &Connection) -> Holds {
     let list = criterion.value.as_str();
-    let on_list = |text: &Option<String>| text.as_deref().map_or(Holds::Maybe, |t| Holds::of(listed(list, t) == Listed::Yes));
+    let on_list = |text: &Option<String>| {
+        text.as_deref().map_or(Holds::Maybe, |t| Holds::of(listed(list, t) == Listed::Yes))
+    };
     let address = |text: &Option<String>| {
         let known = text.as_deref();
         known.map_or(Holds::Maybe, |_| Holds::of(address_listed(list, known) == Some(Listed::Yes)))
@@ -141,10 +145,14 @@ fn holds(criterion: &Criterion, connection: &Connection) -> Holds {
         // The users that are asked about are accounts of the host.
         Attribute::InvalidUser => Holds::Never,
         Attribute::User => on_list(&connection.user),
-        Attribute::Group => connection.groups.as_deref().map_or(Holds::Maybe, |groups| Holds::of(in_groups(list, groups))),
+        Attribute::Group => {
+            connection.groups.as_deref().map_or(Holds::Maybe, |groups| Holds::of(in_groups(list, groups)))
+        }
         // The name is the address in digits, unless UseDNS is set and the name server knows it.
         Attribute::Host => match &connection.host {
-            Some(host) => Holds::of(listed(&list.to_ascii_lowercase(), &host.to_ascii_lowercase()) == Listed::Yes),
+            Some(host) => {
+                Holds::of(listed(&list.to_ascii_lowercase(), &host.to_ascii_lowercase()) == Listed::Yes)
+            }
             None => Holds::Maybe,
         },
         Attribute::Address => address(&connection.address),
@@ -183,17 +191,37 @@ mod tests {
 
     #[test]
     fn lines_that_sshd_refuses_are_told() {
-        for bad in ["", "all user root", "user root all", "user", "usr root", "Address 10.0.0.1/8", "LocalPort 99999", "user="] {
+        for bad in [
+            "",
+            "all user root",
+            "user root all",
+            "user",
+            "usr root",
+            "Address 10.0.0.1/8",
+            "LocalPort 99999",
+            "user=",
+        ] {
             assert!(criteria(bad).is_err(), "{bad}");
         }
-        for good in ["all", "User root Host *.example.com", "user=root", "ADDRESS 10.0.0.0/8,!10.1.0.0/16", "LocalPort 22", "all # c"] {
+        for good in [
+            "all",
+            "User root Host *.example.com",
+            "user=root",
+            "ADDRESS 10.0.0.0/8,!10.1.0.0/16",
+            "LocalPort 22",
+            "all # c",
+        ] {
             assert!(criteria(good).is_ok(), "{good}");
         }
     }
 
     #[test]
     fn what_is_not_known_of_a_connection_may_hold() {
-        let root = Connection { user: Some("root".into()), groups: Some(vec!["root".into()]), ..Connection::default() };
+        let root = Connection {
+            user: Some("root".into()),
+            groups: Some(vec!["root".into()]),
+            ..Connection::default()
+        };
         assert_eq!(of("User root,ann", &root), Holds::Always);
         assert_eq!(of("User *,!root", &root), Holds::Never);
         assert_eq!(of("Group wheel", &root), Holds::Never);

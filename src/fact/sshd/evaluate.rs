@@ -68,7 +68,11 @@ impl<'a> Settings<'a> {
 }
 
 fn walk<'a>(
-    nodes: &'a [Node], outer: Holds, within: Within, judge: &dyn Fn(&[super::criteria::Criterion]) -> Holds, found: &mut Vec<Entry<'a>>,
+    nodes: &'a [Node],
+    outer: Holds,
+    within: Within,
+    judge: &dyn Fn(&[super::criteria::Criterion]) -> Holds,
+    found: &mut Vec<Entry<'a>>,
 ) {
     let (mut active, mut outer, mut within) = (outer, outer, within);
     for node in nodes {
@@ -105,8 +109,17 @@ fn walk<'a>(
 }
 
 /// Keywords that add up over all lines.
-const ADDING: [&str; 9] =
-    ["port", "listenaddress", "hostkey", "hostcertificate", "acceptenv", "allowusers", "denyusers", "allowgroups", "denygroups"];
+const ADDING: [&str; 9] = [
+    "port",
+    "listenaddress",
+    "hostkey",
+    "hostcertificate",
+    "acceptenv",
+    "allowusers",
+    "denyusers",
+    "allowgroups",
+    "denygroups",
+];
 
 /// Whether all lines of a keyword count.
 pub(super) fn adds_up(name: &str) -> bool {
@@ -116,15 +129,21 @@ pub(super) fn adds_up(name: &str) -> bool {
 /// The values that may be in force, by keyword in lower case; a keyword that may be at its default has an empty one among them.
 pub(super) fn effective(config: &Config, connection: &Connection) -> BTreeMap<String, Vec<String>> {
     let settings = Settings::of(config, connection);
-    let names: std::collections::BTreeSet<&str> =
-        settings.start.iter().chain(&settings.matched).map(|entry| entry.statement.name).filter(|n| !n.is_empty()).collect();
+    let names: std::collections::BTreeSet<&str> = settings
+        .start
+        .iter()
+        .chain(&settings.matched)
+        .map(|entry| entry.statement.name)
+        .filter(|n| !n.is_empty())
+        .collect();
     let value = |name: &str| -> Vec<String> {
         if ADDING.contains(&name) {
             let (matched, start) = settings.added(name);
             let list = if matched.is_empty() { start } else { matched };
             return list.iter().flat_map(|entry| entry.statement.arguments.clone()).collect();
         }
-        let of = |statement: &Option<&Statement>| statement.map(|s| s.arguments.join(" ")).unwrap_or_default();
+        let of =
+            |statement: &Option<&Statement>| statement.map(|s| s.arguments.join(" ")).unwrap_or_default();
         settings.possible(name).iter().map(of).collect()
     };
     names.into_iter().map(|name| (name.to_owned(), value(name))).collect()

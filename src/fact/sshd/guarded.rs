@@ -14,7 +14,8 @@ use crate::source::{At, FileKind, Host, Missing, Reading, Stat};
 use std::path::Path;
 
 /// Where builds have the empty directory: Debian, Red Hat since 9, Red Hat before, SUSE, and OpenSSH itself.
-const EMPTY: [&str; 5] = ["/run/sshd", "/usr/share/empty.sshd", "/var/empty/sshd", "/var/lib/empty", "/var/empty"];
+const EMPTY: [&str; 5] =
+    ["/run/sshd", "/usr/share/empty.sshd", "/var/empty/sshd", "/var/lib/empty", "/var/empty"];
 
 /// The private host keys that sshd loads.
 pub(super) fn host_keys(host: &Host, program: &Program, config: Option<&Config>) -> Vec<HostKey> {
@@ -23,7 +24,10 @@ pub(super) fn host_keys(host: &Host, program: &Program, config: Option<&Config>)
     let mut keys: Vec<HostKey> = Vec::new();
     let (_, named) = settings.added("hostkey");
     for entry in named.iter().take(100) {
-        let Some(path) = entry.statement.arguments.first().filter(|_| !users::is(entry.statement, "none")) else { continue };
+        let Some(path) = entry.statement.arguments.first().filter(|_| !users::is(entry.statement, "none"))
+        else {
+            continue;
+        };
         keys.push(key(host, path, Some(entry.statement.at.clone()), makes));
     }
     if named.is_empty() {
@@ -31,19 +35,24 @@ pub(super) fn host_keys(host: &Host, program: &Program, config: Option<&Config>)
         if program.version.before(7, 0) {
             kinds.push("dsa");
         }
-        keys.extend(kinds.iter().map(|kind| key(host, &format!("/etc/ssh/ssh_host_{kind}_key"), None, makes)));
+        keys.extend(
+            kinds.iter().map(|kind| key(host, &format!("/etc/ssh/ssh_host_{kind}_key"), None, makes)),
+        );
     }
     keys
 }
 
 fn key(host: &Host, path: &str, line: Option<At>, makes: bool) -> HostKey {
-    let usual = ["rsa", "ecdsa", "ed25519", "dsa"].iter().any(|kind| path == format!("/etc/ssh/ssh_host_{kind}_key"));
+    let usual =
+        ["rsa", "ecdsa", "ed25519", "dsa"].iter().any(|kind| path == format!("/etc/ssh/ssh_host_{kind}_key"));
     let stat = match host.source.stat(Path::new(path)) {
         Ok(stat) => Ok(Some(stat)),
         Err(Missing::Absent) => Ok(None),
         Err(unreadable) => Err(unreadable),
     };
-    let usable = |stat: &Option<Stat>| stat.is_some_and(|s| s.kind == FileKind::File && s.size > 0 && !too_open(host, s));
+    let usable = |stat: &Option<Stat>| {
+        stat.is_some_and(|s| s.kind == FileKind::File && s.size > 0 && !too_open(host, s))
+    };
     HostKey {
         path: path.to_owned(),
         configured: line.is_some(),
@@ -84,12 +93,19 @@ pub(super) fn files(host: &Host, keys: &[HostKey], config: Option<&Config>) -> P
     for key in keys {
         look(&key.path, GuardedKind::HostKey, "600", &|stat| {
             let wrong = stat.kind == FileKind::File && too_open(host, stat);
-            wrong.then(|| Wrong::stopping(none_left, format!("can be read by {} ({:04o})", readers(stat.mode), stat.mode)))
+            wrong.then(|| {
+                Wrong::stopping(
+                    none_left,
+                    format!("can be read by {} ({:04o})", readers(stat.mode), stat.mode),
+                )
+            })
         });
     }
     if let Some(path) = EMPTY.iter().find(|path| host.exists(path) == Ok(true)) {
         look(path, GuardedKind::PrivilegeSeparation, "755", &|stat| match stat {
-            _ if stat.kind != FileKind::Directory => Some(Wrong::stopping(true, format!("is {}", stat.kind.name()))),
+            _ if stat.kind != FileKind::Directory => {
+                Some(Wrong::stopping(true, format!("is {}", stat.kind.name())))
+            }
             _ if stat.uid != 0 => {
                 let wrong = Wrong::stopping(true, format!("belongs to user ID {}, not root", stat.uid));
                 Some(Wrong { owner: Some("root".into()), ..wrong })

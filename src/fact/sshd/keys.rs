@@ -68,7 +68,10 @@ pub(super) fn count(text: &str) -> Keys {
 fn is_key(text: &str) -> bool {
     let mut words = text.split_ascii_whitespace();
     let kind = words.next().unwrap_or("");
-    let known = kind.starts_with("ssh-") || kind.starts_with("ecdsa-sha2-") || kind.starts_with("sk-ssh-") || kind.starts_with("sk-ecdsa-");
+    let known = kind.starts_with("ssh-")
+        || kind.starts_with("ecdsa-sha2-")
+        || kind.starts_with("sk-ssh-")
+        || kind.starts_with("sk-ecdsa-");
     known && words.next().is_some_and(|blob| blob.starts_with("AAAA"))
 }
 
@@ -92,7 +95,10 @@ fn after_options(line: &str) -> (&str, &str) {
 
 /// A file of keys, and what StrictModes refuses in it or in a directory above it, if it does. `Ok(None)`: it is not there.
 pub(super) fn guarded(
-    host: &Host, file: &str, user: &Person, modes: &Modes<'_>,
+    host: &Host,
+    file: &str,
+    user: &Person,
+    modes: &Modes<'_>,
 ) -> Result<Option<GuardedFile>, Unreadable> {
     let Some(real) = real(host, file)? else { return Ok(None) };
     let home = real_home(host, user)?;
@@ -100,9 +106,20 @@ pub(super) fn guarded(
         let path = path.to_string_lossy().into_owned();
         let at = At::file(path.as_str());
         let (user, wanted) = (Some(user.name.clone()), wanted.to_owned());
-        Some(GuardedFile { path, kind: GuardedKind::AuthorizedKeys, reason, user, wanted, owner, stops: false, at })
+        Some(GuardedFile {
+            path,
+            kind: GuardedKind::AuthorizedKeys,
+            reason,
+            user,
+            wanted,
+            owner,
+            stops: false,
+            at,
+        })
     };
-    let bad = |path: &Path, reason: String, wanted: &str, owner: Option<String>| told(path, Some(reason), wanted, owner);
+    let bad = |path: &Path, reason: String, wanted: &str, owner: Option<String>| {
+        told(path, Some(reason), wanted, owner)
+    };
     let stat = match host.source.stat(&real) {
         Ok(stat) => stat,
         Err(Missing::Absent) => return Ok(None),
@@ -118,7 +135,11 @@ pub(super) fn guarded(
                 let reason = format!("belongs to user ID {}, neither root nor {}", found.uid, user.name);
                 return Ok(bad(path, reason, "go-w", Some(user.name.clone())));
             }
-            let bits = if modes.private_groups.is_some_and(|p| p.is_private(found.gid, user)) { 0o002 } else { 0o022 };
+            let bits = if modes.private_groups.is_some_and(|p| p.is_private(found.gid, user)) {
+                0o002
+            } else {
+                0o022
+            };
             if found.mode & bits != 0 {
                 let reason = format!("is writable by {} ({:04o})", who(found.mode), found.mode);
                 return Ok(bad(path, reason, "go-w", None));
@@ -158,7 +179,16 @@ fn stat_of(host: &Host, path: &Path) -> Result<Stat, Unreadable> {
         Ok(stat) => Ok(stat),
         Err(Missing::Unreadable(why)) => Err(why),
         // It was there a moment ago.
-        Err(Missing::Absent) => Ok(Stat { kind: FileKind::Directory, mode: 0o755, uid: 0, gid: 0, size: 0, allocated: 0, mtime: 0, rdev: 0 }),
+        Err(Missing::Absent) => Ok(Stat {
+            kind: FileKind::Directory,
+            mode: 0o755,
+            uid: 0,
+            gid: 0,
+            size: 0,
+            allocated: 0,
+            mtime: 0,
+            rdev: 0,
+        }),
     }
 }
 

@@ -74,9 +74,12 @@ pub(super) enum Names {
 const YES_NO: Kind = Kind::One(&["yes", "no"]);
 const FORWARDING: Kind = Kind::One(&["yes", "all", "no", "remote", "local"]);
 const FACILITIES: Kind = Kind::One(&[
-    "daemon", "user", "auth", "authpriv", "local0", "local1", "local2", "local3", "local4", "local5", "local6", "local7",
+    "daemon", "user", "auth", "authpriv", "local0", "local1", "local2", "local3", "local4", "local5",
+    "local6", "local7",
 ]);
-const LEVELS: Kind = Kind::One(&["silent", "quiet", "fatal", "error", "info", "verbose", "debug", "debug1", "debug2", "debug3"]);
+const LEVELS: Kind = Kind::One(&[
+    "silent", "quiet", "fatal", "error", "info", "verbose", "debug", "debug1", "debug2", "debug3",
+]);
 const HASHES: Kind = Kind::One(&["md5", "sha1", "sha256", "sha384", "sha512"]);
 
 /// Only in the global part.
@@ -230,11 +233,38 @@ const TABLE: &[Keyword] = table! {
 /// Keywords of distributions and of well-known patches, in any version: Debian's and Red Hat's GSSAPI key exchange, Red Hat's
 /// Kerberos, SUSE's, and HPN-SSH's.
 const VENDORS: &[&str] = &[
-    "authorizedkeyscommandrunas", "debianbanner", "disablemtaes", "exposeauthenticationmethods", "gssapienablek5users", "gssapikexalgorithms",
-    "gssapikeyexchange", "gssapistorecredentialsonrekey", "gssapitrustdns", "gssusesessionccache", "gssapiusesessioncredcache",
-    "hpnbufferlimit", "hpnbuffersize", "hpndisabled", "kerberosuniqueccache", "kerberosusekuserok", "kexdhmin", "ldapconf", "logpubkeyfingerprint",
-    "noneenabled", "nonemacenabled", "requiredauthentications1", "requiredauthentications2", "rsaminsize", "showpatchlevel",
-    "tcprcvbuf", "tcprcvbufpoll", "uselpk", "usemptcp", "useldap", "x11maxdisplays", "warnweakcrypto",
+    "authorizedkeyscommandrunas",
+    "debianbanner",
+    "disablemtaes",
+    "exposeauthenticationmethods",
+    "gssapienablek5users",
+    "gssapikexalgorithms",
+    "gssapikeyexchange",
+    "gssapistorecredentialsonrekey",
+    "gssapitrustdns",
+    "gssusesessionccache",
+    "gssapiusesessioncredcache",
+    "hpnbufferlimit",
+    "hpnbuffersize",
+    "hpndisabled",
+    "kerberosuniqueccache",
+    "kerberosusekuserok",
+    "kexdhmin",
+    "ldapconf",
+    "logpubkeyfingerprint",
+    "noneenabled",
+    "nonemacenabled",
+    "requiredauthentications1",
+    "requiredauthentications2",
+    "rsaminsize",
+    "showpatchlevel",
+    "tcprcvbuf",
+    "tcprcvbufpoll",
+    "uselpk",
+    "usemptcp",
+    "useldap",
+    "x11maxdisplays",
+    "warnweakcrypto",
 ];
 
 static VENDOR: Keyword = Keyword { name: "", shown: "", since: (0, 0), in_match: M, kind: Kind::Any };

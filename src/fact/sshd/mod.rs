@@ -27,7 +27,8 @@ pub use criteria::Connection;
 use evaluate::Settings;
 use people::People;
 pub use records::{
-    Directive, DirectiveState, GuardedFile, GuardedKind, HostKey, MalformedDirective, NameKind, NamedAccount, SshUser,
+    Directive, DirectiveState, GuardedFile, GuardedKind, HostKey, MalformedDirective, NameKind, NamedAccount,
+    SshUser,
 };
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -158,7 +159,8 @@ impl Gathered {
         let gathered = Arc::new(self);
         let this = &*gathered;
         let host = &this.host;
-        let settings = this.config.as_ref().map(|c| Settings::of(c, &Connection::default())).map_err(Clone::clone);
+        let settings =
+            this.config.as_ref().map(|c| Settings::of(c, &Connection::default())).map_err(Clone::clone);
         let global = Global { settings: &settings };
         let startups = || {
             let words = global.text("maxstartups", "10:30:100")?;
@@ -200,8 +202,14 @@ impl Gathered {
             files: config.clone().map(|c| c.files.clone()),
             named: config.and_then(|c| Ok(names::named(c, this.people.as_ref().map_err(Clone::clone)?))),
             users: Lazy::new(move || lazy_users.users()),
-            way_in: Lazy::new(move || lazy_way.judge(|judge| users::way_in(judge, &users::judge(judge).0))?),
-            other_users: this.people.as_ref().map_err(Clone::clone).and_then(|p| p.other_users.clone().ok_or(Missing::Absent)),
+            way_in: Lazy::new(move || {
+                lazy_way.judge(|judge| users::way_in(judge, &users::judge(judge).0))?
+            }),
+            other_users: this
+                .people
+                .as_ref()
+                .map_err(Clone::clone)
+                .and_then(|p| p.other_users.clone().ok_or(Missing::Absent)),
             provisioner: service::provisioned(host).map(str::to_owned),
             guarded: Lazy::new(move || lazy_files.guarded()),
             at: At::file(this.config.as_ref().map_or("/etc/ssh/sshd_config", |c| c.path.as_str())),
@@ -212,7 +220,9 @@ impl Gathered {
         let version = self.program.version;
         match global.first("permitrootlogin")? {
             Some(statement) if users::is(statement, "without-password") => Ok("prohibit-password".into()),
-            Some(statement) => statement.arguments.first().map(|a| a.to_ascii_lowercase()).ok_or(Missing::Absent),
+            Some(statement) => {
+                statement.arguments.first().map(|a| a.to_ascii_lowercase()).ok_or(Missing::Absent)
+            }
             None if version.from(7, 5) => Ok("prohibit-password".into()),
             None if version.before(7, 0) => Ok("yes".into()),
             None => Err(Missing::Absent),

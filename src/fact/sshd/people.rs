@@ -148,10 +148,15 @@ fn state(field: &str) -> Password {
 /// A source of accounts that is none of the host's files, where nsswitch.conf names one.
 fn other(text: &str, database: &str) -> Option<String> {
     const FILES: [&str; 7] = ["files", "compat", "systemd", "altfiles", "db", "mymachines", "nis"];
-    let line = text.lines().find_map(|line| line.trim_start().strip_prefix(database)?.trim_start().strip_prefix(':'))?;
+    let line = text
+        .lines()
+        .find_map(|line| line.trim_start().strip_prefix(database)?.trim_start().strip_prefix(':'))?;
     let line = line.split('#').next().unwrap_or("");
     let source = line.split_ascii_whitespace().find(|word| {
-        !word.starts_with('[') && !word.ends_with(']') && !word.contains('=') && (!FILES.contains(word) || *word == "nis")
+        !word.starts_with('[')
+            && !word.ends_with(']')
+            && !word.contains('=')
+            && (!FILES.contains(word) || *word == "nis")
     })?;
     Some(source.to_owned())
 }

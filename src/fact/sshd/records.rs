@@ -37,7 +37,12 @@ record! {
 impl Directive {
     /// The same line as one that sshd refuses.
     pub(super) fn malformed(&self, reason: String) -> MalformedDirective {
-        MalformedDirective { keyword: self.keyword.clone(), text: self.text.clone(), reason, at: self.at.clone() }
+        MalformedDirective {
+            keyword: self.keyword.clone(),
+            text: self.text.clone(),
+            reason,
+            at: self.at.clone(),
+        }
     }
 }
 

@@ -21,7 +21,8 @@ const KEY_MAKERS: [&str; 9] = [
 /// Whether it is started at boot. Absent: this tree has no init system that could tell.
 pub(super) fn enabled(host: &Host) -> Reading<bool> {
     let there = |path: &str| host.exists(path).map_err(Missing::Unreadable);
-    let systemd = there("/usr/lib/systemd/systemd")? || there("/lib/systemd/systemd")? || there("/etc/systemd/system")?;
+    let systemd =
+        there("/usr/lib/systemd/systemd")? || there("/lib/systemd/systemd")? || there("/etc/systemd/system")?;
     let units = Units::find(host);
     if systemd && NAMES.iter().any(|name| units.files.contains_key(*name)) {
         for name in NAMES {
@@ -31,7 +32,9 @@ pub(super) fn enabled(host: &Host) -> Reading<bool> {
         }
         // Units that generators make are known while the system runs.
         for name in ["sshd-vsock.socket", "sshd-unix-local.socket"] {
-            if there(&format!("/run/systemd/generator/sockets.target.wants/{name}"))? && name.starts_with("sshd-v") {
+            if there(&format!("/run/systemd/generator/sockets.target.wants/{name}"))?
+                && name.starts_with("sshd-v")
+            {
                 return Ok(true);
             }
         }
@@ -48,7 +51,15 @@ pub(super) fn enabled(host: &Host) -> Reading<bool> {
 /// System V and OpenRC.
 fn rc(host: &Host) -> Reading<bool> {
     let mut known = false;
-    for dir in ["/etc/runlevels/default", "/etc/runlevels/boot", "/etc/rc3.d", "/etc/rc2.d", "/etc/rc5.d", "/etc/rc.d/rc3.d", "/etc/rc.d/rc5.d"] {
+    for dir in [
+        "/etc/runlevels/default",
+        "/etc/runlevels/boot",
+        "/etc/rc3.d",
+        "/etc/rc2.d",
+        "/etc/rc5.d",
+        "/etc/rc.d/rc3.d",
+        "/etc/rc.d/rc5.d",
+    ] {
         let names = match host.names(dir) {
             Ok(names) => names,
             Err(Missing::Absent) => continue,
@@ -66,7 +77,13 @@ fn rc(host: &Host) -> Reading<bool> {
     match host.exists("/etc/init/ssh.conf") {
         Ok(true) => Ok(true),
         // There is no script of it at all, so it may be started in another way.
-        Ok(false) if known && (host.exists("/etc/init.d/ssh") == Ok(true) || host.exists("/etc/init.d/sshd") == Ok(true)) => Ok(false),
+        Ok(false)
+            if known
+                && (host.exists("/etc/init.d/ssh") == Ok(true)
+                    || host.exists("/etc/init.d/sshd") == Ok(true)) =>
+        {
+            Ok(false)
+        }
         Ok(false) => Err(Missing::Absent),
         Err(why) => Err(Missing::Unreadable(why)),
     }
@@ -81,15 +98,48 @@ pub(super) fn makes_keys(host: &Host) -> bool {
 /// A module of PAM for sshd that may know passwords other than those of /etc/shadow.
 pub(super) fn other_passwords(host: &Host) -> Option<String> {
     const OWN: [&str; 28] = [
-        "pam_unix", "pam_deny", "pam_permit", "pam_env", "pam_faildelay", "pam_faillock", "pam_tally2", "pam_tally", "pam_nologin",
-        "pam_succeed_if", "pam_localuser", "pam_cap", "pam_shells", "pam_securetty", "pam_access", "pam_listfile", "pam_sepermit",
-        "pam_usertype", "pam_time", "pam_group", "pam_warn", "pam_debug", "pam_keyinit", "pam_selinux", "pam_gnome_keyring", "pam_wheel",
-        "pam_ecryptfs", "pam_fprintd",
+        "pam_unix",
+        "pam_deny",
+        "pam_permit",
+        "pam_env",
+        "pam_faildelay",
+        "pam_faillock",
+        "pam_tally2",
+        "pam_tally",
+        "pam_nologin",
+        "pam_succeed_if",
+        "pam_localuser",
+        "pam_cap",
+        "pam_shells",
+        "pam_securetty",
+        "pam_access",
+        "pam_listfile",
+        "pam_sepermit",
+        "pam_usertype",
+        "pam_time",
+        "pam_group",
+        "pam_warn",
+        "pam_debug",
+        "pam_keyinit",
+        "pam_selinux",
+        "pam_gnome_keyring",
+        "pam_wheel",
+        "pam_ecryptfs",
+        "pam_fprintd",
     ];
     const FILES: [&str; 12] = [
-        "/etc/pam.d/sshd", "/etc/pam.d/common-auth", "/etc/pam.d/password-auth", "/etc/pam.d/system-auth", "/etc/pam.d/system-remote-login",
-        "/etc/pam.d/system-login", "/etc/pam.d/base-auth", "/usr/lib/pam.d/sshd", "/usr/lib/pam.d/common-auth", "/usr/etc/pam.d/sshd",
-        "/etc/pam.d/common-auth-pc", "/etc/pam.d/postlogin",
+        "/etc/pam.d/sshd",
+        "/etc/pam.d/common-auth",
+        "/etc/pam.d/password-auth",
+        "/etc/pam.d/system-auth",
+        "/etc/pam.d/system-remote-login",
+        "/etc/pam.d/system-login",
+        "/etc/pam.d/base-auth",
+        "/usr/lib/pam.d/sshd",
+        "/usr/lib/pam.d/common-auth",
+        "/usr/etc/pam.d/sshd",
+        "/etc/pam.d/common-auth-pc",
+        "/etc/pam.d/postlogin",
     ];
     for file in FILES {
         let text = match host.read_text(file) {

@@ -29,8 +29,13 @@ fn user<'a>(sshd: &'a Sshd, name: &str) -> &'a SshUser {
 #[test]
 fn the_first_value_counts_and_includes_are_read_in_place() {
     let mut files = files("Include sshd_config.d/*.conf\nPasswordAuthentication yes\nPort 22\n");
-    files.file("/etc/ssh/sshd_config.d/50-cloud.conf", "PasswordAuthentication no\nMatch User ann\nPasswordAuthentication yes\n");
-    files.file("/etc/ssh/sshd_config.d/10-port.conf", "Port 2222\n").file("/etc/ssh/sshd_config.d/old.bak", "Nonsense\n");
+    files.file(
+        "/etc/ssh/sshd_config.d/50-cloud.conf",
+        "PasswordAuthentication no\nMatch User ann\nPasswordAuthentication yes\n",
+    );
+    files
+        .file("/etc/ssh/sshd_config.d/10-port.conf", "Port 2222\n")
+        .file("/etc/ssh/sshd_config.d/old.bak", "Nonsense\n");
     let sshd = fact(files);
     assert_eq!(sshd.password_authentication, Ok(false));
     assert_eq!(sshd.ports, Ok(vec![2222, 22]));
@@ -66,9 +71,15 @@ fn lists_of_a_block_replace_the_global_ones() {
         ["AllowUsers bob (/etc/ssh/sshd_config:2)", "PermitRootLogin prohibit-password by default"]
     );
     let sshd = of("UsePAM yes\nDenyUsers ann\nMatch Address 10.0.0.0/8\nDenyUsers bob\n");
-    assert_eq!((user(&sshd, "ann").allowed.clone(), user(&sshd, "bob").allowed.clone()), (Ok(true), Ok(true)));
+    assert_eq!(
+        (user(&sshd, "ann").allowed.clone(), user(&sshd, "bob").allowed.clone()),
+        (Ok(true), Ok(true))
+    );
     let sshd = of("UsePAM yes\nDenyUsers ann@*\nDenyUsers bob@10.0.0.0/8\nAllowGroups sudo bob\n");
-    assert_eq!((user(&sshd, "ann").allowed.clone(), user(&sshd, "bob").allowed.clone()), (Ok(false), Ok(true)));
+    assert_eq!(
+        (user(&sshd, "ann").allowed.clone(), user(&sshd, "bob").allowed.clone()),
+        (Ok(false), Ok(true))
+    );
     assert_eq!(user(&sshd, "root").reasons[0], "AllowGroups sudo bob (/etc/ssh/sshd_config:4)");
 }
 
@@ -85,7 +96,10 @@ fn without_pam_a_locked_account_is_shut_out_with_its_key() {
     let mut tree = files("UsePAM no\n");
     tree.file("/home/bob/.ssh/authorized_keys", KEY);
     let sshd = fact(tree.clone());
-    assert_eq!((user(&sshd, "bob").has_keys.clone(), user(&sshd, "bob").way_in.clone()), (Ok(true), Ok(false)));
+    assert_eq!(
+        (user(&sshd, "bob").has_keys.clone(), user(&sshd, "bob").way_in.clone()),
+        (Ok(true), Ok(false))
+    );
     tree.file("/etc/ssh/sshd_config", "UsePAM yes\n");
     assert_eq!(user(&fact(tree), "bob").way_in, Ok(true));
 }
@@ -149,11 +163,15 @@ fn older_versions_have_older_defaults() {
 
 #[test]
 fn what_sshd_refuses_at_its_start_is_told() {
-    let reason = |config: &str| of(config).malformed.items.first().map(|m| m.reason.clone()).unwrap_or_default();
+    let reason =
+        |config: &str| of(config).malformed.items.first().map(|m| m.reason.clone()).unwrap_or_default();
     assert_eq!(reason("AuthorizedKeysCommand /bin/k\n"), "is set without AuthorizedKeysCommandUser");
     assert!(reason("AuthenticationMethods publickey\nPubkeyAuthentication no\n").contains("switched off"));
     assert_eq!(reason("AuthenticationMethods publickey password\nPubkeyAuthentication no\n"), "");
-    assert_eq!(reason("Subsystem sftp a\nSubsystem sftp b\n"), "defines sftp again, after /etc/ssh/sshd_config:1");
+    assert_eq!(
+        reason("Subsystem sftp a\nSubsystem sftp b\n"),
+        "defines sftp again, after /etc/ssh/sshd_config:1"
+    );
     assert_eq!(reason("Include /etc/ssh/sshd_config\n"), "nests files more than 16 deep");
     let mut tree = files("Include x.d/*\n");
     tree.link("/etc/ssh/x.d/gone.conf", "/nowhere").directory("/etc/ssh/x.d/y.conf");
@@ -163,7 +181,8 @@ fn what_sshd_refuses_at_its_start_is_told() {
 #[test]
 fn files_that_include_one_another_end() {
     let mut tree = files(&"Include a.conf\n".repeat(50));
-    tree.file("/etc/ssh/a.conf", "Include b.conf\n".repeat(50)).file("/etc/ssh/b.conf", "Include c.conf\n".repeat(50));
+    tree.file("/etc/ssh/a.conf", "Include b.conf\n".repeat(50))
+        .file("/etc/ssh/b.conf", "Include c.conf\n".repeat(50));
     tree.file("/etc/ssh/c.conf", "Include d.conf\n".repeat(50)).file("/etc/ssh/d.conf", "UseDNS no\n");
     let sshd = fact(tree);
     assert_eq!(sshd.malformed.unread.len(), 1);
@@ -171,7 +190,16 @@ fn files_that_include_one_another_end() {
 
 #[test]
 fn garbage_is_told_and_does_no_harm() {
-    for text in ["\0\0\n", "\u{fffd}\u{fffd} x\n", "\"\n", "= =\n", "Match\nMatch\n", "Port \"\n", "Include \"\"\n", &"x".repeat(100_000)] {
+    for text in [
+        "\0\0\n",
+        "\u{fffd}\u{fffd} x\n",
+        "\"\n",
+        "= =\n",
+        "Match\nMatch\n",
+        "Port \"\n",
+        "Include \"\"\n",
+        &"x".repeat(100_000),
+    ] {
         let sshd = of(text);
         assert!(!sshd.malformed.items.is_empty() || text.starts_with(['"', '=']), "{text:.20}");
         assert!(sshd.users.get().is_ok());

@@ -13,12 +13,22 @@ pub(super) fn refused(kind: Kind, words: &Words, version: Version) -> Option<Str
     let old = version.before(8, 7);
     let Some(arguments) = &words.arguments else {
         // Before 8.7 such an argument was as good as none, which some keywords took.
-        let lenient = matches!(kind, Kind::Any | Kind::Adding(_) | Kind::Words | Kind::SetEnv | Kind::Methods | Kind::Rest | Kind::Command);
+        let lenient = matches!(
+            kind,
+            Kind::Any
+                | Kind::Adding(_)
+                | Kind::Words
+                | Kind::SetEnv
+                | Kind::Methods
+                | Kind::Rest
+                | Kind::Command
+        );
         let certain = version.from(8, 7) || !lenient;
         return certain.then(|| "a quote is not closed".into());
     };
     if words.rest.is_empty() {
-        let lenient = matches!(kind, Kind::Any | Kind::Adding(_) | Kind::Words | Kind::Methods | Kind::SetEnv);
+        let lenient =
+            matches!(kind, Kind::Any | Kind::Adding(_) | Kind::Words | Kind::Methods | Kind::SetEnv);
         return (version.from(8, 7) || !lenient).then(|| "has no value".into());
     }
     let first = arguments.first().map(String::as_str);
@@ -42,13 +52,19 @@ pub(super) fn refused(kind: Kind, words: &Words, version: Version) -> Option<Str
         Kind::Listen => first.and_then(|a| listen(a, version)),
         Kind::RekeyLimit => return rekey_limit(arguments),
         Kind::Port => first.and_then(|a| bad_port(a).then(|| format!("`{a}` is no port"))),
-        Kind::One(known) => first.and_then(|a| one_of(a, known, known.iter().any(|k| a.eq_ignore_ascii_case(k)))),
+        Kind::One(known) => {
+            first.and_then(|a| one_of(a, known, known.iter().any(|k| a.eq_ignore_ascii_case(k))))
+        }
         Kind::Exactly(known) => first.and_then(|a| one_of(a, known, known.contains(&a))),
         // Before 7.8 any text was taken, and was 0 where it was no number.
-        Kind::Int => first.filter(|a| !is_int(a) && version.from(7, 8)).map(|a| format!("`{a}` is no number")),
+        Kind::Int => {
+            first.filter(|a| !is_int(a) && version.from(7, 8)).map(|a| format!("`{a}` is no number"))
+        }
         Kind::Time => first.and_then(bad_time),
         Kind::TimeOrNone => first.filter(|a| !a.eq_ignore_ascii_case("none")).and_then(bad_time),
-        Kind::MaxStartups => first.filter(|a| !is_max_startups(a, version)).map(|a| format!("`{a}` is not start:rate:full")),
+        Kind::MaxStartups => {
+            first.filter(|a| !is_max_startups(a, version)).map(|a| format!("`{a}` is not start:rate:full"))
+        }
         Kind::Mask => first.filter(|a| !is_mask(a)).map(|a| format!("`{a}` is no octal mask")),
         Kind::Names(of) => first.and_then(|a| names(of, a, version)),
         Kind::Word => None,
@@ -82,10 +98,14 @@ fn adding(what: Adding, arguments: &[String], old: bool) -> Option<String> {
     }
     arguments.iter().find_map(|argument| match what {
         _ if argument.is_empty() => Some("a value is empty".to_owned()),
-        Adding::Environment => argument.contains('=').then(|| format!("`{argument}` is no name of a variable")),
+        Adding::Environment => {
+            argument.contains('=').then(|| format!("`{argument}` is no name of a variable"))
+        }
         Adding::Users => {
             let host = argument.split_once('@').map(|(_, host)| host)?;
-            patterns::address_listed(host, None).is_none().then(|| format!("`{argument}` has a network whose mask does not fit it"))
+            patterns::address_listed(host, None)
+                .is_none()
+                .then(|| format!("`{argument}` has a network whose mask does not fit it"))
         }
         Adding::Groups => None,
     })
@@ -119,7 +139,9 @@ fn bad_port(text: &str) -> bool {
 fn listen(address: &str, version: Version) -> Option<String> {
     // Before 8.0 a slash could stand before the port.
     if address.contains('/') {
-        return version.from(8, 0).then(|| format!("`{address}` is no address; a network cannot be listened on"));
+        return version
+            .from(8, 0)
+            .then(|| format!("`{address}` is no address; a network cannot be listened on"));
     }
     let bare = !address.contains('[') && address.matches(':').count() >= 2;
     let port = match address.rsplit_once(':') {
@@ -166,7 +188,8 @@ fn bad_time(text: &str) -> Option<String> {
 
 /// Start, rate and full of `10:30:100`, or of `10`.
 pub(super) fn max_startups(text: &str) -> Option<(i64, Option<i64>, i64)> {
-    let numbers: Vec<i64> = text.split(':').map(|n| n.parse::<i32>().map(i64::from)).collect::<Result<_, _>>().ok()?;
+    let numbers: Vec<i64> =
+        text.split(':').map(|n| n.parse::<i32>().map(i64::from)).collect::<Result<_, _>>().ok()?;
     match numbers.as_slice() {
         [start] => Some((*start, None, *start)),
         [start, rate, full] => Some((*start, Some(*rate), *full)),
@@ -182,7 +205,10 @@ fn is_max_startups(text: &str, version: Version) -> bool {
             let positive = (start > 0 && full > 0) || !version.from(9, 2);
             positive && rate.is_none_or(|rate| start <= full && (1..=100).contains(&rate))
         }
-        None => text.matches(':').count() > 2 || text.split(':').any(|part| part.starts_with(|c: char| c.is_ascii_digit())),
+        None => {
+            text.matches(':').count() > 2
+                || text.split(':').any(|part| part.starts_with(|c: char| c.is_ascii_digit()))
+        }
     }
 }
 
@@ -194,11 +220,14 @@ fn is_mask(text: &str) -> bool {
 
 fn rekey_limit(arguments: &[String]) -> Option<String> {
     let amount = arguments.first()?;
-    let digits = amount.trim_end_matches(['k', 'K', 'm', 'M', 'g', 'G', 't', 'T', 'p', 'P', 'e', 'E', 'b', 'B']);
+    let digits =
+        amount.trim_end_matches(['k', 'K', 'm', 'M', 'g', 'G', 't', 'T', 'p', 'P', 'e', 'E', 'b', 'B']);
     match digits.parse::<f64>() {
         _ if amount == "default" => {}
         Err(_) => return Some(format!("`{amount}` is no amount")),
-        Ok(bytes) if digits == amount && bytes != 0.0 && bytes < 16.0 => return Some(format!("`{amount}` is too small")),
+        Ok(bytes) if digits == amount && bytes != 0.0 && bytes < 16.0 => {
+            return Some(format!("`{amount}` is too small"));
+        }
         Ok(_) => {}
     }
     match arguments.get(1) {
@@ -208,20 +237,58 @@ fn rekey_limit(arguments: &[String]) -> Option<String> {
 }
 
 const CIPHERS: &[&str] = &[
-    "3des-cbc", "aes128-cbc", "aes192-cbc", "aes256-cbc", "aes128-ctr", "aes192-ctr", "aes256-ctr", "aes128-gcm@openssh.com",
-    "aes256-gcm@openssh.com", "chacha20-poly1305@openssh.com", "rijndael-cbc@lysator.liu.se", "none", "arcfour", "arcfour128", "arcfour256",
-    "blowfish-cbc", "cast128-cbc", "acss@openssh.org",
+    "3des-cbc",
+    "aes128-cbc",
+    "aes192-cbc",
+    "aes256-cbc",
+    "aes128-ctr",
+    "aes192-ctr",
+    "aes256-ctr",
+    "aes128-gcm@openssh.com",
+    "aes256-gcm@openssh.com",
+    "chacha20-poly1305@openssh.com",
+    "rijndael-cbc@lysator.liu.se",
+    "none",
+    "arcfour",
+    "arcfour128",
+    "arcfour256",
+    "blowfish-cbc",
+    "cast128-cbc",
+    "acss@openssh.org",
 ];
 const MACS: &[&str] = &[
-    "hmac-sha1", "hmac-sha1-96", "hmac-sha2-256", "hmac-sha2-512", "hmac-md5", "hmac-md5-96", "hmac-ripemd160", "hmac-ripemd160@openssh.com",
-    "umac-64@openssh.com", "umac-128@openssh.com", "hmac-sha1-etm@openssh.com", "hmac-sha1-96-etm@openssh.com", "hmac-sha2-256-etm@openssh.com",
-    "hmac-sha2-512-etm@openssh.com", "hmac-md5-etm@openssh.com", "hmac-md5-96-etm@openssh.com", "hmac-ripemd160-etm@openssh.com",
-    "umac-64-etm@openssh.com", "umac-128-etm@openssh.com", "hmac-sha2-256-96", "hmac-sha2-512-96",
+    "hmac-sha1",
+    "hmac-sha1-96",
+    "hmac-sha2-256",
+    "hmac-sha2-512",
+    "hmac-md5",
+    "hmac-md5-96",
+    "hmac-ripemd160",
+    "hmac-ripemd160@openssh.com",
+    "umac-64@openssh.com",
+    "umac-128@openssh.com",
+    "hmac-sha1-etm@openssh.com",
+    "hmac-sha1-96-etm@openssh.com",
+    "hmac-sha2-256-etm@openssh.com",
+    "hmac-sha2-512-etm@openssh.com",
+    "hmac-md5-etm@openssh.com",
+    "hmac-md5-96-etm@openssh.com",
+    "hmac-ripemd160-etm@openssh.com",
+    "umac-64-etm@openssh.com",
+    "umac-128-etm@openssh.com",
+    "hmac-sha2-256-96",
+    "hmac-sha2-512-96",
 ];
 /// What was removed, and in which version.
 const REMOVED: &[(&str, (u32, u32))] = &[
-    ("arcfour", (7, 6)), ("arcfour128", (7, 6)), ("arcfour256", (7, 6)), ("blowfish-cbc", (7, 6)), ("cast128-cbc", (7, 6)),
-    ("hmac-ripemd160", (7, 6)), ("hmac-ripemd160@openssh.com", (7, 6)), ("hmac-ripemd160-etm@openssh.com", (7, 6)),
+    ("arcfour", (7, 6)),
+    ("arcfour128", (7, 6)),
+    ("arcfour256", (7, 6)),
+    ("blowfish-cbc", (7, 6)),
+    ("cast128-cbc", (7, 6)),
+    ("hmac-ripemd160", (7, 6)),
+    ("hmac-ripemd160@openssh.com", (7, 6)),
+    ("hmac-ripemd160-etm@openssh.com", (7, 6)),
 ];
 
 /// A list of ciphers or MACs. The names of key exchanges and of key types differ between builds, so they are not judged.
@@ -242,7 +309,8 @@ fn names(of: Names, list: &str, version: Version) -> Option<String> {
             let ours = !name.contains('@') || name.ends_with("@openssh.com");
             return ours.then(|| format!("`{name}` is unknown to every OpenSSH"));
         }
-        let (_, (major, minor)) = REMOVED.iter().find(|(n, (major, minor))| *n == name && version.from(*major, *minor))?;
+        let (_, (major, minor)) =
+            REMOVED.iter().find(|(n, (major, minor))| *n == name && version.from(*major, *minor))?;
         Some(format!("`{name}` was removed in OpenSSH {major}.{minor}"))
     })
 }
@@ -283,7 +351,10 @@ mod tests {
             ("SetEnv A", "SetEnv A=b C=d"),
             ("Subsystem sftp", "Subsystem sftp internal-sftp -l INFO"),
             ("AuthorizedKeysCommand keys", "AuthorizedKeysCommand /usr/bin/keys %u"),
-            ("AuthenticationMethods publickey,pin", "AuthenticationMethods publickey,keyboard-interactive:pam password"),
+            (
+                "AuthenticationMethods publickey,pin",
+                "AuthenticationMethods publickey,keyboard-interactive:pam password",
+            ),
             ("AuthenticationMethods any password", "AuthenticationMethods any"),
             ("Ciphers aes256", "Ciphers +aes256-cbc"),
             ("Ciphers arcfour", "Ciphers -arcfour"),

@@ -65,7 +65,8 @@ impl Program {
                 break;
             }
         }
-        program.programs = ["/usr/sbin", "/usr/bin"].iter().any(|path| !host.names(path).unwrap_or_default().is_empty());
+        program.programs =
+            ["/usr/sbin", "/usr/bin"].iter().any(|path| !host.names(path).unwrap_or_default().is_empty());
         let told = program.path.as_deref().and_then(|path| {
             let bytes = host.source.read(Path::new(path), CAP).ok()?;
             of_bytes(&bytes)
@@ -94,7 +95,8 @@ fn of_bytes(bytes: &[u8]) -> Option<String> {
     let mut rest = bytes;
     while let Some(at) = memchr(rest, NAME) {
         rest = rest.get(at + NAME.len()..)?;
-        let word: Vec<u8> = rest.iter().copied().take(12).take_while(|b| b.is_ascii_alphanumeric() || *b == b'.').collect();
+        let word: Vec<u8> =
+            rest.iter().copied().take(12).take_while(|b| b.is_ascii_alphanumeric() || *b == b'.').collect();
         let word = String::from_utf8_lossy(&word).into_owned();
         if number(&word).is_some() {
             return Some(word);
@@ -135,7 +137,10 @@ fn of_apk(host: &Host) -> Option<String> {
 }
 
 fn distribution(host: &Host) -> Distribution {
-    let text = host.read_text("/etc/os-release").or_else(|_| host.read_text("/usr/lib/os-release")).unwrap_or_default();
+    let text = host
+        .read_text("/etc/os-release")
+        .or_else(|_| host.read_text("/usr/lib/os-release"))
+        .unwrap_or_default();
     let words: Vec<&str> = text
         .lines()
         .filter_map(|line| line.strip_prefix("ID=").or_else(|| line.strip_prefix("ID_LIKE=")))

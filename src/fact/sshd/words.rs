@@ -92,7 +92,8 @@ fn word(chars: &mut std::iter::Peekable<std::str::Chars<'_>>) -> Option<String> 
         }
         chars.next();
         match c {
-            '\\' => match chars.next_if(|c| matches!(c, '\'' | '"' | '\\') || (quote.is_none() && *c == ' ')) {
+            '\\' => match chars.next_if(|c| matches!(c, '\'' | '"' | '\\') || (quote.is_none() && *c == ' '))
+            {
                 Some(escaped) => word.push(escaped),
                 None => word.push('\\'),
             },

@@ -75,9 +75,13 @@ pub(super) fn beginning(line: &str) -> (Beginning, &str) {
             _ => {}
         }
     }
-    for (word, letter) in
-        [("User_Alias", 'U'), ("Runas_Alias", 'R'), ("Host_Alias", 'H'), ("Cmnd_Alias", 'C'), ("Cmd_Alias", 'C')]
-    {
+    for (word, letter) in [
+        ("User_Alias", 'U'),
+        ("Runas_Alias", 'R'),
+        ("Host_Alias", 'H'),
+        ("Cmnd_Alias", 'C'),
+        ("Cmd_Alias", 'C'),
+    ] {
         if let Some(rest) = start.strip_prefix(word)
             && !rest.starts_with(in_word)
         {
@@ -116,7 +120,16 @@ fn in_word(c: char) -> bool {
 const TAGS: [&str; 9] =
     ["PASSWD", "EXEC", "SETENV", "LOG_OUTPUT", "LOG_INPUT", "MAIL", "FOLLOW", "INTERCEPT", "FOLLOWLNK"];
 const OPTIONS: [&str; 10] = [
-    "TIMEOUT", "NOTBEFORE", "NOTAFTER", "CWD", "CHROOT", "ROLE", "TYPE", "APPARMOR_PROFILE", "PRIVS", "LIMITPRIVS",
+    "TIMEOUT",
+    "NOTBEFORE",
+    "NOTAFTER",
+    "CWD",
+    "CHROOT",
+    "ROLE",
+    "TYPE",
+    "APPARMOR_PROFILE",
+    "PRIVS",
+    "LIMITPRIVS",
 ];
 
 impl<'a> Lexer<'a> {
@@ -189,7 +202,11 @@ impl<'a> Lexer<'a> {
     fn setting(&mut self) -> Token {
         let name = self.take_while(|c| c.is_ascii_lowercase() || c == '_');
         self.settings = Settings::Value;
-        if name.is_empty() { Token::Bad("the name of a setting is expected") } else { Token::Setting(name.to_owned()) }
+        if name.is_empty() {
+            Token::Bad("the name of a setting is expected")
+        } else {
+            Token::Setting(name.to_owned())
+        }
     }
 
     fn value(&mut self, first: char) -> Token {
@@ -292,7 +309,9 @@ impl<'a> Lexer<'a> {
         let mut word = String::new();
         while let Some(c) = self.rest.chars().next() {
             match c {
-                '\\' if self.rest.len() > 1 && !self.rest.starts_with("\\\t") => word.push_str(self.escaped()),
+                '\\' if self.rest.len() > 1 && !self.rest.starts_with("\\\t") => {
+                    word.push_str(self.escaped())
+                }
                 c if in_word(c) => {
                     word.push(c);
                     self.take(c.len_utf8());
@@ -339,14 +358,21 @@ impl<'a> Lexer<'a> {
             self.take(2);
             let name = self.take_while(in_word);
             let bad = name.is_empty();
-            return Some(if bad { Token::Bad("a group has no name") } else { Token::Group(format!("%:{name}")) });
+            return Some(if bad {
+                Token::Bad("a group has no name")
+            } else {
+                Token::Group(format!("%:{name}"))
+            });
         }
         None
     }
 
     /// The length of an address, with a mask perhaps.
     fn network(&self) -> Option<usize> {
-        let end = self.rest.find(|c: char| !c.is_ascii_hexdigit() && !matches!(c, '.' | ':')).unwrap_or(self.rest.len());
+        let end = self
+            .rest
+            .find(|c: char| !c.is_ascii_hexdigit() && !matches!(c, '.' | ':'))
+            .unwrap_or(self.rest.len());
         let (address, rest) = self.rest.split_at(end);
         let v6 = address.contains(':');
         // A colon may also follow an address.
@@ -356,7 +382,8 @@ impl<'a> Lexer<'a> {
             false => address.parse::<core::net::Ipv4Addr>().map(drop).ok()?,
         }
         if let Some(mask) = rest.strip_prefix('/') {
-            let mask_end = mask.find(|c: char| !c.is_ascii_hexdigit() && !matches!(c, '.' | ':')).unwrap_or(mask.len());
+            let mask_end =
+                mask.find(|c: char| !c.is_ascii_hexdigit() && !matches!(c, '.' | ':')).unwrap_or(mask.len());
             length += 1 + mask_end;
         }
         // What goes on as a name is one.
@@ -427,7 +454,15 @@ impl<'a> Lexer<'a> {
                 },
                 '#' | ':' | ',' | '\r' | '\n' => break,
                 // One alone ends the command, one in an argument does not.
-                '=' if word && !self.rest.get(1..).is_some_and(|rest| rest.starts_with(|c: char| !matches!(c, '#' | '\\' | ':' | ',' | ' ' | '\t' | '\r' | '\n'))) => break,
+                '=' if word
+                    && !self.rest.get(1..).is_some_and(|rest| {
+                        rest.starts_with(|c: char| {
+                            !matches!(c, '#' | '\\' | ':' | ',' | ' ' | '\t' | '\r' | '\n')
+                        })
+                    }) =>
+                {
+                    break;
+                }
                 _ => {}
             }
             word = c == ' ' || c == '\t';

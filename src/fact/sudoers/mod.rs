@@ -170,7 +170,14 @@ impl Fact for Sudoers {
         let mut reader = Reader::new(host);
         reader.read(main, SudoersRole::Main, &At::file(main));
         let undefined = reader.undefined();
-        Ok(Self { files: reader.files, rules: reader.rules, mistakes: reader.mistakes, undefined, recovers: recovers(host), at: At::file(main) })
+        Ok(Self {
+            files: reader.files,
+            rules: reader.rules,
+            mistakes: reader.mistakes,
+            undefined,
+            recovers: recovers(host),
+            at: At::file(main),
+        })
     }
 }
 
@@ -231,7 +238,9 @@ impl<'a> Reader<'a> {
         }
         let state = match &stat {
             Err(_) => SudoersState::Missing,
-            Ok(_) if self.open.iter().any(|open| open == path) || self.open.len() > DEPTH => SudoersState::TooDeep,
+            Ok(_) if self.open.iter().any(|open| open == path) || self.open.len() > DEPTH => {
+                SudoersState::TooDeep
+            }
             Ok(stat) => judge(stat, role),
         };
         let of = |what: fn(&Stat) -> u32| stat.as_ref().map(what).map_err(Clone::clone);
@@ -319,7 +328,11 @@ impl<'a> Reader<'a> {
                     'H' => "Host_Alias",
                     _ => "Cmnd_Alias",
                 };
-                found.items.push(SudoersUndefined { name: name.clone(), kind: kind.to_owned(), at: at.clone() });
+                found.items.push(SudoersUndefined {
+                    name: name.clone(),
+                    kind: kind.to_owned(),
+                    at: at.clone(),
+                });
             }
         }
         found

@@ -63,7 +63,9 @@ fn logical_lines(text: &str) -> Vec<(u32, String)> {
             _ => (line, false),
         };
         let start = line.trim_start_matches([' ', '\t']);
-        let comment = start.starts_with('#') && !open && !start.trim_start_matches(['#', '-']).starts_with(|c: char| c.is_ascii_digit());
+        let comment = start.starts_with('#')
+            && !open
+            && !start.trim_start_matches(['#', '-']).starts_with(|c: char| c.is_ascii_digit());
         let continued = continued && !comment;
         let body = if continued { body } else { line };
         match lines.last_mut() {
@@ -83,7 +85,11 @@ fn path(rest: &str) -> Result<String, &'static str> {
     let rest = rest.trim_matches([' ', '\t']);
     if let Some(quoted) = rest.strip_prefix('"') {
         return match quoted.split_once('"') {
-            Some((path, after)) if !path.is_empty() && (after.trim().is_empty() || after.trim_start().starts_with('#')) => Ok(path.to_owned()),
+            Some((path, after))
+                if !path.is_empty() && (after.trim().is_empty() || after.trim_start().starts_with('#')) =>
+            {
+                Ok(path.to_owned())
+            }
             _ => Err("a string does not end on its line"),
         };
     }
@@ -200,7 +206,8 @@ impl Parser {
             while matches!(self.look(), Some(Token::Word(_) | Token::Alias(_) | Token::Sign('='))) {
                 self.at += 1;
             }
-            if self.look() == Some(&Token::Sign(',')) && self.tokens.get(self.at + 1) == Some(&Token::Digest) {
+            if self.look() == Some(&Token::Sign(',')) && self.tokens.get(self.at + 1) == Some(&Token::Digest)
+            {
                 self.at += 1;
             }
         }
@@ -235,7 +242,13 @@ impl Parser {
                 Some(Token::Netgroup(name)) if kind != 'G' => name.clone(),
                 Some(Token::Group(name)) if kind == 'U' || kind == 'R' => name.clone(),
                 Some(Token::Network(name)) if kind == 'H' => name.clone(),
-                _ => return self.wrong(if kind == 'H' { "a host is expected" } else { "a user or group is expected" }),
+                _ => {
+                    return self.wrong(if kind == 'H' {
+                        "a host is expected"
+                    } else {
+                        "a user or group is expected"
+                    });
+                }
             };
             self.at += 1;
             found.push(format!("{not}{member}"));

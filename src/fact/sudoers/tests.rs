@@ -67,7 +67,10 @@ fn what_sudo_refuses_is_found_with_its_line() {
     ];
     for (text, expected) in bad {
         let found = mistakes(text);
-        assert!(found.len() == 1 && found[0].starts_with(expected.split("a command").next().unwrap()), "{text}: {found:?}");
+        assert!(
+            found.len() == 1 && found[0].starts_with(expected.split("a command").next().unwrap()),
+            "{text}: {found:?}"
+        );
         if !expected.ends_with("a command") && text != "\0\n" {
             assert_eq!(found, [expected], "{text}");
         }
@@ -89,7 +92,9 @@ fn every_file_is_judged_as_sudo_would() {
     files.mode("/etc/sudoers.d/c", 0o666).unwrap().owner("/etc/sudoers.d/d", 1000, 0).unwrap();
     files.mode("/etc/sudoers.d/e", 0o460).unwrap();
     let state = |path: &str, state| (format!("/etc/sudoers{path}"), state);
-    use SudoersState::{GroupWritable, Missing, Ok, SkippedName, TooDeep, WorldWritable, WrongKind, WrongOwner};
+    use SudoersState::{
+        GroupWritable, Missing, Ok, SkippedName, TooDeep, WorldWritable, WrongKind, WrongOwner,
+    };
     let expected = [
         state("", Ok),
         state(".d", Ok),
@@ -123,10 +128,16 @@ impl Remove for Files {
 
 #[test]
 fn rules_and_aliases_are_told() {
-    let found = collect(&host("User_Alias OPS=ann\nOPS, !BOB ALL=(WEB) NOPASSWD: /bin/ls -l, STOP\nCmnd_Alias STOP=/sbin/halt\n"));
+    let found = collect(&host(
+        "User_Alias OPS=ann\nOPS, !BOB ALL=(WEB) NOPASSWD: /bin/ls -l, STOP\nCmnd_Alias STOP=/sbin/halt\n",
+    ));
     let rule = &found.rules.items[0];
-    assert_eq!((rule.users.join(" "), rule.commands.join(" "), rule.without_password), ("OPS !BOB".into(), "/bin/ls -l STOP".into(), true));
-    let undefined: Vec<_> = found.undefined.items.iter().map(|u| format!("{} {} {}", u.kind, u.name, u.at)).collect();
+    assert_eq!(
+        (rule.users.join(" "), rule.commands.join(" "), rule.without_password),
+        ("OPS !BOB".into(), "/bin/ls -l STOP".into(), true)
+    );
+    let undefined: Vec<_> =
+        found.undefined.items.iter().map(|u| format!("{} {} {}", u.kind, u.name, u.at)).collect();
     assert_eq!(undefined, ["Runas_Alias WEB /etc/sudoers:2", "User_Alias BOB /etc/sudoers:2"]);
     assert_eq!(found.recovers, Err(Missing::Absent));
     let mut files = host("");
@@ -147,7 +158,26 @@ fn what_may_not_be_read_leaves_a_gap() {
 
 #[test]
 fn hostile_text_is_no_more_than_a_mistake() {
-    for text in ["\\", "\\\n", "\"", "Defaults", "Defaults:", "Defaults\"", "!!!!", "#include", "@include \"", "a ALL=^", "a ALL=^x$", "a::1=x", "%:", "é ALL=ü", "a ALL=sha256:", "\u{fffd}\\\u{fffd}", "a ALL=/é\\é", "Defaults é=\\é"] {
+    for text in [
+        "\\",
+        "\\\n",
+        "\"",
+        "Defaults",
+        "Defaults:",
+        "Defaults\"",
+        "!!!!",
+        "#include",
+        "@include \"",
+        "a ALL=^",
+        "a ALL=^x$",
+        "a::1=x",
+        "%:",
+        "é ALL=ü",
+        "a ALL=sha256:",
+        "\u{fffd}\\\u{fffd}",
+        "a ALL=/é\\é",
+        "Defaults é=\\é",
+    ] {
         collect(&host(text));
     }
 }

@@ -24,7 +24,9 @@ impl Documented {
     pub(super) fn default(&self, kernel: Option<Version>) -> Option<&'static str> {
         match kernel {
             Some(kernel) if self.removed_in.is_some_and(|removed| kernel >= removed) => None,
-            Some(kernel) => self.defaults.iter().rfind(|(since, _)| *since <= kernel).map(|(_, value)| *value),
+            Some(kernel) => {
+                self.defaults.iter().rfind(|(since, _)| *since <= kernel).map(|(_, value)| *value)
+            }
             None if self.removed_in.is_some() => None,
             None => match self.defaults {
                 [(_, value)] => Some(value),
@@ -40,7 +42,11 @@ pub(super) fn documented(key: &str) -> Option<&'static Documented> {
     KEYS.get(found)
 }
 
-const fn kept(key: &'static str, value: &'static [(Version, &'static str)], source: &'static str) -> Documented {
+const fn kept(
+    key: &'static str,
+    value: &'static [(Version, &'static str)],
+    source: &'static str,
+) -> Documented {
     Documented { key, defaults: value, removed_in: None, source }
 }
 

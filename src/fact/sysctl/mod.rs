@@ -287,7 +287,9 @@ fn assignment(known: &Arc<Known>, line: &Line) -> Option<SysctlAssignment> {
         value,
         glob,
         wins: winner.clone().map(|winner| winner.at == line.at),
-        winner: winner.clone().and_then(|winner| winner.value.as_ref().map(|_| winner.at.clone()).ok_or(Missing::Absent)),
+        winner: winner
+            .clone()
+            .and_then(|winner| winner.value.as_ref().map(|_| winner.at.clone()).ok_or(Missing::Absent)),
         winning_value: winner.and_then(located),
         ignore_failure: line.ignore_failure,
         running: Lazy::new(running),

@@ -1,7 +1,7 @@
 //! Which files are applied, in which order, and which line wins for a key.
 
-use super::{Applier, MalformedSysctl, SysctlFile};
 use super::conf::{Conf, Line, key_of, parse, path_of};
+use super::{Applier, MalformedSysctl, SysctlFile};
 use crate::source::glob::{is_glob, matches};
 use crate::source::{At, Host, Missing, Reading, Reason, Unreadable, resolve};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -118,7 +118,8 @@ impl Persisted {
                 // Long lines take as much as many.
                 self.seen = self.seen.saturating_add(text.lines().count().max(text.len() / 100));
                 if self.seen > MAX_LINES {
-                    let what = format!("not taken into account: the files have more than {MAX_LINES} lines in all");
+                    let what =
+                        format!("not taken into account: the files have more than {MAX_LINES} lines in all");
                     let why = Unreadable { path: path.into(), reason: Reason::NotRead(what) };
                     return self.unread.push((self.lines.len(), why));
                 }
@@ -157,7 +158,8 @@ impl Persisted {
     fn turn(&self, lines: &[usize]) -> Option<(usize, usize)> {
         let last = *lines.last()?;
         let value = self.lines.get(last)?.value.as_ref()?;
-        let same = |position: &&usize| self.lines.get(**position).and_then(|l| l.value.as_ref()) == Some(value);
+        let same =
+            |position: &&usize| self.lines.get(**position).and_then(|l| l.value.as_ref()) == Some(value);
         let first = lines.iter().rev().take_while(same).last()?;
         Some((*first, last))
     }

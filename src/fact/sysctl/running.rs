@@ -36,7 +36,8 @@ impl Running {
         };
         match found {
             Err(Missing::Absent) if !self.knows_every_key() => {
-                let printed = self.printed.get_or_init(|| self.host.read_text(SOS_SYSCTL_A).map(|t| parse(&t)));
+                let printed =
+                    self.printed.get_or_init(|| self.host.read_text(SOS_SYSCTL_A).map(|t| parse(&t)));
                 printed.as_ref().map_err(Clone::clone)?.get(path).cloned().ok_or(Missing::Absent)
             }
             found => found,
@@ -50,7 +51,9 @@ impl Running {
         let path = format!("/proc/sys/{path}");
         match self.host.read_text(&path) {
             Ok(text) => Ok(Located { value: Text(normalise(&text)), at: At::file(path) }),
-            Err(Missing::Unreadable(why)) if matches!(why.reason, Reason::WrongKind(_)) => Err(Missing::Absent),
+            Err(Missing::Unreadable(why)) if matches!(why.reason, Reason::WrongKind(_)) => {
+                Err(Missing::Absent)
+            }
             // Reading a directory fails only then on the live host, where kernel files are opened unseen.
             Err(Missing::Unreadable(why)) if why.reason == Reason::Io("is a directory".into()) => {
                 Err(Missing::Absent)

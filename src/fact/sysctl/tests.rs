@@ -46,7 +46,10 @@ fn files_are_ordered_by_name_across_directories() {
     assert_eq!(persisted(&sysctl, "vm.swappiness"), pair("1", "/usr/lib/sysctl.d/90-vendor.conf:1"));
     assert_eq!(persisted(&sysctl, "vm.dirty_ratio"), pair("6", "/run/sysctl.d/50-run.conf:1"));
     let shadowed = &sysctl.keys.key("vm.swappiness").unwrap().shadowed;
-    assert_eq!(shadowed.iter().map(|s| s.at.to_string()).collect::<Vec<_>>(), ["/etc/sysctl.d/10-admin.conf:1"]);
+    assert_eq!(
+        shadowed.iter().map(|s| s.at.to_string()).collect::<Vec<_>>(),
+        ["/etc/sysctl.d/10-admin.conf:1"]
+    );
 }
 
 #[test]
@@ -58,7 +61,9 @@ fn a_name_hides_the_same_name_in_later_directories() {
         files.file(format!("{directory}/sysctl.d/50-c.conf"), "vm.max_map_count = 1\n");
     }
     files.file("/etc/sysctl.d/50-a.conf", "");
-    files.link("/etc/sysctl.d/50-b.conf", "/dev/null").special("/dev/null", crate::source::FileKind::Character);
+    files
+        .link("/etc/sysctl.d/50-b.conf", "/dev/null")
+        .special("/dev/null", crate::source::FileKind::Character);
     let sysctl = image(&files);
     assert_eq!(value(&sysctl, "vm.swappiness"), Ok("60".into()));
     assert_eq!(value(&sysctl, "vm.dirty_ratio"), Ok("20".into()));
@@ -70,7 +75,9 @@ fn a_name_hides_the_same_name_in_later_directories() {
 #[test]
 fn a_mask_works_in_an_image_whose_dev_is_empty() {
     let mut files = systemd();
-    files.file("/usr/lib/sysctl.d/50-b.conf", "vm.dirty_ratio = 1\n").link("/etc/sysctl.d/50-b.conf", "/dev/null");
+    files
+        .file("/usr/lib/sysctl.d/50-b.conf", "vm.dirty_ratio = 1\n")
+        .link("/etc/sysctl.d/50-b.conf", "/dev/null");
     assert_eq!(value(&image(&files), "vm.dirty_ratio"), Ok("20".into()));
 }
 
@@ -112,7 +119,9 @@ fn sysctl_conf_counts_where_a_link_leads_to_it() {
 #[test]
 fn procps_reads_sysctl_conf_last_and_once() {
     let mut files = Files::new();
-    files.file("/etc/sysctl.conf", "vm.swappiness = 10\n").link("/etc/sysctl.d/99-sysctl.conf", "../sysctl.conf");
+    files
+        .file("/etc/sysctl.conf", "vm.swappiness = 10\n")
+        .link("/etc/sysctl.d/99-sysctl.conf", "../sysctl.conf");
     files.file("/etc/sysctl.d/99-z.conf", "vm.swappiness = 20\n");
     let sysctl = image(&files);
     assert_eq!(sysctl.applied_by, Ok(Applier::Procps));
@@ -123,11 +132,13 @@ fn procps_reads_sysctl_conf_last_and_once() {
 #[test]
 fn the_first_separator_decides_what_a_dot_means() {
     let mut files = systemd();
-    let text = "net/ipv4/conf/eth0.100/rp_filter = 1\nnet.ipv4.conf.eth1/200.rp_filter = 2\n/net/core/somaxconn=3\n";
+    let text =
+        "net/ipv4/conf/eth0.100/rp_filter = 1\nnet.ipv4.conf.eth1/200.rp_filter = 2\n/net/core/somaxconn=3\n";
     files.file("/etc/sysctl.d/a.conf", text);
     let sysctl = image(&files);
     let keys: Vec<_> = sysctl.assignments.items.iter().map(|a| a.key.as_str()).collect();
-    let expected = ["net.ipv4.conf.eth0/100.rp_filter", "net.ipv4.conf.eth1/200.rp_filter", "net.core.somaxconn"];
+    let expected =
+        ["net.ipv4.conf.eth0/100.rp_filter", "net.ipv4.conf.eth1/200.rp_filter", "net.core.somaxconn"];
     assert_eq!(keys, expected);
     assert_eq!(persisted(&sysctl, "net/ipv4/conf/eth1.200/rp_filter").0, "2");
     assert_eq!(persisted(&sysctl, "net.ipv4.conf.eth0/100.rp_filter").0, "1");
@@ -144,10 +155,16 @@ fn explicit_lines_and_exclusions_overrule_globs_wherever_they_stand() {
         "/etc/sysctl.d/10-a.conf",
         "net.ipv4.conf.all.rp_filter = 1\n-net.ipv4.conf.lo.rp_filter\nnet.ipv4.conf.eth0.rp_filter = 3\n",
     );
-    files.file("/usr/lib/sysctl.d/50-d.conf", "net.ipv4.conf.*.rp_filter = 2\n-net.ipv4.conf.eth0.rp_filter\n");
+    files.file(
+        "/usr/lib/sysctl.d/50-d.conf",
+        "net.ipv4.conf.*.rp_filter = 2\n-net.ipv4.conf.eth0.rp_filter\n",
+    );
     let sysctl = image(&files);
     assert_eq!(persisted(&sysctl, "net.ipv4.conf.all.rp_filter").0, "1");
-    assert_eq!(persisted(&sysctl, "net.ipv4.conf.eth9.rp_filter"), pair("2", "/usr/lib/sysctl.d/50-d.conf:1"));
+    assert_eq!(
+        persisted(&sysctl, "net.ipv4.conf.eth9.rp_filter"),
+        pair("2", "/usr/lib/sysctl.d/50-d.conf:1")
+    );
     assert_eq!(value(&sysctl, "net.ipv4.conf.lo.rp_filter"), Err(Missing::Absent));
     // systemd keeps one entry per key, so a later exclusion takes the place of an assignment.
     assert_eq!(value(&sysctl, "net.ipv4.conf.eth0.rp_filter"), Err(Missing::Absent));
@@ -254,7 +271,10 @@ fn a_sosreport_tells_what_sysctl_a_printed() {
     files.file("/proc/meminfo", "").file(running::SOS_SYSCTL_A, "vm.a = 1\nvm.swappiness = 30\n");
     let sysctl = collect(&files, TargetKind::Root);
     let found = sysctl.keys.key("vm.swappiness").unwrap().running.clone().unwrap();
-    assert_eq!((found.value.0.as_str(), found.at.to_string()), ("30", "/sos_commands/kernel/sysctl_-a:2".into()));
+    assert_eq!(
+        (found.value.0.as_str(), found.at.to_string()),
+        ("30", "/sos_commands/kernel/sysctl_-a:2".into())
+    );
 }
 
 #[test]

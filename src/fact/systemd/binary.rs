@@ -36,7 +36,8 @@ fn contains(bytes: &[u8], wanted: &[u8]) -> bool {
 }
 
 fn library_dirs(host: &Host) -> Vec<String> {
-    let mut dirs: Vec<String> = ["/usr/lib/systemd", "/lib/systemd", "/usr/lib64/systemd"].map(String::from).into();
+    let mut dirs: Vec<String> =
+        ["/usr/lib/systemd", "/lib/systemd", "/usr/lib64/systemd"].map(String::from).into();
     let multiarch = host.names("/usr/lib").unwrap_or_default();
     let multiarch = multiarch.iter().filter(|n| n.contains("-linux-gnu"));
     dirs.extend(multiarch.map(|n| format!("/usr/lib/{n}/systemd")));

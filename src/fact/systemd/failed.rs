@@ -26,7 +26,8 @@ const MOST: usize = 10_000;
 /// Asks the service manager.
 pub(super) fn units(host: &Host) -> Reading<Vec<FailedUnit>> {
     let answer = host.source.ask(Question::FailedUnits)?;
-    parse(&answer).ok_or_else(|| Missing::garbled(Question::FailedUnits.to_string(), "the answer makes no sense"))
+    parse(&answer)
+        .ok_or_else(|| Missing::garbled(Question::FailedUnits.to_string(), "the answer makes no sense"))
 }
 
 fn parse(answer: &[u8]) -> Option<Vec<FailedUnit>> {
@@ -74,7 +75,10 @@ mod tests {
     #[test]
     fn the_answer_is_a_list_of_units() {
         let found = parse(&bytes(ANSWER)).unwrap();
-        assert_eq!((found.len(), found[0].name.as_str(), found[0].description.as_str()), (1, "web.service", "Web server"));
+        assert_eq!(
+            (found.len(), found[0].name.as_str(), found[0].description.as_str()),
+            (1, "web.service", "Web server")
+        );
     }
 
     #[test]

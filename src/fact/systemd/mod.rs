@@ -15,7 +15,9 @@ use crate::format::units::Units;
 use crate::model::{Lazy, Partial};
 use crate::record;
 use crate::source::{Host, Missing, Reading};
-pub use boot::{CommandState, DanglingPull, DefaultTarget, StartedUnit, SystemdBoot, UnitCommand, UnitSkipped};
+pub use boot::{
+    CommandState, DanglingPull, DefaultTarget, StartedUnit, SystemdBoot, UnitCommand, UnitSkipped,
+};
 pub use failed::FailedUnit;
 pub use limits::{MalformedLimit, UnitLimit, UnitLimits};
 pub use manager::DefaultSetting;
@@ -95,7 +97,11 @@ impl Fact for Systemd {
         }
         // The directories are listed once, when something first asks for them.
         let units = Arc::new(OnceLock::new());
-        fn reader<T>(host: &Host, units: &Arc<OnceLock<Units>>, read: impl Fn(&Host, &Units) -> Reading<T> + Send + Sync + 'static) -> Lazy<T> {
+        fn reader<T>(
+            host: &Host,
+            units: &Arc<OnceLock<Units>>,
+            read: impl Fn(&Host, &Units) -> Reading<T> + Send + Sync + 'static,
+        ) -> Lazy<T> {
             let (host, units) = (host.clone(), units.clone());
             Lazy::new(move || read(&host, units.get_or_init(|| Units::find(&host))))
         }

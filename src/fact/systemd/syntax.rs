@@ -81,7 +81,11 @@ impl Vetted<'_> {
             let header = (&setting.section, &at.path);
             if !knows(kind(self.name), &setting.section) {
                 if last != Some(header) {
-                    self.add(false, format!("the section [{}] is none of a {} unit", setting.section, kind(self.name)), at.clone());
+                    self.add(
+                        false,
+                        format!("the section [{}] is none of a {} unit", setting.section, kind(self.name)),
+                        at.clone(),
+                    );
                 }
             } else if let Some((refused, what)) = value(assignment) {
                 self.add(refused, format!("{}={}: {what}", setting.key, setting.value), at.clone());
@@ -103,16 +107,24 @@ impl Vetted<'_> {
         let refused = |what: &str| Some((what.to_owned(), None));
         match kind(self.name) {
             "service" => self.service(),
-            "socket" if !any("Socket", &["Listen"]) => refused("a socket unit needs a Listen…= setting, such as ListenStream="),
-            "timer" if !any("Timer", &["On"]) => refused("a timer unit needs a setting that says when, such as OnCalendar="),
-            "path" if !any("Path", &["Path", "DirectoryNotEmpty"]) => refused("a path unit needs a setting that names a path, such as PathExists="),
+            "socket" if !any("Socket", &["Listen"]) => {
+                refused("a socket unit needs a Listen…= setting, such as ListenStream=")
+            }
+            "timer" if !any("Timer", &["On"]) => {
+                refused("a timer unit needs a setting that says when, such as OnCalendar=")
+            }
+            "path" if !any("Path", &["Path", "DirectoryNotEmpty"]) => {
+                refused("a path unit needs a setting that names a path, such as PathExists=")
+            }
             "mount" => {
                 if !any("Mount", &["What"]) {
                     return refused("a mount unit needs What=");
                 }
                 let (setting, at) = loaded.last("Mount", "Where")?;
                 let name = mount_name(&setting.value)?;
-                (name != self.name).then(|| (format!("Where={} needs the name {name} for the unit", setting.value), Some(at)))
+                (name != self.name).then(|| {
+                    (format!("Where={} needs the name {name} for the unit", setting.value), Some(at))
+                })
             }
             "swap" if !any("Swap", &["What"]) => refused("a swap unit needs What="),
             _ => None,
@@ -136,7 +148,9 @@ impl Vetted<'_> {
         let oneshot = value("Type") == Some("oneshot");
         if starts.len() > 1 && !oneshot {
             let (_, second) = starts.get(1)?;
-            let what = format!("a service has one ExecStart= unless it is of Type=oneshot, and this one has another in {first}");
+            let what = format!(
+                "a service has one ExecStart= unless it is of Type=oneshot, and this one has another in {first}"
+            );
             return Some((what, Some(second)));
         }
         if oneshot && let Some(restart @ ("always" | "on-success")) = value("Restart") {
@@ -184,8 +198,12 @@ fn value((setting, _): &Assignment) -> Option<(bool, String)> {
         return read(value).err().and_then(ignored);
     }
     match (setting.section.as_str(), setting.key.as_str()) {
-        ("Service", "Type") => one_of(&["simple", "exec", "forking", "oneshot", "dbus", "notify", "notify-reload", "idle"]),
-        ("Service", "Restart") => one_of(&["no", "on-success", "on-failure", "on-abnormal", "on-watchdog", "on-abort", "always"]),
+        ("Service", "Type") => {
+            one_of(&["simple", "exec", "forking", "oneshot", "dbus", "notify", "notify-reload", "idle"])
+        }
+        ("Service", "Restart") => {
+            one_of(&["no", "on-success", "on-failure", "on-abnormal", "on-watchdog", "on-abort", "always"])
+        }
         (_, "KillMode") => one_of(&["control-group", "process", "mixed", "none"]),
         ("Service", "RemainAfterExit" | "GuessMainPID")
         | ("Unit", "DefaultDependencies" | "RefuseManualStart" | "RefuseManualStop")
@@ -196,16 +214,31 @@ fn value((setting, _): &Assignment) -> Option<(bool, String)> {
         {
             ignored("this is neither yes nor no")
         }
-        (_, "TimeoutSec" | "TimeoutStartSec" | "TimeoutStopSec" | "RestartSec" | "RuntimeMaxSec" | "WatchdogSec" | "StartLimitIntervalSec")
-            if !is_time_span(value) =>
-        {
-            ignored("this is no span of time, such as 90 or 1min 30s")
+        (
+            _,
+            "TimeoutSec"
+            | "TimeoutStartSec"
+            | "TimeoutStopSec"
+            | "RestartSec"
+            | "RuntimeMaxSec"
+            | "WatchdogSec"
+            | "StartLimitIntervalSec",
+        ) if !is_time_span(value) => ignored("this is no span of time, such as 90 or 1min 30s"),
+        (_, "User" | "Group") if value.contains([':', '/']) && !value.contains('%') => {
+            fatal("this can be no name of a user or group")
         }
-        (_, "User" | "Group") if value.contains([':', '/']) && !value.contains('%') => fatal("this can be no name of a user or group"),
-        ("Service", "WorkingDirectory") if !value.starts_with(['/', '~', '-', '%']) => fatal("the path is not absolute"),
-        ("Service", "RootDirectory") if !value.starts_with(['/', '-', '%']) => fatal("the path is not absolute"),
-        ("Service", "EnvironmentFile") if !value.trim_start_matches('-').starts_with(['/', '%']) => ignored("the path is not absolute"),
-        ("Service", "ExecStart" | "ExecStartPre" | "ExecStartPost" | "ExecStop" | "ExecReload") => command(value),
+        ("Service", "WorkingDirectory") if !value.starts_with(['/', '~', '-', '%']) => {
+            fatal("the path is not absolute")
+        }
+        ("Service", "RootDirectory") if !value.starts_with(['/', '-', '%']) => {
+            fatal("the path is not absolute")
+        }
+        ("Service", "EnvironmentFile") if !value.trim_start_matches('-').starts_with(['/', '%']) => {
+            ignored("the path is not absolute")
+        }
+        ("Service", "ExecStart" | "ExecStartPre" | "ExecStartPost" | "ExecStop" | "ExecReload") => {
+            command(value)
+        }
         _ => None,
     }
 }
@@ -251,8 +284,9 @@ fn unbalanced(line: &str) -> bool {
 /// Whether systemd reads it as a span of time, systemd.time(7).
 fn is_time_span(value: &str) -> bool {
     const UNITS: [&str; 31] = [
-        "", "usec", "us", "µs", "μs", "nsec", "ns", "msec", "ms", "seconds", "second", "sec", "s", "minutes", "minute", "min", "m",
-        "hours", "hour", "hr", "h", "days", "day", "d", "weeks", "week", "w", "months", "month", "M", "years",
+        "", "usec", "us", "µs", "μs", "nsec", "ns", "msec", "ms", "seconds", "second", "sec", "s", "minutes",
+        "minute", "min", "m", "hours", "hour", "hr", "h", "days", "day", "d", "weeks", "week", "w", "months",
+        "month", "M", "years",
     ];
     if value == "infinity" {
         return true;
@@ -355,8 +389,16 @@ mod tests {
     fn what_systemd_passes_over_is_told_and_not_refused() {
         let good = "[Service]\nExecStart=/bin/a\n";
         for line in [
-            "Type=simpel", "Restart=allways", "KillMode=x", "RemainAfterExit=maybe", "RestartSec=5x", "LimitNOFILE=unlimited",
-            "EnvironmentFile=x", "no assignment", "[Sevice]\nUser=x", "ExecStartPre=-./x",
+            "Type=simpel",
+            "Restart=allways",
+            "KillMode=x",
+            "RemainAfterExit=maybe",
+            "RestartSec=5x",
+            "LimitNOFILE=unlimited",
+            "EnvironmentFile=x",
+            "no assignment",
+            "[Sevice]\nUser=x",
+            "ExecStartPre=-./x",
         ] {
             let found = service(&format!("{good}{line}\n"));
             assert!(matches!(found[..], [(false, Some(3 | 4), _)]), "{line}: {found:?}");
@@ -375,7 +417,8 @@ mod tests {
             .deny("/etc/systemd/system/d.service");
         let units = Units::find(&Host::new(files, Target::root("x")));
         let found = problems(&units);
-        let told: Vec<_> = found.items.iter().map(|p| (p.unit.as_str(), p.refused, p.at.to_string())).collect();
+        let told: Vec<_> =
+            found.items.iter().map(|p| (p.unit.as_str(), p.refused, p.at.to_string())).collect();
         assert_eq!(
             told,
             [

@@ -41,7 +41,9 @@ fn values_are_read_as_systemd_reads_them() {
 #[test]
 fn what_systemd_ignores_says_why() {
     let not_understood = Err("the value is not understood".to_owned());
-    for value in ["", "64K", "4096 -- more", "unlimited", "-1", "1:2:3", ":", "18446744073709551615", "\u{fffd}"] {
+    for value in
+        ["", "64K", "4096 -- more", "unlimited", "-1", "1:2:3", ":", "18446744073709551615", "\u{fffd}"]
+    {
         assert_eq!(one(&format!("LimitNOFILE={value}")), not_understood, "{value:?}");
     }
     assert_eq!(one("LimitNOFILE=2:1"), Err("the soft limit is above the hard one".into()));
@@ -85,8 +87,7 @@ fn masked_units_and_aliases_are_known_as_such() {
     files.file("/etc/systemd/system/README", "").file("/etc/systemd/system/multi-user.target", "");
     let systemd = collect(&files);
     let units = &systemd.units.get().unwrap().items;
-    let found: Vec<_> =
-        units.iter().map(|u| (u.name.as_str(), u.masked, u.alias_of.as_deref())).collect();
+    let found: Vec<_> = units.iter().map(|u| (u.name.as_str(), u.masked, u.alias_of.as_deref())).collect();
     let expected = [
         ("a.service", false, None),
         ("alias.service", false, Some("a.service")),
@@ -132,11 +133,15 @@ fn the_managers_defaults_come_from_one_file_and_its_drop_ins() {
     files.file("/usr/lib/systemd/system.conf", "[Manager]\nDefaultTasksMax=1\n");
     files.file("/etc/systemd/system.conf.d/50-x.conf", "[Manager]\nDefaultLimitNOFILE=100000\n");
     files.file("/usr/lib/systemd/system.conf.d/50-x.conf", "[Manager]\nDefaultLimitNOFILE=2\n");
-    files.file("/usr/lib/systemd/system.conf.d/60-y.conf", "[Manager]\nDefaultTasksMax=80%\n[Service]\nDefaultX=1\n");
+    files.file(
+        "/usr/lib/systemd/system.conf.d/60-y.conf",
+        "[Manager]\nDefaultTasksMax=80%\n[Service]\nDefaultX=1\n",
+    );
     let systemd = collect(&files);
     let defaults = systemd.defaults.get().unwrap();
     let found: Vec<_> = defaults.iter().map(|(k, v)| (k.as_str(), v.value.as_str())).collect();
-    let expected = [("DefaultLimitNOFILE", "100000"), ("DefaultLimitNPROC", "65535"), ("DefaultTasksMax", "80%")];
+    let expected =
+        [("DefaultLimitNOFILE", "100000"), ("DefaultLimitNPROC", "65535"), ("DefaultTasksMax", "80%")];
     assert_eq!(found, expected);
     let limit = &systemd.limits.get().unwrap().list.items[0];
     assert_eq!((limit.unit.as_str(), limit.setting.as_str()), ("system.conf", "DefaultLimitNPROC"));
@@ -163,7 +168,9 @@ fn the_version_comes_from_the_library_or_from_the_manager() {
     };
     assert_eq!(version("/usr/lib/systemd/libsystemd-shared-239.so", ""), Ok(239));
     let mut files = Files::new();
-    files.file("/usr/lib/x86_64-linux-gnu/systemd/libsystemd-shared-252.so", "").file("/usr/lib/systemd/x", "");
+    files
+        .file("/usr/lib/x86_64-linux-gnu/systemd/libsystemd-shared-252.so", "")
+        .file("/usr/lib/systemd/x", "");
     assert_eq!(collect(&files).version.get(), Ok(&252));
     assert_eq!(version("/usr/lib/systemd/systemd", "\0systemd 219 running in %ssystem mode. (\0"), Ok(219));
     assert_eq!(version("/usr/lib/systemd/systemd", "garbage"), Err(Missing::Absent));

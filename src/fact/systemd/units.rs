@@ -39,10 +39,15 @@ pub(super) fn of(units: &Units) -> Partial<Unit> {
             let of_unit = units.drop_ins(name);
             count += of_unit.items.len();
             drop_ins = of_unit.items;
-            found.unread.extend(of_unit.unread.into_iter().filter(|why| !found.unread.contains(why)).collect::<Vec<_>>());
+            found.unread.extend(
+                of_unit.unread.into_iter().filter(|why| !found.unread.contains(why)).collect::<Vec<_>>(),
+            );
             if count > MAX_DROP_INS {
-                let what = format!("the drop-ins of later units are not told: there are more than {MAX_DROP_INS}");
-                found.unread.push(Unreadable { path: file.path.as_str().into(), reason: Reason::NotRead(what) });
+                let what =
+                    format!("the drop-ins of later units are not told: there are more than {MAX_DROP_INS}");
+                found
+                    .unread
+                    .push(Unreadable { path: file.path.as_str().into(), reason: Reason::NotRead(what) });
             }
         }
         found.items.push(Unit {

@@ -3,8 +3,8 @@
 use super::Fact;
 use crate::model::Lazy;
 use crate::source::{Host, Missing, Reading, TargetKind};
-use std::path::Path;
 use crate::{record, word};
+use std::path::Path;
 
 mod container;
 mod platform;

@@ -65,7 +65,8 @@ pub(super) fn detect(host: &Host) -> Reading<Platform> {
 
 /// Only x86 says in its flags whether there is a hypervisor.
 fn by_cpu_flag(cpuinfo: &str) -> Reading<Platform> {
-    let mut flags = cpuinfo.lines().filter_map(|line| line.strip_prefix("flags")?.trim_start().strip_prefix(':'));
+    let mut flags =
+        cpuinfo.lines().filter_map(|line| line.strip_prefix("flags")?.trim_start().strip_prefix(':'));
     let flags = flags.next().ok_or(Missing::Absent)?;
     let hypervisor = flags.split_whitespace().any(|flag| flag == "hypervisor");
     Ok(if hypervisor { Platform::Other } else { Platform::Metal })

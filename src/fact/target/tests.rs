@@ -38,9 +38,11 @@ fn a_copy_of_proc_is_a_running_kernel() {
 
 #[test]
 fn a_managers_mark_says_container() {
-    for (path, text, manager) in
-        [("/run/systemd/container", "lxc\n", "lxc"), ("/.dockerenv", "", "docker"), ("/run/.containerenv", "", "podman")]
-    {
+    for (path, text, manager) in [
+        ("/run/systemd/container", "lxc\n", "lxc"),
+        ("/.dockerenv", "", "docker"),
+        ("/run/.containerenv", "", "podman"),
+    ] {
         let mut files = Files::new();
         files.file(path, text);
         let target = collect(&files, TargetKind::Root, "");

@@ -165,7 +165,10 @@ pub(super) mod tests {
             message(here, peer, 12, (0, 0), 0),
         ]);
         let found = parse(&answer).unwrap();
-        assert_eq!((found[0].state, found[0].local.1, found[0].queue, found[0].backlog), ("LISTEN", 80, 3, Some(511)));
+        assert_eq!(
+            (found[0].state, found[0].local.1, found[0].queue, found[0].backlog),
+            ("LISTEN", 80, 3, Some(511))
+        );
         assert_eq!((found[0].uid, found[0].inode), (33, 7));
         assert_eq!((found[1].state, found[1].backlog), ("ESTABLISHED", None));
         assert_eq!(found[1].remote, ("10.0.0.2".parse().unwrap(), 50_000));

@@ -144,8 +144,18 @@ record! {
 
 impl Fact for Tcp {
     const NAME: &'static str = "tcp";
-    const READS: &'static [&'static str] =
-        &["sock_diag(7)", TABLES[0], TABLES[1], SOCKSTAT, SOCKSTAT6, RANGE, RESERVED, RELEASE, "/proc/PID/fd", "/proc/PID/stat"];
+    const READS: &'static [&'static str] = &[
+        "sock_diag(7)",
+        TABLES[0],
+        TABLES[1],
+        SOCKSTAT,
+        SOCKSTAT6,
+        RANGE,
+        RESERVED,
+        RELEASE,
+        "/proc/PID/fd",
+        "/proc/PID/stat",
+    ];
 
     fn collect(host: &Host) -> Reading<Self> {
         let table = Table::read(host)?;
@@ -165,7 +175,9 @@ impl Fact for Tcp {
             }),
             accepted: with(all, &ports, &owners, |all, ports, _| Ok(tally::accepted(all, ports))),
             local_ports: with(all, &ports, &owners, |all, ports, _| tally::local_ports(all, ports)),
-            bound_ports: with(&table.bound, &ports, &owners, |bound, ports, _| tally::bound_ports(bound, ports)),
+            bound_ports: with(&table.bound, &ports, &owners, |bound, ports, _| {
+                tally::bound_ports(bound, ports)
+            }),
             bound_owners: with(&table.bound, &ports, &owners, |bound, _, owners| {
                 owners.of(&bound.iter().map(|socket| socket.inode).collect::<Vec<_>>())
             }),
@@ -210,7 +222,8 @@ fn listeners(
 ) -> Vec<TcpListener> {
     let listener = |(socket, at): &(Socket, At)| {
         let port = socket.local.1;
-        let within = |ranges: &Vec<(u32, u32)>| ranges.iter().any(|(a, b)| (*a..=*b).contains(&u32::from(port)));
+        let within =
+            |ranges: &Vec<(u32, u32)>| ranges.iter().any(|(a, b)| (*a..=*b).contains(&u32::from(port)));
         TcpListener {
             address: socket.local.0.to_string(),
             port,

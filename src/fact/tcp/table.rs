@@ -80,7 +80,9 @@ impl Table {
             }
             for (number, text) in lines {
                 match line::parse(text) {
-                    Some(socket) if socket.state == "LISTEN" => listening.push((socket, At::line(path, number))),
+                    Some(socket) if socket.state == "LISTEN" => {
+                        listening.push((socket, At::line(path, number)))
+                    }
                     Some(socket) => connections.push(socket),
                     None if text.trim().is_empty() || malformed.len() == KEPT => {}
                     None => malformed.push(text.to_owned()),
@@ -100,7 +102,9 @@ fn bound(host: &Host) -> Lazy<Vec<Socket>> {
     let host = host.clone();
     Lazy::new(move || {
         let version = kernel_release::version(&host.read_text(RELEASE)?);
-        match version.ok_or_else(|| Missing::garbled(RELEASE, "is no release of a kernel"))? < diag::BOUND_SINCE {
+        match version.ok_or_else(|| Missing::garbled(RELEASE, "is no release of a kernel"))?
+            < diag::BOUND_SINCE
+        {
             true => Err(Missing::Absent),
             false => diag::ask(&host, diag::BOUND, false),
         }

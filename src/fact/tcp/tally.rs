@@ -161,7 +161,8 @@ pub(super) fn close_wait(connections: &[Socket], ports: &Ports) -> Vec<CloseWait
         };
         *found.entry((end, socket.uid)).or_default() += 1;
     }
-    let mut found: Vec<_> = found.into_iter().map(|((end, uid), count)| CloseWait { end, uid, count }).collect();
+    let mut found: Vec<_> =
+        found.into_iter().map(|((end, uid), count)| CloseWait { end, uid, count }).collect();
     found.sort_by_key(|group| std::cmp::Reverse(group.count));
     found.truncate(KEPT);
     found

@@ -2,12 +2,15 @@ use super::diag::tests::{answer, message, with_info};
 use super::*;
 use crate::source::{Files, Question, Reason, Target};
 
-const HEADER: &str = "  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode\n";
+const HEADER: &str =
+    "  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode\n";
 
 /// A line: 10.0.0.1 and 10.0.0.2 with these ports.
 fn line(local: u16, remote: u16, state: u8, queue: u32, uid: u32) -> String {
     let to = if remote == 0 { "00000000" } else { "0200000A" };
-    format!(" 0: 0100000A:{local:04X} {to}:{remote:04X} {state:02X} 00000000:{queue:08X} 00:00000000 00000000 {uid:5} 0 77 1 0 20 4 30 10 -1\n")
+    format!(
+        " 0: 0100000A:{local:04X} {to}:{remote:04X} {state:02X} 00000000:{queue:08X} 00:00000000 00000000 {uid:5} 0 77 1 0 20 4 30 10 -1\n"
+    )
 }
 
 fn collect(files: &Files) -> Reading<Tcp> {
@@ -66,7 +69,8 @@ fn close_wait_tells_what_the_connections_are_for() {
         line(51_002, 9092, 1, 0, 7),
     ]))
     .unwrap();
-    let seen: Vec<_> = tcp.close_wait.get().unwrap().iter().map(|c| (c.end.as_str(), c.uid, c.count)).collect();
+    let seen: Vec<_> =
+        tcp.close_wait.get().unwrap().iter().map(|c| (c.end.as_str(), c.uid, c.count)).collect();
     assert_eq!(seen, [("10.0.0.2:9092", 7, 2), ("clients of port 8080", 5, 1)]);
 }
 
@@ -77,14 +81,19 @@ fn without_the_range_its_ports_are_not_known() {
     assert!(matches!(collect(&files).unwrap().local_ports.get(), Err(Missing::Unreadable(_))));
     for odd in ["", "60999\t32768\n", "a b", "1 70000"] {
         files.file(RANGE, odd);
-        assert!(matches!(collect(&files).unwrap().destinations.get(), Err(Missing::Unreadable(_))), "{odd:?}");
+        assert!(
+            matches!(collect(&files).unwrap().destinations.get(), Err(Missing::Unreadable(_))),
+            "{odd:?}"
+        );
     }
 }
 
 #[test]
 fn very_many_sockets_are_not_listed_and_it_says_so() {
     let mut files = host(&[]);
-    files.file(SOCKSTAT, "TCP: inuse 50000 orphan 9 tw 40000 alloc 7 mem 1\n").file(SOCKSTAT6, "TCP6: inuse 10000\n");
+    files
+        .file(SOCKSTAT, "TCP: inuse 50000 orphan 9 tw 40000 alloc 7 mem 1\n")
+        .file(SOCKSTAT6, "TCP6: inuse 10000\n");
     assert!(collect(&files).is_ok());
     files.file(SOCKSTAT6, "TCP6: inuse 10001\n");
     let Err(Missing::Unreadable(why)) = collect(&files) else { panic!("listed them") };
@@ -157,7 +166,8 @@ fn the_kernel_and_proc_tell_the_same() {
     let [from_proc, asked] = [from_proc.unwrap(), collect(&files).unwrap()];
     let seen = |tcp: &Tcp| {
         let destinations = tcp.destinations.get().unwrap().iter();
-        let destinations = destinations.map(|d| (d.address.clone(), d.port, d.local_ports, d.time_wait, d.established));
+        let destinations =
+            destinations.map(|d| (d.address.clone(), d.port, d.local_ports, d.time_wait, d.established));
         let close_wait = tcp.close_wait.get().unwrap().iter().map(|c| (c.end.clone(), c.uid, c.count));
         (
             tcp.states.get().unwrap().clone(),

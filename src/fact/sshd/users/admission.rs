@@ -44,7 +44,9 @@ impl<'a> Case<'a, '_> {
             self.because(Some(statement), "DenyUsers");
             return Ok(false);
         }
-        if let Some(statement) = self.not_listed("allowusers", &|pattern| user_pattern(pattern, &person.name) != Holds::Never) {
+        if let Some(statement) =
+            self.not_listed("allowusers", &|pattern| user_pattern(pattern, &person.name) != Holds::Never)
+        {
             self.because(Some(statement), "AllowUsers");
             return Ok(false);
         }
@@ -53,7 +55,8 @@ impl<'a> Case<'a, '_> {
             self.because(Some(statement), "DenyGroups");
             return Ok(false);
         }
-        if let Some(statement) = self.not_listed("allowgroups", &|pattern| of_group(pattern) != Holds::Never) {
+        if let Some(statement) = self.not_listed("allowgroups", &|pattern| of_group(pattern) != Holds::Never)
+        {
             if let Some(other) = &self.judge.people.other_groups {
                 return Err(not_read("/etc/nsswitch.conf", format!("groups also come from {other}")));
             }
@@ -67,7 +70,9 @@ impl<'a> Case<'a, '_> {
     fn denied(&self, name: &str, judge: &dyn Fn(&str) -> Holds) -> Option<&'a Statement> {
         let (matched, start) = self.settings.added(name);
         let refuses = |list: &[Entry<'a>]| -> Option<&'a Statement> {
-            let hit = |e: &&Entry<'a>| e.holds == Holds::Always && e.statement.arguments.iter().any(|a| judge(a) == Holds::Always);
+            let hit = |e: &&Entry<'a>| {
+                e.holds == Holds::Always && e.statement.arguments.iter().any(|a| judge(a) == Holds::Always)
+            };
             list.iter().find(hit).map(|e| e.statement)
         };
         let sure: Vec<Entry<'a>> = matched.iter().filter(|e| e.holds == Holds::Always).copied().collect();
@@ -81,7 +86,8 @@ impl<'a> Case<'a, '_> {
     /// The line that refuses from everywhere by a list of those who are let in.
     fn not_listed(&self, name: &str, judge: &dyn Fn(&str) -> bool) -> Option<&'a Statement> {
         let (matched, start) = self.settings.added(name);
-        let lets_in = |list: &[Entry<'a>]| list.iter().any(|e| e.statement.arguments.iter().any(|a| judge(a)));
+        let lets_in =
+            |list: &[Entry<'a>]| list.iter().any(|e| e.statement.arguments.iter().any(|a| judge(a)));
         if lets_in(&matched) {
             return None;
         }
@@ -95,12 +101,15 @@ impl<'a> Case<'a, '_> {
 
     fn bad_shell(&self) -> Reading<Option<String>> {
         let shell = if self.person.shell.is_empty() { "/bin/sh" } else { self.person.shell.as_str() };
-        let chrooted = self.settings.possible("chrootdirectory").iter().any(|s| s.is_some_and(|s| !is(s, "none")));
+        let chrooted =
+            self.settings.possible("chrootdirectory").iter().any(|s| s.is_some_and(|s| !is(s, "none")));
         if chrooted || !self.judge.whole {
             return Ok(None);
         }
         match self.judge.host.source.stat(Path::new(shell)) {
-            Ok(stat) if stat.kind != FileKind::File => Ok(Some(format!("the shell {shell} is {}", stat.kind.name()))),
+            Ok(stat) if stat.kind != FileKind::File => {
+                Ok(Some(format!("the shell {shell} is {}", stat.kind.name())))
+            }
             Ok(stat) if stat.mode & 0o111 == 0 => Ok(Some(format!("the shell {shell} is not executable"))),
             Ok(_) => Ok(None),
             Err(Missing::Absent) => Ok(Some(format!("the shell {shell} does not exist"))),

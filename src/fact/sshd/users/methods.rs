@@ -22,7 +22,9 @@ impl Case<'_, '_> {
             Password::Unknown => Err(self.judge.no_shadow()),
         };
         or(local, || match &self.judge.other_passwords {
-            Some(module) if self.uses_pam() => Err(not_read("/etc/pam.d/sshd", format!("{module} may know passwords of its own"))),
+            Some(module) if self.uses_pam() => {
+                Err(not_read("/etc/pam.d/sshd", format!("{module} may know passwords of its own")))
+            }
             _ => Ok(false),
         })
     }
@@ -68,7 +70,10 @@ impl Case<'_, '_> {
         let root = self.person.uid != 0
             || self.settings.possible("permitrootlogin").iter().any(|s| match s {
                 Some(s) => is(s, "yes") || (!self.judge.program.version.from(7, 0) && !is(s, "no")),
-                None => !self.judge.program.version.from(7, 0) || self.judge.program.distribution == Distribution::RedHat,
+                None => {
+                    !self.judge.program.version.from(7, 0)
+                        || self.judge.program.distribution == Distribution::RedHat
+                }
             });
         if on && root && self.uses_pam() { self.has_password() } else { Ok(false) }
     }
@@ -149,12 +154,21 @@ impl Case<'_, '_> {
     /// Whether there is a key that gives a shell; those bound to a command do not.
     fn free(&self, found: &Reading<Keys>) -> Reading<bool> {
         let forced_only = self.person.uid == 0
-            && self.settings.possible("permitrootlogin").iter().all(|s| s.is_some_and(|s| is(s, "forced-commands-only") || is(s, "no")));
+            && self
+                .settings
+                .possible("permitrootlogin")
+                .iter()
+                .all(|s| s.is_some_and(|s| is(s, "forced-commands-only") || is(s, "no")));
         found.clone().map(|keys| if forced_only { keys.forced > 0 } else { keys.free > 0 })
     }
 
     /// What the methods come to: one of them, or as AuthenticationMethods demands.
-    pub(super) fn by_methods(&self, keys: Reading<bool>, password: Reading<bool>, interactive: Reading<bool>) -> Reading<bool> {
+    pub(super) fn by_methods(
+        &self,
+        keys: Reading<bool>,
+        password: Reading<bool>,
+        interactive: Reading<bool>,
+    ) -> Reading<bool> {
         let any = || or(keys.clone(), || or(password.clone(), || interactive.clone()));
         let mut total = Ok(false);
         for statement in self.settings.possible("authenticationmethods") {
@@ -181,7 +195,9 @@ impl Case<'_, '_> {
 
     /// Ways in that files do not tell of.
     pub(super) fn other_method(&self) -> Reading<bool> {
-        let named = |name: &str| self.settings.possible(name).into_iter().flatten().find(|s| !is(s, "none") && !is(s, "no"));
+        let named = |name: &str| {
+            self.settings.possible(name).into_iter().flatten().find(|s| !is(s, "none") && !is(s, "no"))
+        };
         for (name, shown) in [
             ("authorizedkeyscommand", "AuthorizedKeysCommand may give keys"),
             ("trustedusercakeys", "TrustedUserCAKeys lets in whom the authority signs"),
@@ -205,8 +221,12 @@ impl Case<'_, '_> {
     pub(super) fn forced(&mut self) -> bool {
         let possible = self.settings.possible("forcecommand");
         let no_shell = |s: &&Statement| {
-            let command = s.arguments.first().map_or("", String::as_str).split_ascii_whitespace().next().unwrap_or("");
-            matches!(command.rsplit('/').next().unwrap_or(""), "internal-sftp" | "sftp-server" | "false" | "nologin")
+            let command =
+                s.arguments.first().map_or("", String::as_str).split_ascii_whitespace().next().unwrap_or("");
+            matches!(
+                command.rsplit('/').next().unwrap_or(""),
+                "internal-sftp" | "sftp-server" | "false" | "nologin"
+            )
         };
         let forced = possible.iter().all(|s| s.as_ref().is_some_and(no_shell));
         if forced {

@@ -35,7 +35,8 @@ const MOST_USERS: usize = 2_000;
 pub(super) fn judge(judge: &Judge<'_>) -> (Vec<SshUser>, Partial<GuardedFile>) {
     let (mut users, mut files) = (Vec::new(), Partial::<GuardedFile>::default());
     for person in judge.people.users.iter().filter(|p| p.uid == 0 || has_shell(p)).take(MOST_USERS) {
-        let mut case = Case { judge, person, settings: judge.settings(person), reasons: Vec::new(), by_choice: false };
+        let mut case =
+            Case { judge, person, settings: judge.settings(person), reasons: Vec::new(), by_choice: false };
         let (user, looked_at) = case.user();
         files.items.extend(looked_at.items);
         files.unread.extend(looked_at.unread);
@@ -74,7 +75,19 @@ impl<'a> Judge<'a> {
 /// Shells that let nobody work.
 fn has_shell(person: &Person) -> bool {
     let name = person.shell.rsplit('/').next().unwrap_or("");
-    !matches!(name, "nologin" | "false" | "true" | "sync" | "halt" | "shutdown" | "git-shell" | "rssh" | "scponly" | "menush")
+    !matches!(
+        name,
+        "nologin"
+            | "false"
+            | "true"
+            | "sync"
+            | "halt"
+            | "shutdown"
+            | "git-shell"
+            | "rssh"
+            | "scponly"
+            | "menush"
+    )
 }
 
 struct Case<'a, 'b> {
@@ -172,7 +185,6 @@ impl<'a> Case<'a, '_> {
     fn uses_pam(&self) -> bool {
         self.settings.possible("usepam").iter().any(|s| s.is_some_and(|s| is(s, "yes")))
     }
-
 }
 
 /// Whether the first argument of a line is this word.

@@ -43,8 +43,17 @@ const PATH: [&str; 6] = ["/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr
 
 /// Settings with which the program is looked for elsewhere, or what is at its path is replaced.
 const ELSEWHERE: [&str; 11] = [
-    "RootDirectory", "RootImage", "RootHash", "ExecSearchPath", "BindPaths", "BindReadOnlyPaths", "MountImages", "ExtensionImages",
-    "ExtensionDirectories", "TemporaryFileSystem", "RootEphemeral",
+    "RootDirectory",
+    "RootImage",
+    "RootHash",
+    "ExecSearchPath",
+    "BindPaths",
+    "BindReadOnlyPaths",
+    "MountImages",
+    "ExtensionImages",
+    "ExtensionDirectories",
+    "TemporaryFileSystem",
+    "RootEphemeral",
 ];
 
 pub(super) struct Programs<'a> {
@@ -69,7 +78,12 @@ impl<'a> Programs<'a> {
         if ELSEWHERE.iter().any(|key| loaded.value("Service", key).is_some()) {
             return Vec::new();
         }
-        let of = |key| loaded.list("Service", key).into_iter().filter_map(move |assignment| self.command(key, assignment));
+        let of = |key| {
+            loaded
+                .list("Service", key)
+                .into_iter()
+                .filter_map(move |assignment| self.command(key, assignment))
+        };
         of("ExecStartPre").chain(of("ExecStart")).collect()
     }
 
@@ -105,7 +119,8 @@ impl<'a> Programs<'a> {
             Err(Missing::Absent) => CommandState::Missing,
             Err(unreadable) => return Err(unreadable),
         };
-        let below = |point: &&String| path.strip_prefix(point.as_str()).is_some_and(|rest| rest.starts_with('/'));
+        let below =
+            |point: &&String| path.strip_prefix(point.as_str()).is_some_and(|rest| rest.starts_with('/'));
         match self.unmounted.iter().find(below) {
             Some(point) => {
                 let what = format!("is to be on {point}, which fstab mounts and where nothing is now");

@@ -35,7 +35,8 @@ impl<'a> Conditions<'a> {
                 let trigger = value.strip_prefix('|');
                 let value = trigger.unwrap_or(value).trim_start();
                 let wanted = !value.starts_with('!');
-                let holds = self.holds(key, value.trim_start_matches('!').trim_start()).map(|holds| holds == wanted);
+                let holds =
+                    self.holds(key, value.trim_start_matches('!').trim_start()).map(|holds| holds == wanted);
                 match (trigger.is_some(), holds) {
                     (true, holds) => triggers.push(holds),
                     (false, Some(false)) => return UnitSkipped::Yes,
@@ -79,8 +80,12 @@ impl<'a> Conditions<'a> {
             "PathExists" => told(source.stat(path).map(|_| true)),
             "PathIsDirectory" => told(source.stat(path).map(|stat| stat.kind == FileKind::Directory)),
             "PathIsSymbolicLink" => told(source.lstat(path).map(|stat| stat.kind == FileKind::Link)),
-            "FileIsExecutable" => told(source.stat(path).map(|stat| stat.kind == FileKind::File && stat.mode & 0o111 != 0)),
-            "FileNotEmpty" => told(source.stat(path).map(|stat| stat.kind == FileKind::File && stat.size > 0)),
+            "FileIsExecutable" => {
+                told(source.stat(path).map(|stat| stat.kind == FileKind::File && stat.mode & 0o111 != 0))
+            }
+            "FileNotEmpty" => {
+                told(source.stat(path).map(|stat| stat.kind == FileKind::File && stat.size > 0))
+            }
             "DirectoryNotEmpty" => told(source.list(path).map(|entries| !entries.is_empty())),
             _ => None,
         }

@@ -37,7 +37,13 @@ pub(in crate::fact::systemd) fn of(host: &Host, units: &Units) -> Reading<Defaul
     };
     let leads = !file.masked && (there("default.target")? || (unit != "default.target" && there(&unit)?));
     let masked = file.masked || units.masked(&unit);
-    Ok(DefaultTarget { unit, leads: leads && !masked, masked, link: file.link.clone(), at: At::file(file.path.as_str()) })
+    Ok(DefaultTarget {
+        unit,
+        leads: leads && !masked,
+        masked,
+        link: file.link.clone(),
+        at: At::file(file.path.as_str()),
+    })
 }
 
 /// Whether systemd is the init. Absent too where the tree has no program of it, as those have not that are made of chosen files:
@@ -45,7 +51,10 @@ pub(in crate::fact::systemd) fn of(host: &Host, units: &Units) -> Reading<Defaul
 pub(in crate::fact::systemd) fn is_init(host: &Host) -> Reading<bool> {
     let manager = ["/usr/lib/systemd/systemd", "/lib/systemd/systemd"];
     let is_init = init(host)?;
-    if is_init && host.target.kind != TargetKind::Live && manager.iter().all(|path| host.exists(path) == Ok(false)) {
+    if is_init
+        && host.target.kind != TargetKind::Live
+        && manager.iter().all(|path| host.exists(path) == Ok(false))
+    {
         return Err(Missing::Absent);
     }
     Ok(is_init)

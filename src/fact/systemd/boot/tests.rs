@@ -1,6 +1,6 @@
 use super::*;
-use crate::fact::systemd::Systemd;
 use crate::fact::Fact;
+use crate::fact::systemd::Systemd;
 use crate::source::{Files, Target};
 
 const LIB: &str = "/usr/lib/systemd/system";
@@ -12,9 +12,15 @@ fn host() -> Files {
         .link("/sbin/init", "../lib/systemd/systemd")
         .link("/lib", "usr/lib")
         .link(format!("{LIB}/default.target"), "graphical.target")
-        .file(format!("{LIB}/graphical.target"), "[Unit]\nRequires=multi-user.target\nWants=display-manager.service\n")
+        .file(
+            format!("{LIB}/graphical.target"),
+            "[Unit]\nRequires=multi-user.target\nWants=display-manager.service\n",
+        )
         .file(format!("{LIB}/multi-user.target"), "[Unit]\nRequires=basic.target\n")
-        .file(format!("{LIB}/basic.target"), "[Unit]\nRequires=sysinit.target\nWants=sockets.target dev-%i.device\n")
+        .file(
+            format!("{LIB}/basic.target"),
+            "[Unit]\nRequires=sysinit.target\nWants=sockets.target dev-%i.device\n",
+        )
         .file(format!("{LIB}/sockets.target"), "[Unit]\n");
     files
 }
@@ -72,8 +78,11 @@ fn commands_are_looked_for() {
         "[Service]\nExecStart=/bin/true x\nExecStart=-@/gone y\nExecStart=true\nExecStart=none\nExecStart=/usr/bin/text\n\
          ExecStart=/bin\nExecStart=/x/%i\nExecStart=\"/a b\" c\nExecStartPre=!/bin/true\n",
     );
-    let found: Vec<_> =
-        unit.commands.iter().map(|c| (c.program.as_str(), c.ignores_failure, c.state.clone().unwrap())).collect();
+    let found: Vec<_> = unit
+        .commands
+        .iter()
+        .map(|c| (c.program.as_str(), c.ignores_failure, c.state.clone().unwrap()))
+        .collect();
     assert_eq!(
         found,
         [
@@ -99,7 +108,8 @@ fn a_program_on_a_file_system_that_is_not_mounted_is_unknown() {
         .file("/etc/systemd/system/default.target", "[Unit]\nWants=a.service\n")
         .file("/etc/systemd/system/a.service", "[Service]\nExecStartPre=/opt/y/a\nExecStart=\"/opt x/a\"\n");
     let boot = boot(&files);
-    let states: Vec<_> = boot.units.get().unwrap().items[1].commands.iter().map(|c| c.state.is_err()).collect();
+    let states: Vec<_> =
+        boot.units.get().unwrap().items[1].commands.iter().map(|c| c.state.is_err()).collect();
     assert_eq!(states, [false, true]);
 }
 
@@ -127,7 +137,11 @@ fn conditions_that_can_be_told_are_told() {
     ] {
         assert_eq!(skipped(text), UnitSkipped::Yes, "{text}");
     }
-    for text in ["ConditionFirstBoot=yes", "ConditionPathExists=/run/x", "ConditionPathExists=|/gone\nConditionNeedsUpdate=|/etc"] {
+    for text in [
+        "ConditionFirstBoot=yes",
+        "ConditionPathExists=/run/x",
+        "ConditionPathExists=|/gone\nConditionNeedsUpdate=|/etc",
+    ] {
         assert_eq!(skipped(text), UnitSkipped::Unknown, "{text}");
     }
 }
@@ -137,7 +151,10 @@ fn the_default_target_may_lead_nowhere() {
     let target = |files: &Files| boot(files).target.get().cloned();
     let mut files = host();
     let found = target(&files).unwrap();
-    assert_eq!((found.unit.as_str(), found.leads, found.link.as_deref()), ("graphical.target", true, Some("graphical.target")));
+    assert_eq!(
+        (found.unit.as_str(), found.leads, found.link.as_deref()),
+        ("graphical.target", true, Some("graphical.target"))
+    );
     files.link("/etc/systemd/system/default.target", "/lib/systemd/system/runlevel7.target");
     let found = target(&files).unwrap();
     assert_eq!((found.unit.as_str(), found.leads, found.masked), ("runlevel7.target", false, false));
@@ -170,14 +187,21 @@ fn systemd_is_the_init_or_is_not() {
 fn links_to_units_that_are_gone_are_told() {
     let mut files = host();
     files
-        .link("/etc/systemd/system/multi-user.target.wants/gone.service", "/usr/lib/systemd/system/gone.service")
+        .link(
+            "/etc/systemd/system/multi-user.target.wants/gone.service",
+            "/usr/lib/systemd/system/gone.service",
+        )
         .link("/etc/systemd/system/multi-user.target.requires/lost.service", "../lost.service")
-        .link("/etc/systemd/system/multi-user.target.wants/script.service", "/usr/lib/systemd/system/script.service")
+        .link(
+            "/etc/systemd/system/multi-user.target.wants/script.service",
+            "/usr/lib/systemd/system/script.service",
+        )
         .file("/etc/init.d/script", "#!/bin/sh\n")
         .link("/etc/systemd/system/multi-user.target.wants/a@1.service", "/lib/systemd/system/a@.service")
         .file(format!("{LIB}/a@.service"), "[Service]\n")
         .link(format!("{LIB}/multi-user.target.wants/vendor.service"), "../vendor.service");
     let boot = boot(&files);
-    let found: Vec<_> = boot.dangling.get().unwrap().items.iter().map(|d| (d.unit.as_str(), d.requires)).collect();
+    let found: Vec<_> =
+        boot.dangling.get().unwrap().items.iter().map(|d| (d.unit.as_str(), d.requires)).collect();
     assert_eq!(found, [("lost.service", true), ("gone.service", false)]);
 }
