@@ -190,7 +190,11 @@ impl Source for Files {
                     Err(Missing::unreadable(&path, reason.clone()))
                 }
                 _ if path == Path::new("/") || self.has_below(&path) => Ok(stat(None)),
-                _ => Err(Missing::Absent),
+                // A link among the directories above.
+                _ => match resolve(self, &path, false)? {
+                    place if place == path => Err(Missing::Absent),
+                    place => self.lstat(&place),
+                },
             },
         }
     }
@@ -258,6 +262,8 @@ mod tests {
             assert_eq!(files.read(Path::new(path), 10), Ok(b"x".to_vec()), "{path}");
         }
         assert_eq!(files.read(Path::new("/lib/a"), 10), Ok(b"a".to_vec()));
+        assert_eq!(files.lstat(Path::new("/lib/a")).map(|stat| stat.kind), Ok(FileKind::File));
+        assert_eq!(files.lstat(Path::new("/lib/b")), Err(Missing::Absent));
     }
 
     #[test]
