@@ -243,6 +243,23 @@ const BROKEN: &[(&str, &[Diagnosis])] = {
             ],
         ),
         ("32", &[(Warning, "limits/container-nofile-infinity", &["containerd.service", "1073741816"])]),
+        (
+            "38",
+            &[(
+                Critical,
+                "login/sshd-config-syntax",
+                &["sshd_config:11", "Port is not allowed within a Match block"],
+            )],
+        ),
+        (
+            "40",
+            &[(
+                Warning,
+                "login/sshd-setting-overridden",
+                &["PasswordAuthentication no", "50-cloud-init.conf:1"],
+            )],
+        ),
+        ("43", &[(Critical, "login/root-account", &["zsh", "no absolute path"])]),
         ("36", &[(Critical, "login/selinux-policy-missing", &["/etc/selinux/targeted/policy"])]),
         ("41", &[(Critical, "login/sudoers-syntax", &["/etc/sudoers:6", "`deploy ALL=(ALL)`"])]),
     ]
