@@ -18,7 +18,7 @@ use overlay::Overlay;
 use serde::Deserialize;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
-use std::{env, fs};
+use std::{env, fs, thread};
 
 /// `faults.toml`.
 #[derive(Debug, Deserialize)]
@@ -188,13 +188,17 @@ fn every_fault_gives_its_finding_and_no_other() {
     let faults: Faults = fixture::read(Path::new("tests/faults/faults.toml"));
     let before = [false, true].map(|image| found(&system.vet(system.directory(), image)));
     let only = env::var("HOSTVET_FAULT").unwrap_or_default();
-    let mut wrong = Vec::new();
-    for fault in faults.fault.iter().filter(|fault| fault.name.contains(&only)) {
-        let mistakes = system.mistakes(fault, &before);
-        if !mistakes.is_empty() {
-            wrong.push(format!("{}\n    {}", fault.name, mistakes.join("\n    ")));
-        }
-    }
+    let chosen: Vec<&Fault> = faults.fault.iter().filter(|fault| fault.name.contains(&only)).collect();
+    let vet = |some: &[&Fault]| -> Vec<String> {
+        let mistakes = some.iter().map(|fault| (fault, system.mistakes(fault, &before)));
+        let wrong = mistakes.filter(|(_, mistakes)| !mistakes.is_empty());
+        wrong.map(|(fault, mistakes)| format!("{}\n    {}", fault.name, mistakes.join("\n    "))).collect()
+    };
+    let share = chosen.len().div_ceil(thread::available_parallelism().map_or(1, usize::from)).max(1);
+    let wrong: Vec<String> = thread::scope(|scope| {
+        let shares: Vec<_> = chosen.chunks(share).map(|some| scope.spawn(|| vet(some))).collect();
+        shares.into_iter().flat_map(|share| share.join().unwrap()).collect()
+    });
     assert!(wrong.is_empty(), "{} of {} faults:\n{}", wrong.len(), faults.fault.len(), wrong.join("\n"));
 }
 
