@@ -1,10 +1,10 @@
 //! What Linux counts of TCP and IP beyond the MIBs.
 
 use super::Fact;
-use crate::format::counters::{self, Counters, Group};
+use crate::format::counters::{self, Gathered, Group, Rates};
 use crate::model::{Lazy, Sampled};
 use crate::record;
-use crate::source::{At, Host, Missing, Reading};
+use crate::source::{At, Host, Reading};
 use std::collections::BTreeMap;
 
 record! {
@@ -23,7 +23,7 @@ record! {
         pub groups: BTreeMap<String, Reading<Group>>,
         /// How much each counter rises per second of the sample, by group and name as above. What is no counter but a
         /// setting or a level is there too; one that has fallen is absent.
-        pub per_s: Lazy<Sampled<BTreeMap<String, Reading<BTreeMap<String, Reading<f64>>>>>>,
+        pub per_s: Lazy<Sampled<Rates>>,
         /// Lines that belong to no group, as they stand.
         pub malformed: Vec<String>,
         /// Where it was read.
@@ -39,20 +39,7 @@ impl Fact for Netstat {
 
     fn collect(host: &Host) -> Reading<Self> {
         let path = Self::READS[0];
-        let text = host.read_text(path)?;
-        let Counters { groups, malformed } = counters::parse(path, &text);
-        if groups.is_empty() {
-            return Err(Missing::garbled(path, "holds no counter"));
-        }
-        let malformed = malformed.into_iter().map(|(line, _)| line).collect();
-        let earlier = host.earlier.clone();
-        let per_s = Lazy::new(move || {
-            let Some(earlier) = &earlier else { return Ok(Sampled::default()) };
-            let before = counters::parse(path, &earlier.read_text(path)?);
-            let risen =
-                counters::risen(&before, &counters::parse(path, &text), |a, b| earlier.per_second(a, b));
-            Ok(Sampled(Ok(risen)))
-        });
+        let Gathered { groups, per_s, malformed } = counters::gather(host, path)?;
         Ok(Self { groups, per_s, malformed, at: At::file(path) })
     }
 }
@@ -60,7 +47,7 @@ impl Fact for Netstat {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::source::{Files, Target};
+    use crate::source::{Files, Missing, Target};
 
     #[test]
     fn counters_are_read_by_group_and_name() {

@@ -7,8 +7,8 @@
 //!
 //! Tolerant group by group: names without their numbers cost that group, not the file.
 
-use crate::model::Located;
-use crate::source::{At, Missing, Reading};
+use crate::model::{Lazy, Located, Sampled};
+use crate::source::{At, Host, Missing, Reading};
 use std::collections::BTreeMap;
 
 /// The counters of one group by name. A few are no counters but settings, and may be negative: `MaxConn -1`.
@@ -21,6 +21,37 @@ pub struct Counters {
     pub groups: BTreeMap<String, Reading<Group>>,
     /// Lines that belong to no group.
     pub malformed: Vec<(String, u32)>,
+}
+
+/// How much counters rise per second, by group and name.
+pub type Rates = BTreeMap<String, Reading<BTreeMap<String, Reading<f64>>>>;
+
+/// Such a file of a host, and how fast its counters rise.
+#[derive(Debug)]
+pub struct Gathered {
+    /// The groups by name.
+    pub groups: BTreeMap<String, Reading<Group>>,
+    /// The rates over a sample; one that has fallen is absent.
+    pub per_s: Lazy<Sampled<Rates>>,
+    /// Lines that belong to no group, as they stand.
+    pub malformed: Vec<String>,
+}
+
+/// Reads the file at `path`, which holds one group at least, and its earlier reading when the rates are asked for.
+pub fn gather(host: &Host, path: &'static str) -> Reading<Gathered> {
+    let text = host.read_text(path)?;
+    let Counters { groups, malformed } = parse(path, &text);
+    if groups.is_empty() {
+        return Err(Missing::garbled(path, "holds no counter"));
+    }
+    let malformed = malformed.into_iter().map(|(line, _)| line).collect();
+    let earlier = host.earlier.clone();
+    let per_s = Lazy::new(move || {
+        let Some(earlier) = &earlier else { return Ok(Sampled::default()) };
+        let before = parse(path, &earlier.read_text(path)?);
+        Ok(Sampled(Ok(risen(&before, &parse(path, &text), |a, b| earlier.per_second(a, b)))))
+    });
+    Ok(Gathered { groups, per_s, malformed })
 }
 
 /// Reads the text of the file at `path`. A group that comes twice, as from a file that was appended to, is that of
