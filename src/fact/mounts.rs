@@ -86,18 +86,12 @@ impl Fact for Mounts {
     ];
 
     fn collect(host: &Host) -> Reading<Self> {
-        for path in mountinfo::PLACES {
-            let text = match host.read_text(path) {
-                Err(Missing::Absent) => continue,
-                text => text?,
-            };
-            let (found, malformed) = mountinfo::parse(path, &text);
-            let mut list: Vec<Mount> = found.into_iter().map(|mounted| mount(host, path, mounted)).collect();
-            mark_hidden(&mut list);
-            let malformed = malformed.into_iter().map(|(line, text)| format!("{line}: {text}")).collect();
-            return Ok(Self { list, malformed, at: At::file(path) });
-        }
-        Err(Missing::Absent)
+        let (path, text) = mountinfo::read(host)?;
+        let (found, malformed) = mountinfo::parse(path, &text);
+        let mut list: Vec<Mount> = found.into_iter().map(|mounted| mount(host, path, mounted)).collect();
+        mark_hidden(&mut list);
+        let malformed = malformed.into_iter().map(|(line, text)| format!("{line}: {text}")).collect();
+        Ok(Self { list, malformed, at: At::file(path) })
     }
 }
 

@@ -49,30 +49,22 @@ impl Fact for RootDevice {
         &["/proc/self/mountinfo", "/sys/dev/block/*", "/sys/class/block/*", "/sys/devices/*/{driver,slaves}"];
 
     fn collect(host: &Host) -> Reading<Self> {
-        for path in mountinfo::PLACES {
-            let text = match host.read_text(path) {
-                Err(Missing::Absent) => continue,
-                other => other?,
-            };
-            let (mounts, _) = mountinfo::parse(path, &text);
-            // The last one lies over the others.
-            let root = mounts
-                .into_iter()
-                .rev()
-                .find(|mount| mount.mount_point == "/" && mount.source.starts_with('/'));
-            let root = root.ok_or(Missing::Absent)?;
-            let number =
-                root.detail.as_ref().map(|detail| detail.device.as_str()).filter(|n| !n.starts_with("0:"));
-            let seen = look(host, number, &root.source);
-            return Ok(Self {
-                disks: seen.as_ref().map(|seen| names(&seen.disks)).map_err(Clone::clone),
-                drivers: seen.map(|seen| seen.drivers.into_iter().collect()),
-                at: At::line(path, root.line),
-                source: root.source,
-                r#type: root.fs_type,
-            });
-        }
-        Err(Missing::Absent)
+        let (path, text) = mountinfo::read(host)?;
+        let (mounts, _) = mountinfo::parse(path, &text);
+        // The last one lies over the others.
+        let root =
+            mounts.into_iter().rev().find(|mount| mount.mount_point == "/" && mount.source.starts_with('/'));
+        let root = root.ok_or(Missing::Absent)?;
+        let number =
+            root.detail.as_ref().map(|detail| detail.device.as_str()).filter(|n| !n.starts_with("0:"));
+        let seen = look(host, number, &root.source);
+        Ok(Self {
+            disks: seen.as_ref().map(|seen| names(&seen.disks)).map_err(Clone::clone),
+            drivers: seen.map(|seen| seen.drivers.into_iter().collect()),
+            at: At::line(path, root.line),
+            source: root.source,
+            r#type: root.fs_type,
+        })
     }
 }
 

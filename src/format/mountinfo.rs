@@ -1,11 +1,23 @@
 //! /proc/PID/mountinfo and /proc/PID/mounts, see proc_pid_mountinfo(5) and proc_pid_mounts(5).
 
 use super::octal::decode;
+use crate::source::{Host, Missing, Reading};
 
 /// Where to read what is mounted, best first. hostvet's own view, which every user may read, is that of the host's
 /// processes; a tree may carry any of these.
 pub const PLACES: [&str; 5] =
     ["/proc/self/mountinfo", "/proc/1/mountinfo", "/proc/self/mounts", "/proc/1/mounts", "/proc/mounts"];
+
+/// The first of [`PLACES`] that is there, and its text.
+pub fn read(host: &Host) -> Reading<(&'static str, String)> {
+    for path in PLACES {
+        match host.read_text(path) {
+            Err(Missing::Absent) => {}
+            text => return Ok((path, text?)),
+        }
+    }
+    Err(Missing::Absent)
+}
 
 /// The lines of the file at one of [`PLACES`].
 pub fn parse(path: &str, text: &str) -> (Vec<Mounted>, Vec<Malformed>) {

@@ -105,26 +105,19 @@ impl Fact for Filesystems {
     ];
 
     fn collect(host: &Host) -> Reading<Self> {
-        for path in mountinfo::PLACES {
-            let text = match host.read_text(path) {
-                Err(Missing::Absent) => continue,
-                text => text?,
-            };
-            let asked = choose::choose(mountinfo::parse(path, &text).0)
-                .into_iter()
-                .map(|chosen| {
-                    let space = ask(host, &chosen);
-                    (chosen, space)
-                })
-                .collect::<Vec<_>>();
-            if let Some(untold) = untold(&asked) {
-                return Err(untold);
-            }
-            let list =
-                choose::once(asked).into_iter().map(|(c, space)| file_system(path, c, &space)).collect();
-            return Ok(Self { list, at: At::file(path) });
+        let (path, text) = mountinfo::read(host)?;
+        let asked = choose::choose(mountinfo::parse(path, &text).0)
+            .into_iter()
+            .map(|chosen| {
+                let space = ask(host, &chosen);
+                (chosen, space)
+            })
+            .collect::<Vec<_>>();
+        if let Some(untold) = untold(&asked) {
+            return Err(untold);
         }
-        Err(Missing::Absent)
+        let list = choose::once(asked).into_iter().map(|(c, space)| file_system(path, c, &space)).collect();
+        Ok(Self { list, at: At::file(path) })
     }
 }
 
