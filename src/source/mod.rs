@@ -6,8 +6,10 @@
 //! One file per kind of origin.
 
 mod archive;
+mod bytes;
 mod dbus;
 mod directory;
+mod disk;
 mod files;
 pub(crate) mod glob;
 mod live;

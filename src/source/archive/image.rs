@@ -4,10 +4,10 @@
 //! Sizes are compared with what the manifest tells, the digests of the manifest and the configuration as well; of layers they
 //! are not, which would cost more than all the rest: gzip, xz and zstd have checksums of their own.
 
-use super::bytes::{Bytes, FileBytes, Held, Slice, read_exactly};
 use super::tar::{Content, Cut, Limits, Member, What};
 use super::tree::Tree;
 use super::{BadArchive, scan};
+use crate::source::bytes::{Bytes, FileBytes, Held, Slice, read_exactly};
 use crate::source::{Directory, Missing, Reading, Source};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;

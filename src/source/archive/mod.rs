@@ -4,9 +4,9 @@
 //! read where they lie. A compressed one would have to be unpacked anew for each, so its small files are kept on the way
 //! (`kept.rs`), and others cost another pass, of which there are few.
 
-mod bytes;
 mod image;
 mod kept;
+mod packed;
 mod packing;
 mod tar;
 mod tree;
@@ -16,10 +16,11 @@ mod tests;
 
 pub use image::{BadImage, BadPlatform, Choice, ImagePlatform};
 
+use super::bytes::{Bytes, FileBytes, Held};
 use super::open::Form;
 use super::{Directory, Entry, Missing, Question, Reading, Source, Space, Stat, Tail, TargetKind};
-use bytes::{Bytes, FileBytes, Packed};
 use image::Image;
+use packed::Packed;
 use packing::Packing;
 use std::fs::File;
 use std::io::{self, Read};
@@ -76,7 +77,7 @@ impl Archive {
 
     /// The same of a tar in memory.
     pub fn of_bytes(archive: Vec<u8>, choice: &Choice) -> Result<Self, BadArchive> {
-        Self::of(Arc::new(bytes::Held(archive)), None, choice, &Limits::default())
+        Self::of(Arc::new(Held(archive)), None, choice, &Limits::default())
     }
 
     /// The same, taken for what the user says.

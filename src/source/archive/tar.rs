@@ -4,7 +4,8 @@
 //! damaged member, and does not tell where PAX sparse files begin. Nothing is trusted: every header has its
 //! checksum, names and records are bounded, and what does not add up ends the archive at that byte.
 
-use super::bytes::{Bytes, Refused, read_exactly};
+use super::packed::Refused;
+use crate::source::bytes::{Bytes, read_exactly};
 use std::io;
 use std::sync::Arc;
 

@@ -60,7 +60,7 @@ fn open(bytes: Vec<u8>) -> Result<Archive, BadArchive> {
 }
 
 fn limited(bytes: Vec<u8>, limits: &Limits) -> Result<Archive, BadArchive> {
-    Archive::of(Arc::new(bytes::Held(bytes)), None, &Choice::default(), limits)
+    Archive::of(Arc::new(Held(bytes)), None, &Choice::default(), limits)
 }
 
 fn gzip(bytes: &[u8]) -> Vec<u8> {

@@ -1,7 +1,8 @@
 //! The tree that the members of archives make, without their contents.
 
-use super::bytes::{Refused, Slice, Stream, read_exactly};
+use super::packed::Refused;
 use super::tar::{Content, Cut, Member, What};
+use crate::source::bytes::{Slice, Stream, read_exactly};
 use crate::source::{
     Entry, FileKind, LIST_CAP, Missing, Reading, Reason, Source, Space, Stat, Tail, normalise, resolve,
 };

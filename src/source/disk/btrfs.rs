@@ -1,0 +1,1 @@
+//! btrfs, with its subvolumes.

@@ -1,0 +1,1 @@
+//! FAT, as the EFI system partition has it.

@@ -1,0 +1,1 @@
+//! The formats of disk images: raw, qcow2 and others.
