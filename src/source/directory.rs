@@ -1,11 +1,12 @@
 //! A directory that holds a root tree. Nothing outside it is ever reached.
 
 use super::live::{READ_FLAGS, missing, of_stat, read_all, read_end, read_part, relative, require_file};
-use super::{Entry, FileKind, LIST_CAP, Missing, Reading, Reason, Source, Space, Stat, Tail, resolve};
+use super::resolve::{step, walk};
+use super::{Entry, FileKind, LIST_CAP, Missing, Reading, Reason, Source, Space, Stat, Tail};
 use nix::dir::{Dir, Type};
 use nix::errno::Errno;
 use nix::fcntl::{AtFlags, OFlag, OpenHow, ResolveFlag, openat, openat2, readlinkat};
-use nix::sys::stat::{Mode, fstat, fstatat};
+use nix::sys::stat::{FileStat, Mode, fstat, fstatat};
 use std::ffi::OsStr;
 use std::fs::File;
 use std::io::{self, Read};
@@ -16,7 +17,7 @@ use std::path::{Path, PathBuf};
 /// A directory given by the user, seen as `/`.
 ///
 /// The kernel itself confines every look-up (openat2(2), `RESOLVE_IN_ROOT`). Where it cannot
-/// (Linux before 5.6, or a sandbox that forbids the call) links are followed by [`resolve()`],
+/// (Linux before 5.6, or a sandbox that forbids the call) links are followed one by one,
 /// and every look-up starts at the directory's descriptor and follows no link by itself.
 #[derive(Debug)]
 pub struct Directory {
@@ -53,10 +54,25 @@ impl Directory {
         let found = if self.confines {
             Self::look(&self.root, &relative(path), flags)
         } else {
-            let real = relative(&resolve(self, path, follow)?);
+            let real = relative(&self.resolve(path, follow)?);
             openat(&self.root, &real, flags | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC, Mode::empty())
         };
         found.map_err(|e| missing(path, e))
+    }
+
+    /// The place of `path`, for a kernel that does not confine.
+    fn resolve(&self, path: &Path, follow: bool) -> Reading<PathBuf> {
+        walk(path, follow, &|here| {
+            let kind = FileKind::of_mode(self.entry(here)?.st_mode);
+            step(kind, || {
+                readlinkat(&self.root, &relative(here)).map(PathBuf::from).map_err(|e| missing(here, e))
+            })
+        })
+    }
+
+    /// What is at a path on whose way there are no links.
+    fn entry(&self, path: &Path) -> Reading<FileStat> {
+        fstatat(&self.root, &relative(path), AtFlags::AT_SYMLINK_NOFOLLOW).map_err(|e| missing(path, e))
     }
 
     /// The regular file at `path`, opened, and its size.
@@ -138,10 +154,7 @@ impl Source for Directory {
         if self.confines {
             return fstat(self.at(path, OFlag::O_PATH, false)?).map(of_stat).map_err(|e| missing(path, e));
         }
-        // `resolve` asks this of paths whose parents it has already resolved.
-        fstatat(&self.root, &relative(path), AtFlags::AT_SYMLINK_NOFOLLOW)
-            .map(of_stat)
-            .map_err(|e| missing(path, e))
+        self.entry(&self.resolve(path, false)?).map(of_stat)
     }
 
     fn read_link(&self, path: &Path) -> Reading<PathBuf> {
@@ -149,7 +162,8 @@ impl Source for Directory {
             let link = self.at(path, OFlag::O_PATH, false)?;
             return readlinkat(link, "").map(PathBuf::from).map_err(|e| missing(path, e));
         }
-        readlinkat(&self.root, &relative(path)).map(PathBuf::from).map_err(|e| missing(path, e))
+        let place = self.resolve(path, false)?;
+        readlinkat(&self.root, &relative(&place)).map(PathBuf::from).map_err(|e| missing(path, e))
     }
 
     /// The file system of *this* host that holds the directory is another than the one that the tree came from, or will be on.
@@ -176,6 +190,7 @@ mod tests {
         symlink("../outside", root.join("escape")).unwrap();
         symlink("loop", root.join("loop")).unwrap();
         symlink("etc", root.join("linked")).unwrap();
+        symlink("/etc", root.join("linked-from-root")).unwrap();
         mkfifo(&root.join("etc/fstab"), Mode::S_IRUSR).unwrap();
         let mut directory = Directory::open(&root).unwrap();
         directory.confines = confines;
@@ -214,6 +229,15 @@ mod tests {
             assert_eq!(read("/escape"), Err(Missing::Absent));
             assert_eq!(directory.read_link(Path::new("/escape")), Ok(PathBuf::from("../outside")));
             assert_eq!(directory.lstat(Path::new("/escape")).unwrap().kind, FileKind::Link);
+            // What the host has in its own /etc, or at its root, is not to be seen.
+            let kind = |path: &str| directory.lstat(Path::new(path)).map(|stat| stat.kind);
+            assert_eq!(kind("/linked-from-root/inside"), Ok(FileKind::File));
+            assert_eq!(kind("/linked-from-root/passwd"), Err(Missing::Absent));
+            assert_eq!(kind("/../../../../../etc/passwd"), Err(Missing::Absent));
+            assert_eq!(
+                directory.read_link(Path::new("/linked-from-root/up")),
+                Ok(PathBuf::from("../../../../etc/inside"))
+            );
             assert!(matches!(
                 read("/loop"),
                 Err(Missing::Unreadable(Unreadable { reason: Reason::LinkLoop, .. }))

@@ -12,6 +12,34 @@ const MAX_LINKS: u32 = 40;
 /// and an absolute link starts there again. The last component need not exist; a link there
 /// is followed only with `follow_last`.
 pub fn resolve(source: &dyn Source, path: &Path, follow_last: bool) -> Reading<PathBuf> {
+    walk(path, follow_last, &|here| step(source.lstat(here)?.kind, || source.read_link(here)))
+}
+
+/// What is at a place on the way.
+pub(super) enum Step {
+    /// A link, to this.
+    Link(PathBuf),
+    /// What may have names below it.
+    Through,
+    /// Something else.
+    End,
+}
+
+/// The step of this kind.
+pub(super) fn step(kind: FileKind, link: impl FnOnce() -> Reading<PathBuf>) -> Reading<Step> {
+    Ok(match kind {
+        FileKind::Link => Step::Link(link()?),
+        FileKind::Directory | FileKind::Other => Step::Through,
+        _ => Step::End,
+    })
+}
+
+/// The same for a source that is asked by `look` alone, always of paths on whose way there are no links.
+pub(super) fn walk(
+    path: &Path,
+    follow_last: bool,
+    look: &dyn Fn(&Path) -> Reading<Step>,
+) -> Reading<PathBuf> {
     let mut rest: VecDeque<OsString> = parts(path);
     let mut done = PathBuf::from("/");
     let mut links = 0;
@@ -24,13 +52,12 @@ pub fn resolve(source: &dyn Source, path: &Path, follow_last: bool) -> Reading<P
         if rest.is_empty() && !follow_last {
             return Ok(here);
         }
-        match source.lstat(&here) {
-            Ok(stat) if stat.kind == FileKind::Link => {
+        match look(&here) {
+            Ok(Step::Link(target)) => {
                 links += 1;
                 if links > MAX_LINKS {
                     return Err(Missing::unreadable(path, Reason::LinkLoop));
                 }
-                let target = source.read_link(&here)?;
                 if target.is_absolute() {
                     done = PathBuf::from("/");
                 }
@@ -38,9 +65,7 @@ pub fn resolve(source: &dyn Source, path: &Path, follow_last: bool) -> Reading<P
                     rest.push_front(part);
                 }
             }
-            Ok(stat) if !rest.is_empty() && !matches!(stat.kind, FileKind::Directory | FileKind::Other) => {
-                return Err(Missing::Absent);
-            }
+            Ok(Step::End) if !rest.is_empty() => return Err(Missing::Absent),
             Ok(_) => done = here,
             Err(Missing::Absent) if rest.is_empty() => done = here,
             Err(missing) => return Err(missing),
