@@ -9,7 +9,7 @@ use fixture::vet;
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use hostvet::report::json;
-use hostvet::source::{Choice, Directory, Host, Target, TargetKind, open};
+use hostvet::source::{Directory, Host, Options, Target, TargetKind, open};
 use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
 use std::fs;
@@ -193,7 +193,7 @@ fn the_same_tree_in_every_form_gives_the_same_report() {
     let expected = [TargetKind::Root, TargetKind::ContainerImage].map(of_directory);
     let directory = tempfile::tempdir().unwrap();
     for (path, image) in forms(directory.path()) {
-        let host = open(&path, None, &Choice::default()).unwrap();
+        let host = open(&path, &Options::default()).unwrap();
         let found = report(host);
         for (found, expected) in found.lines().zip(expected[usize::from(image)].lines()) {
             assert_eq!(found, expected, "{}", path.display());

@@ -2,7 +2,9 @@
 
 use super::Failure;
 use crate::fact::counters;
-use crate::source::{Assume, BadTarget, Choice, Form, Host, ImagePlatform, Live, Target, TargetKind, open};
+use crate::source::{
+    Assume, BadTarget, Choice, DiskChoice, Form, Host, ImagePlatform, Live, Options, Target, TargetKind, open,
+};
 use clap::ValueEnum;
 use jiff::SignedDuration;
 use std::path::{Path, PathBuf};
@@ -12,7 +14,7 @@ use std::time::Duration;
 #[derive(Debug, clap::Args)]
 pub(super) struct HostArgs {
     /// What holds a root tree: a directory, a tar (also compressed), a sosreport, a container image (an OCI layout or what
-    /// `docker save` writes); this host if left out
+    /// `docker save` writes), a disk image (raw, qcow2 …) or a disk; this host if left out
     pub(super) target: Option<PathBuf>,
     #[command(flatten)]
     pub(super) form: FormArgs,
@@ -38,6 +40,12 @@ pub(super) struct FormArgs {
     /// Which of several container images: what it is for, as linux/amd64
     #[arg(long, value_name = "OS/ARCH")]
     platform: Option<ImagePlatform>,
+    /// Which partition or volume of a disk holds the root: disk2, vg/root, UUID=…; of a subvolume disk2:@
+    #[arg(long, value_name = "NAME")]
+    root_partition: Option<String>,
+    /// Also open other files that a disk image names: the image it is based on, or where its data are
+    #[arg(long)]
+    allow_backing: bool,
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
@@ -48,6 +56,8 @@ enum Kind {
     Tar,
     /// A container image, in a directory or a tar
     ContainerImage,
+    /// A disk image, a file system's, or a disk
+    Disk,
 }
 
 impl FormArgs {
@@ -56,20 +66,30 @@ impl FormArgs {
             Kind::Directory => Form::Directory,
             Kind::Tar => Form::Tar,
             Kind::ContainerImage => Form::ContainerImage,
+            Kind::Disk => Form::Disk,
         });
-        let choice = Choice { image: self.image.clone(), platform: self.platform.clone() };
-        let host = open(path, form, &choice)?;
-        if host.target.kind != TargetKind::ContainerImage && (self.image.is_some() || self.platform.is_some())
-        {
+        let image = Choice { image: self.image.clone(), platform: self.platform.clone() };
+        let disk =
+            DiskChoice { root_partition: self.root_partition.clone(), allow_backing: self.allow_backing };
+        let host = open(path, &Options { form, image, disk })?;
+        let has = |kind| host.target.kind == kind;
+        if !has(TargetKind::ContainerImage) && (self.image.is_some() || self.platform.is_some()) {
             return Err(BadTarget::NotThat(
                 "is no container image: --image and --platform choose one of several",
             ));
+        }
+        if !has(TargetKind::Image) && (self.root_partition.is_some() || self.allow_backing) {
+            return Err(BadTarget::NotThat("is no disk: --root-partition and --allow-backing are for disks"));
         }
         Ok(host)
     }
 
     fn is_empty(&self) -> bool {
-        self.kind.is_none() && self.image.is_none() && self.platform.is_none()
+        let choices = [&self.image, &self.root_partition];
+        self.kind.is_none()
+            && self.platform.is_none()
+            && !self.allow_backing
+            && choices.iter().all(|choice| choice.is_none())
     }
 }
 
@@ -113,7 +133,7 @@ impl HostArgs {
                 Err(Failure::Usage("--assume is for trees: a running host says itself what it has".into()))
             }
             None if !self.form.is_empty() => {
-                Err(Failure::Usage("--kind, --image and --platform say what TARGET is: give one".into()))
+                Err(Failure::Usage("--kind, --image, --platform, --root-partition and --allow-backing say what TARGET is: give one".into()))
             }
             None => {
                 let host = Host::new(Live, Target::live());

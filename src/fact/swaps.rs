@@ -1,7 +1,7 @@
 //! Swap space in use: /proc/swaps.
 
 use super::Fact;
-use crate::format::octal;
+use crate::source::octal;
 use crate::source::{At, Host, Reading};
 use crate::{record, word};
 

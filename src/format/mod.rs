@@ -19,7 +19,6 @@ pub mod key_value;
 pub mod loader_entry;
 pub mod menu_lst;
 pub mod mountinfo;
-pub mod octal;
 pub mod per_cpu_stat;
 pub mod pressure;
 pub mod ranges;

@@ -1,6 +1,6 @@
 //! /proc/PID/mountinfo and /proc/PID/mounts, see proc_pid_mountinfo(5) and proc_pid_mounts(5).
 
-use super::octal::decode;
+use crate::source::octal::decode;
 use crate::source::{Host, Missing, Reading};
 
 /// Where to read what is mounted, best first. hostvet's own view, which every user may read, is that of the host's

@@ -1,7 +1,8 @@
 //! From a path to the source it is, recognised by what is there and not by its name.
 
 use super::archive::{Archive, BadArchive, Choice};
-use super::magic::{START, Unsupported, is_archive};
+use super::disk::{BadDisk, Disk, DiskChoice};
+use super::magic::{Known, START, recognise};
 use super::{Directory, Host, Source, Target, TargetKind};
 use nix::fcntl::OFlag;
 use std::fs::{File, OpenOptions};
@@ -19,6 +20,19 @@ pub enum Form {
     Tar,
     /// An image of a container, in a directory or a tar.
     ContainerImage,
+    /// An image of a disk, or a disk.
+    Disk,
+}
+
+/// How a target is read, where it leaves a choice.
+#[derive(Clone, Debug, Default)]
+pub struct Options {
+    /// What it is, where it is not to be recognised.
+    pub form: Option<Form>,
+    /// Which image of several is meant.
+    pub image: Choice,
+    /// How a disk is read.
+    pub disk: DiskChoice,
 }
 
 /// Why a path cannot be vetted.
@@ -28,7 +42,7 @@ pub enum BadTarget {
     #[error("{0}")]
     Io(#[from] io::Error),
     /// Neither a directory nor a file.
-    #[error("is neither a directory nor a file; disks cannot be read yet")]
+    #[error("is neither a directory, a file nor a disk")]
     Special,
     /// A pipe.
     #[error("is a pipe; an archive is read back and forth: write it to a file first")]
@@ -43,7 +57,7 @@ pub enum BadTarget {
     },
     /// Of no known kind.
     #[error(
-        "is nothing that is known here: give a directory, a tar (plain, or packed with gzip, xz, zstd or bzip2) or a container image"
+        "is nothing that is known here: give a directory, a tar (plain, or packed with gzip, xz, zstd or bzip2), a container image or a disk image"
     )]
     Unknown,
     /// A directory without a root tree.
@@ -52,54 +66,56 @@ pub enum BadTarget {
     /// The archive cannot be vetted.
     #[error("{0}")]
     Archive(#[from] BadArchive),
+    /// The disk cannot be vetted.
+    #[error("{0}")]
+    Disk(#[from] BadDisk),
     /// Said to be what it is not.
     #[error("{0}")]
     NotThat(&'static str),
 }
 
 /// What holds the root tree at `path`, ready to be vetted; nothing in it is read yet but indexes.
-///
-/// `form` says what it is, where it is not to be recognised; `choice` which image of several is meant.
-pub fn open(path: &Path, form: Option<Form>, choice: &Choice) -> Result<Host, BadTarget> {
+pub fn open(path: &Path, options: &Options) -> Result<Host, BadTarget> {
     let name = path.display().to_string();
-    let (source, kind): (Arc<dyn Source>, _) = match std::fs::metadata(path)?.is_dir() {
-        true => directory(path, form, choice)?,
-        false => {
-            let archive = file(path, form, choice)?;
-            let kind = archive.kind();
-            (Arc::new(archive), kind)
-        }
+    let (source, target) = match std::fs::metadata(path)?.is_dir() {
+        true => directory(path, options)?,
+        false => file(path, options)?,
     };
-    let host = Host::of(source, Target { kind, ..Target::root(name) });
+    let kind = target.kind;
+    let host = Host::of(source, Target { name, ..target });
     match host.is_root_tree() || kind == TargetKind::ContainerImage {
         true => Ok(host),
         false => Err(BadTarget::NoRoot),
     }
 }
 
-fn directory(
-    path: &Path,
-    form: Option<Form>,
-    choice: &Choice,
-) -> Result<(Arc<dyn Source>, TargetKind), BadTarget> {
+/// A target of this kind, yet without its name.
+fn of_kind(kind: TargetKind) -> Target {
+    Target { kind, ..Target::root("") }
+}
+
+type Opened = (Arc<dyn Source>, Target);
+
+fn directory(path: &Path, options: &Options) -> Result<Opened, BadTarget> {
     let directory = Directory::open(path)?;
-    let is_image = match form {
+    let is_image = match options.form {
         None => Archive::is_image(&directory),
         Some(form) => form == Form::ContainerImage,
     };
-    match (form, is_image) {
+    match (options.form, is_image) {
         (Some(Form::Tar), _) => Err(BadTarget::NotThat("is a directory, not a tar")),
+        (Some(Form::Disk), _) => Err(BadTarget::NotThat("is a directory, not a disk")),
         (_, true) => {
-            let image = Archive::image_in(&directory, choice)?;
-            let kind = image.kind();
-            Ok((Arc::new(image), kind))
+            let image = Archive::image_in(&directory, &options.image)?;
+            let target = of_kind(image.kind());
+            Ok((Arc::new(image), target))
         }
-        (_, false) => Ok((Arc::new(directory), TargetKind::Root)),
+        (_, false) => Ok((Arc::new(directory), of_kind(TargetKind::Root))),
     }
 }
 
-fn file(path: &Path, form: Option<Form>, choice: &Choice) -> Result<Archive, BadTarget> {
-    if form == Some(Form::Directory) {
+fn file(path: &Path, options: &Options) -> Result<Opened, BadTarget> {
+    if options.form == Some(Form::Directory) {
         return Err(BadTarget::NotThat("is a file, not a directory"));
     }
     // A FIFO is not waited for. What is open already, as /dev/stdin, may be a pipe or a file.
@@ -108,21 +124,30 @@ fn file(path: &Path, form: Option<Form>, choice: &Choice) -> Result<Archive, Bad
     let mut start = Vec::new();
     file.rewind()?;
     (&mut file).take(START as u64).read_to_end(&mut start)?;
-    match is_archive(&start) {
-        Ok(()) => {}
+    match (options.form, recognise(&start)) {
+        (Some(Form::Disk), _) | (None, Known::Disk) => disk(file, path, &options.disk),
         // A tar whose first header is damaged.
-        Err(_) if form.is_some() => {}
-        Err(Some(Unsupported { what, advice })) => return Err(BadTarget::Unsupported { what, advice }),
-        Err(None) => return Err(BadTarget::Unknown),
+        (Some(_), _) | (None, Known::Archive) => {
+            let archive = Archive::open_as(file, options.form, &options.image)?;
+            let target = of_kind(archive.kind());
+            Ok((Arc::new(archive), target))
+        }
+        (None, Known::Unsupported { what, advice }) => Err(BadTarget::Unsupported { what, advice }),
+        (None, Known::Nothing) => Err(BadTarget::Unknown),
     }
-    Ok(Archive::open_as(file, form, choice)?)
+}
+
+fn disk(file: File, path: &Path, choice: &DiskChoice) -> Result<Opened, BadTarget> {
+    let disk = Disk::open(file, path, choice)?;
+    let target = Target { layout: disk.layout(), damage: disk.damage(), ..of_kind(TargetKind::Image) };
+    Ok((Arc::new(disk), target))
 }
 
 fn require_file(file: &File) -> Result<(), BadTarget> {
     use std::os::unix::fs::FileTypeExt;
     let kind = file.metadata()?.file_type();
     match () {
-        () if kind.is_file() => Ok(()),
+        () if kind.is_file() || kind.is_block_device() => Ok(()),
         () if kind.is_fifo() => Err(BadTarget::Pipe),
         () => Err(BadTarget::Special),
     }

@@ -12,6 +12,10 @@ pub struct Target {
     pub assume: Assume,
     /// How the user named it: `/`, a directory, a file.
     pub name: String,
+    /// Of a disk image, what is mounted where, in words: `/boot is disk1 (ext4)`.
+    pub layout: Vec<String>,
+    /// What of it is damaged, or could not be read, as a whole: a partition table, a logical volume.
+    pub damage: Vec<String>,
 }
 
 /// Kind of target.
@@ -45,12 +49,18 @@ impl TargetKind {
 impl Target {
     /// The running host.
     pub fn live() -> Self {
-        Self { kind: TargetKind::Live, assume: Assume::default(), name: "/".into() }
+        Self { kind: TargetKind::Live, ..Self::root("/") }
     }
 
     /// A directory, or an in-memory tree, of this name.
     pub fn root(name: impl Into<String>) -> Self {
-        Self { kind: TargetKind::Root, assume: Assume::default(), name: name.into() }
+        Self {
+            kind: TargetKind::Root,
+            assume: Assume::default(),
+            name: name.into(),
+            layout: Vec::new(),
+            damage: Vec::new(),
+        }
     }
 }
 

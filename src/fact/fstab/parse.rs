@@ -1,7 +1,8 @@
 //! Lines of fstab to entries.
 
 use super::{FstabEffect, FstabEntry, FstabFault, FstabLine, FstabPart, FstabSpecKind, option};
-use crate::format::{fs_type, octal, udev_link};
+use crate::format::{fs_type, udev_link};
+use crate::source::octal;
 use crate::model::Lazy;
 use crate::source::{At, Missing};
 use std::collections::HashSet;

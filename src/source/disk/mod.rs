@@ -1,14 +1,299 @@
 //! Root trees in disk images, read without mounting them: an image file holds a disk, the disk partitions and logical volumes,
 //! those file systems, and these, put together as the image's own fstab says, the tree.
 
-// What is not yet put together.
-#![allow(dead_code)]
-
+mod assemble;
 mod btrfs;
 mod ext;
 mod fat;
 mod file_system;
 mod format;
+mod spec;
 mod superblock;
 mod volume;
 mod xfs;
+
+use super::bytes::Bytes;
+use super::resolve::{Step, step, walk};
+use super::{
+    Entry, FileKind, Missing, Question, Reading, Reason, STREAM_CAP, Source, Space, Stat, Tail, Unreadable,
+};
+use assemble::{Mount, assemble};
+use file_system::FileSystem;
+use std::collections::HashMap;
+use std::fs::File;
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// The root tree in a disk image.
+#[derive(Debug)]
+pub struct Disk {
+    /// The longest paths first.
+    mounts: Vec<Mount>,
+    /// The answer to [`Question::BlockDevices`].
+    devices: Vec<u8>,
+    damage: Vec<String>,
+    /// What was looked up: every rule that names a path looks up all directories above it.
+    seen: Mutex<HashMap<PathBuf, Reading<Stat>>>,
+}
+
+/// How a disk image is read, where it leaves a choice.
+#[derive(Clone, Debug, Default)]
+pub struct DiskChoice {
+    /// The name of the partition or volume that holds the root, as [`Disk`] lists them: `disk2`, `vg/root`, `UUID=…`; of a
+    /// subvolume of btrfs `disk2:@`.
+    pub root_partition: Option<String>,
+    /// Whether other files that the image names may be opened.
+    pub allow_backing: bool,
+}
+
+/// Why there is nothing to vet in a disk image.
+#[derive(Debug, thiserror::Error)]
+pub enum BadDisk {
+    /// The image's format.
+    #[error("{0}")]
+    Format(#[from] format::BadFormat),
+    /// It cannot be read.
+    #[error("{0}")]
+    Io(#[from] io::Error),
+    /// No file system looks like a root.
+    #[error("holds no root file system: {0}")]
+    NoRoot(String),
+    /// Several do.
+    #[error("holds several root file systems: {}; choose one with --root-partition", .0.join(", "))]
+    SeveralRoots(Vec<String>),
+    /// There is no such partition.
+    #[error("holds no partition `{wanted}`; there is {there}")]
+    NoSuchPartition {
+        /// What was asked for.
+        wanted: String,
+        /// What there is.
+        there: String,
+    },
+    /// The chosen one cannot be read.
+    #[error("{0} cannot be read: {1}")]
+    Unreadable(String, Reason),
+}
+
+/// As many paths are remembered.
+const MOST_SEEN: usize = 100_000;
+
+impl Disk {
+    /// The tree in the image in `file`, which lies at `path` of this host.
+    pub(super) fn open(file: File, path: &Path, choice: &DiskChoice) -> Result<Self, BadDisk> {
+        let options = format::Options { allow_backing: choice.allow_backing };
+        let image = format::open(file, path, &options)?;
+        Self::of(image.bytes, choice)
+    }
+
+    /// The tree in the disk of these bytes.
+    fn of(disk: Arc<dyn Bytes>, choice: &DiskChoice) -> Result<Self, BadDisk> {
+        let (volumes, damage) = volume::volumes(disk);
+        let mut mounts = assemble(&volumes, choice.root_partition.as_deref())?;
+        // Of what is mounted twice in one place the last is seen.
+        mounts.reverse();
+        mounts.sort_by_key(|mount| std::cmp::Reverse(mount.at.components().count()));
+        let damage = damage.into_iter().map(|damage| damage.to_string()).collect();
+        Ok(Self { mounts, devices: volume::export(&volumes), damage, seen: Mutex::default() })
+    }
+
+    /// What is mounted where, in words: `/boot is disk1 (ext4)`.
+    pub fn layout(&self) -> Vec<String> {
+        let words = |mount: &Mount| match &mount.holds {
+            Ok(_) => format!("{} is {}", mount.at.display(), mount.what),
+            Err(reason) => reason.to_string(),
+        };
+        self.mounts.iter().rev().map(words).collect()
+    }
+
+    /// What of the disk is damaged or cannot be read, in words, and what may be older than it should be.
+    pub fn damage(&self) -> Vec<String> {
+        let stale = self.mounts.iter().filter_map(|mount| {
+            let why = mount.holds.as_ref().ok()?.stale()?;
+            Some(format!("{}: {why}", mount.what))
+        });
+        self.damage.iter().cloned().chain(stale).collect()
+    }
+
+    /// The file system that holds a path on whose way there are no links, and the path in it.
+    fn place(&self, path: &Path) -> Reading<(Arc<dyn FileSystem>, PathBuf)> {
+        for mount in &self.mounts {
+            if let Ok(below) = path.strip_prefix(&mount.at) {
+                return match &mount.holds {
+                    Ok(holds) => Ok((holds.clone(), Path::new("/").join(below))),
+                    Err(reason) => Err(Missing::unreadable(path, reason.clone())),
+                };
+            }
+        }
+        Err(Missing::Absent)
+    }
+
+    /// What is at a path on whose way there are no links.
+    fn entry(&self, path: &Path) -> Reading<Stat> {
+        let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(found) = seen.get(path) {
+            return found.clone();
+        }
+        drop(seen);
+        let found = self.place(path).and_then(|(holds, inner)| at(path, holds.lstat(&inner)));
+        seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        if seen.len() < MOST_SEEN {
+            seen.insert(path.to_path_buf(), found.clone());
+        }
+        found
+    }
+
+    /// The path with all links followed on its way, and at its end if `follow`.
+    fn resolve(&self, path: &Path, follow: bool) -> Reading<PathBuf> {
+        walk(path, follow, &|here| -> Reading<Step> {
+            step(self.entry(here)?.kind, || {
+                let (holds, inner) = self.place(here)?;
+                at(here, holds.read_link(&inner))
+            })
+        })
+    }
+
+    /// The regular file at `path`: where it is, and its size.
+    fn file(&self, path: &Path) -> Reading<(Arc<dyn FileSystem>, PathBuf, u64)> {
+        let place = self.resolve(path, true)?;
+        let stat = self.entry(&place)?;
+        if stat.kind != FileKind::File {
+            return Err(Missing::unreadable(path, Reason::WrongKind(stat.kind.name())));
+        }
+        let (holds, inner) = self.place(&place)?;
+        Ok((holds, inner, stat.size))
+    }
+}
+
+/// What a file system says of one of its own paths, said of the tree's.
+fn at<T>(path: &Path, found: Reading<T>) -> Reading<T> {
+    found.map_err(|missing| match missing {
+        Missing::Unreadable(Unreadable { reason, .. }) => Missing::unreadable(path, reason),
+        Missing::Absent => Missing::Absent,
+    })
+}
+
+/// How much is read at once.
+const PIECE: usize = 1 << 20;
+
+/// The bytes from `offset` on, up to `length` of them.
+fn read_part(
+    holds: &dyn FileSystem,
+    path: &Path,
+    inner: &Path,
+    offset: u64,
+    length: u64,
+) -> Reading<Vec<u8>> {
+    let mut bytes = Vec::new();
+    while (bytes.len() as u64) < length {
+        let piece = usize::try_from(length - bytes.len() as u64).unwrap_or(PIECE).min(PIECE);
+        let part = at(path, holds.read_at(inner, offset.saturating_add(bytes.len() as u64), piece))?;
+        let ended = part.len() < piece;
+        bytes.extend(part);
+        if ended {
+            break;
+        }
+    }
+    Ok(bytes)
+}
+
+impl Source for Disk {
+    fn read(&self, path: &Path, cap: u64) -> Reading<Vec<u8>> {
+        let (holds, inner, size) = self.file(path)?;
+        if size > cap {
+            return Err(Missing::unreadable(path, Reason::TooLarge(cap)));
+        }
+        read_part(&*holds, path, &inner, 0, size)
+    }
+
+    fn read_tail(&self, path: &Path, cap: u64) -> Reading<Tail> {
+        let (holds, inner, size) = self.file(path)?;
+        let skipped = size.saturating_sub(cap);
+        Ok(Tail { bytes: read_part(&*holds, path, &inner, skipped, size - skipped)?, skipped })
+    }
+
+    fn stream(&self, path: &Path) -> Reading<Box<dyn Read + Send>> {
+        let (holds, inner, size) = self.file(path)?;
+        let path = path.to_path_buf();
+        Ok(Box::new(FileStream { holds, path, inner, size: size.min(STREAM_CAP), at: 0 }))
+    }
+
+    fn read_at(&self, path: &Path, offset: u64, length: usize) -> Reading<Vec<u8>> {
+        let (holds, inner, size) = self.file(path)?;
+        read_part(&*holds, path, &inner, offset, size.saturating_sub(offset).min(length as u64))
+    }
+
+    fn list(&self, path: &Path) -> Reading<Vec<Entry>> {
+        let place = self.resolve(path, true)?;
+        if self.entry(&place)?.kind != FileKind::Directory {
+            return Err(Missing::unreadable(path, Reason::WrongKind("not a directory")));
+        }
+        let (holds, inner) = self.place(&place)?;
+        let mut entries = at(path, holds.list(&inner))?;
+        entries.sort_by(|a, b| a.name.cmp(&b.name));
+        Ok(entries)
+    }
+
+    fn stat(&self, path: &Path) -> Reading<Stat> {
+        self.entry(&self.resolve(path, true)?)
+    }
+
+    fn lstat(&self, path: &Path) -> Reading<Stat> {
+        self.entry(&self.resolve(path, false)?)
+    }
+
+    fn read_link(&self, path: &Path) -> Reading<PathBuf> {
+        let place = self.resolve(path, false)?;
+        if self.entry(&place)?.kind != FileKind::Link {
+            return Err(Missing::unreadable(path, Reason::WrongKind("not a symbolic link")));
+        }
+        let (holds, inner) = self.place(&place)?;
+        at(path, holds.read_link(&inner))
+    }
+
+    fn statvfs(&self, path: &Path) -> Reading<Space> {
+        let (holds, _) = self.place(&self.resolve(path, true)?)?;
+        at(path, holds.space())
+    }
+
+    fn ask(&self, question: Question) -> Reading<Vec<u8>> {
+        match question {
+            Question::BlockDevices => Ok(self.devices.clone()),
+            _ => Err(Missing::Absent),
+        }
+    }
+}
+
+/// A file of a file system, read from its start to its end.
+struct FileStream {
+    holds: Arc<dyn FileSystem>,
+    path: PathBuf,
+    inner: PathBuf,
+    size: u64,
+    at: u64,
+}
+
+impl Read for FileStream {
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        let left = usize::try_from(self.size - self.at).unwrap_or(usize::MAX);
+        let wanted = left.min(into.len()).min(PIECE);
+        if wanted == 0 {
+            return Ok(0);
+        }
+        let part = at(&self.path, self.holds.read_at(&self.inner, self.at, wanted)).map_err(|missing| {
+            io::Error::other(match missing {
+                Missing::Unreadable(why) => why.to_string(),
+                Missing::Absent => format!("{}: is no more there", self.path.display()),
+            })
+        })?;
+        let n = part.len().min(wanted);
+        if let (Some(to), Some(from)) = (into.get_mut(..n), part.get(..n)) {
+            to.copy_from_slice(from);
+        }
+        self.at += n as u64;
+        match n < wanted {
+            true => Err(io::ErrorKind::UnexpectedEof.into()),
+            false => Ok(n),
+        }
+    }
+}

@@ -1,6 +1,6 @@
 //! The programs that a service starts with.
 
-use crate::format::octal;
+use crate::source::octal;
 use crate::format::units::{Assignment, Loaded};
 use crate::source::{At, FileKind, Host, Missing, Reading, Reason};
 use crate::{record, word};

@@ -3,7 +3,7 @@
 /// The characters that a field stands for: `\040` is a blank, `\134` a backslash.
 ///
 /// What is no such escape stays as it is. Bytes that are not UTF-8 become U+FFFD.
-pub fn decode(field: &str) -> String {
+pub(crate) fn decode(field: &str) -> String {
     if !field.contains('\\') {
         return field.to_owned();
     }
@@ -36,7 +36,7 @@ fn escape(bytes: &[u8]) -> Option<u8> {
 ///
 /// getmntent(3), which systemd reads fstab with, knows `\040` (blank), `\011` (tab), `\012` (newline),
 /// `\134` and `\\` (backslash); libmount, which mount(8) reads it with, knows every `\NNN` but not `\\`.
-pub fn doubtful(field: &str) -> Option<String> {
+pub(crate) fn doubtful(field: &str) -> Option<String> {
     let mut rest = field;
     while let Some(position) = rest.find('\\') {
         let here = &rest[position..];
