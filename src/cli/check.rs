@@ -99,6 +99,7 @@ pub(super) fn run(args: &Args, terminal: &mut Terminal) -> Result<Status, Failur
     }
     let mut report = Report::new(target, facts.system(), outcomes, waived, broken);
     report.sample_seconds = facts.host().earlier.as_ref().map(|earlier| earlier.seconds());
+    report.bytes_read = facts.host().source.bytes_read();
     report.root_sees_more = report.target.kind == TargetKind::Live && !nix::unistd::geteuid().is_root();
     match args.format {
         Format::Json => json(&report, &mut terminal.out)?,

@@ -66,7 +66,24 @@ pub fn human(report: &Report, detail: Detail, out: &mut dyn Write) -> io::Result
         writeln!(out, "waived   {}: {what} ({})", rule.id, one_line(&waived.reason))?;
     }
     unknown(report, detail, out)?;
-    summary(report, out)
+    summary(report, out)?;
+    disk(report, detail, out)
+}
+
+/// What a disk image is made of, and what is wrong with it as a whole.
+fn disk(report: &Report, detail: Detail, out: &mut dyn Write) -> io::Result<()> {
+    for damage in &report.target.damage {
+        writeln!(out, "{}: {}", "damaged".yellow().bold(), one_line(damage))?;
+    }
+    if detail == Detail::Verbose {
+        for part in &report.target.layout {
+            writeln!(out, "disk: {}", one_line(part))?;
+        }
+        if let Some(bytes) = report.bytes_read {
+            writeln!(out, "read: {} KiB of the image", bytes.div_ceil(1024))?;
+        }
+    }
+    Ok(())
 }
 
 fn colour(severity: Severity) -> Style {

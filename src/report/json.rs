@@ -34,6 +34,10 @@ struct Target<'a> {
     name: &'a str,
     system: Option<&'a str>,
     assumed: Option<String>,
+    #[serde(skip_serializing_if = "<[String]>::is_empty")]
+    layout: &'a [String],
+    #[serde(skip_serializing_if = "<[String]>::is_empty")]
+    damage: &'a [String],
 }
 
 #[derive(Serialize)]
@@ -102,6 +106,8 @@ pub fn json(report: &Report, out: &mut dyn Write) -> io::Result<()> {
             name: &report.target.name,
             system: report.system.as_deref(),
             assumed: (!assumed.is_empty()).then_some(assumed),
+            layout: &report.target.layout,
+            damage: &report.target.damage,
         },
         // The clock tells nanoseconds, which nobody wants to read.
         sample_seconds: report.sample_seconds.map(|seconds| (seconds * 1000.0).round() / 1000.0),

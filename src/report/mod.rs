@@ -28,6 +28,8 @@ pub struct Report {
     pub system: Option<String>,
     /// Over how many seconds rates were taken, if any were.
     pub sample_seconds: Option<f64>,
+    /// How many bytes were read of the disk image, if it is one.
+    pub bytes_read: Option<u64>,
     /// Problems: the worst first, then by rule and item.
     pub findings: Vec<(Arc<About>, Finding)>,
     /// What could not be judged.
@@ -59,6 +61,7 @@ impl Report {
             target,
             system,
             sample_seconds: None,
+            bytes_read: None,
             findings: Vec::new(),
             unknown: Vec::new(),
             passed: Vec::new(),

@@ -106,6 +106,11 @@ pub trait Source: Debug + Send + Sync {
     fn ask(&self, _question: Question) -> Reading<Vec<u8>> {
         Err(Missing::Absent)
     }
+
+    /// How many bytes were read until now of the image that it is in; none where it is in none.
+    fn bytes_read(&self) -> Option<u64> {
+        None
+    }
 }
 
 /// The end of a file.

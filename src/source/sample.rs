@@ -154,6 +154,10 @@ impl Source for Held {
     fn ask(&self, question: Question) -> Reading<Vec<u8>> {
         self.rest.ask(question)
     }
+
+    fn bytes_read(&self) -> Option<u64> {
+        self.rest.bytes_read()
+    }
 }
 
 #[cfg(test)]
