@@ -158,30 +158,47 @@ fn nothing_outside_of_the_root_is_opened() {
     assert!(inside > 100 || text.contains("openat("), "{text}");
 }
 
-/// The archive is opened once, and nothing is written.
-#[test]
-fn nothing_but_the_archive_is_opened() {
-    let image = image();
-    let directory = tempfile::tempdir().unwrap();
-    let [archive, log] = ["image", "strace"].map(|name| directory.path().join(name));
+/// The tree as a tar, and another one as an image of a disk, in the directory.
+fn files(directory: &Path) -> Vec<PathBuf> {
+    let tree = image();
+    let archive = directory.join("archive");
     let mut tar = tar::Builder::new(fs::File::create(&archive).unwrap());
     tar.follow_symlinks(false);
-    tar.append_dir_all(".", image.path()).unwrap();
+    tar.append_dir_all(".", tree.path()).unwrap();
     tar.finish().unwrap();
-    let mut strace = Command::new("strace");
-    strace.env_remove("LD_LIBRARY_PATH").args(["-f", "-s", "4096", "-e", "trace=file", "-o"]);
-    let Some(_) = try_run(strace.arg(&log).args(hostvet(&archive))) else { return };
-    let text = String::from_utf8_lossy(&fs::read(&log).unwrap()).into_owned();
-    let mut opened = 0;
-    for line in text.lines().filter(|line| !line.contains(" execve(")) {
-        assert!(!["O_CREAT", "O_WRONLY", "O_RDWR", "mkdir"].iter().any(|call| line.contains(call)), "{line}");
-        for path in paths(line.split(" = ").next().unwrap()) {
-            let own = path == "/" || OWN.iter().any(|own| path.starts_with(own));
-            assert!(own || Path::new(path) == archive, "{path} is not the archive: {line}");
-            opened += usize::from(!own && line.contains("open"));
+    let disks = ["ext4", "xfs", "btrfs"].map(|name| {
+        let packed = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("fixtures/images/systems/{name}.zst"));
+        let packed = fs::File::open(packed).unwrap();
+        let mut unpacked = ruzstd::decoding::StreamingDecoder::new(packed).unwrap();
+        let path = directory.join(name);
+        std::io::copy(&mut unpacked, &mut fs::File::create(&path).unwrap()).unwrap();
+        path
+    });
+    [archive].into_iter().chain(disks).collect()
+}
+
+/// The file is opened once, and nothing is written.
+#[test]
+fn nothing_but_the_file_is_opened() {
+    let directory = tempfile::tempdir().unwrap();
+    let log = directory.path().join("strace");
+    for file in files(directory.path()) {
+        let mut strace = Command::new("strace");
+        strace.env_remove("LD_LIBRARY_PATH").args(["-f", "-s", "4096", "-e", "trace=file", "-o"]);
+        let Some(_) = try_run(strace.arg(&log).args(hostvet(&file))) else { return };
+        let text = String::from_utf8_lossy(&fs::read(&log).unwrap()).into_owned();
+        let mut opened = 0;
+        for line in text.lines().filter(|line| !line.contains(" execve(")) {
+            let writes = ["O_CREAT", "O_WRONLY", "O_RDWR", "mkdir"].iter().any(|call| line.contains(call));
+            assert!(!writes, "{line}");
+            for path in paths(line.split(" = ").next().unwrap()) {
+                let own = path == "/" || OWN.iter().any(|own| path.starts_with(own));
+                assert!(own || Path::new(path) == file, "{path} is not the target: {line}");
+                opened += usize::from(!own && line.contains("open"));
+            }
         }
+        assert_eq!(opened, 1, "{text}");
     }
-    assert_eq!(opened, 1, "{text}");
 }
 
 #[test]
@@ -204,7 +221,9 @@ fn what_the_host_holds_changes_nothing() {
         do mount --bind /run/poison $(readlink -m $file) 2>/dev/null || mount --bind /run/poison $file || true; done
         exec \"$@\"";
     let image = image();
-    for root in roots().into_iter().take(3).chain([image.path().to_owned()]) {
+    let directory = tempfile::tempdir().unwrap();
+    let files = files(directory.path());
+    for root in roots().into_iter().take(3).chain([image.path().to_owned()]).chain(files) {
         let command = hostvet(&root);
         let clean = Command::new(&command[0]).args(&command[1..]).output().unwrap();
         assert!(clean.status.success(), "{}", String::from_utf8_lossy(&clean.stderr));
