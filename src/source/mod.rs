@@ -28,6 +28,7 @@ mod target;
 pub use archive::{Archive, BadArchive, BadImage, BadPlatform, Choice, ImagePlatform};
 pub(crate) use dbus::Message;
 pub use directory::Directory;
+pub(crate) use disk::lvm_metadata;
 pub use files::Files;
 pub use live::Live;
 pub(crate) use netlink::{DONE, messages};

@@ -9,6 +9,7 @@ mod ext;
 mod fat;
 mod file_system;
 mod format;
+pub(crate) mod lvm_metadata;
 mod superblock;
 mod volume;
 mod xfs;
