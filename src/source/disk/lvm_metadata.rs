@@ -30,6 +30,11 @@ impl<'a> Section<'a> {
     pub(crate) fn sections(&self) -> impl Iterator<Item = (&'a str, &Section<'a>)> {
         self.sections.iter().map(|(name, section)| (*name, section))
     }
+
+    /// The first section in it, taken out.
+    pub(crate) fn take_section(&mut self) -> Option<(&'a str, Section<'a>)> {
+        (!self.sections.is_empty()).then(|| self.sections.swap_remove(0))
+    }
 }
 
 impl Value {

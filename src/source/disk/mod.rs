@@ -10,6 +10,9 @@ mod fat;
 mod file_system;
 mod format;
 pub(crate) mod lvm_metadata;
+mod number;
+#[cfg(test)]
+mod sparse;
 mod superblock;
 mod volume;
 mod xfs;
