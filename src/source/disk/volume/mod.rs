@@ -79,8 +79,8 @@ impl fmt::Display for Damage {
     }
 }
 
-/// More volumes no honest disk has: the kernel numbers 255 partitions, and LVM's guides stay below a thousand volumes.
-const MOST: usize = 4096;
+/// More volumes no honest disk has: the kernel numbers 255 partitions, and few groups have a hundred volumes.
+const MOST: usize = 1024;
 
 /// The name of the whole disk.
 const DISK: &str = "disk";
