@@ -167,7 +167,8 @@ fn files(directory: &Path) -> Vec<PathBuf> {
     tar.append_dir_all(".", tree.path()).unwrap();
     tar.finish().unwrap();
     let disks = ["ext4", "xfs", "btrfs"].map(|name| {
-        let packed = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("fixtures/images/systems/{name}.zst"));
+        let packed =
+            Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("fixtures/images/systems/{name}.zst"));
         let packed = fs::File::open(packed).unwrap();
         let mut unpacked = ruzstd::decoding::StreamingDecoder::new(packed).unwrap();
         let path = directory.join(name);

@@ -30,6 +30,7 @@ pub use archive::{Archive, BadArchive, BadImage, BadPlatform, Choice, ImagePlatf
 pub(crate) use dbus::Message;
 pub use directory::Directory;
 pub use disk::{BadDisk, DiskChoice};
+pub(crate) use disk::lvm_metadata;
 pub use files::Files;
 pub use live::Live;
 pub(crate) use netlink::{DONE, messages};

@@ -6,11 +6,10 @@ use crate::record;
 use crate::source::{At, FileKind, Host, Missing, Reading};
 use std::path::Path;
 
-mod metadata;
 #[cfg(test)]
 mod tests;
 
-use metadata::{Section, Value};
+use crate::source::lvm_metadata::{self, Section, Value};
 
 const BACKUP: &str = "/etc/lvm/backup";
 
@@ -94,7 +93,7 @@ impl Fact for Lvm {
 
 /// The groups of a file: one, as LVM writes it.
 fn parse(text: &str, path: &str) -> Option<Vec<VolumeGroup>> {
-    let file = metadata::parse(text)?;
+    let file = lvm_metadata::parse(text)?;
     let groups: Option<Vec<_>> = file.sections().map(|(name, section)| group(name, section, path)).collect();
     groups.filter(|groups| !groups.is_empty())
 }

@@ -8,6 +8,10 @@ mod fat;
 mod file_system;
 mod format;
 mod spec;
+pub(crate) mod lvm_metadata;
+mod number;
+#[cfg(test)]
+mod sparse;
 mod superblock;
 mod volume;
 mod xfs;

@@ -2,16 +2,16 @@
 
 /// A section: `name { … }`, or the file itself.
 #[derive(Debug, Default)]
-pub(super) struct Section<'a> {
+pub(crate) struct Section<'a> {
     /// The line of its name, from 1.
-    pub(super) line: u32,
+    pub(crate) line: u32,
     values: Vec<(&'a str, Value)>,
     sections: Vec<(&'a str, Section<'a>)>,
 }
 
 /// What stands after `=`.
 #[derive(Debug, PartialEq)]
-pub(super) enum Value {
+pub(crate) enum Value {
     /// A string, or a number as it is written.
     Text(String),
     /// A list of these.
@@ -19,21 +19,26 @@ pub(super) enum Value {
 }
 
 impl<'a> Section<'a> {
-    pub(super) fn value(&self, key: &str) -> Option<&Value> {
+    pub(crate) fn value(&self, key: &str) -> Option<&Value> {
         self.values.iter().find(|(name, _)| *name == key).map(|(_, value)| value)
     }
 
-    pub(super) fn section(&self, key: &str) -> Option<&Section<'a>> {
+    pub(crate) fn section(&self, key: &str) -> Option<&Section<'a>> {
         self.sections().find(|(name, _)| *name == key).map(|(_, section)| section)
     }
 
-    pub(super) fn sections(&self) -> impl Iterator<Item = (&'a str, &Section<'a>)> {
+    pub(crate) fn sections(&self) -> impl Iterator<Item = (&'a str, &Section<'a>)> {
         self.sections.iter().map(|(name, section)| (*name, section))
+    }
+
+    /// The first section in it, taken out.
+    pub(crate) fn take_section(&mut self) -> Option<(&'a str, Section<'a>)> {
+        (!self.sections.is_empty()).then(|| self.sections.swap_remove(0))
     }
 }
 
 impl Value {
-    pub(super) fn text(&self) -> Option<&str> {
+    pub(crate) fn text(&self) -> Option<&str> {
         match self {
             Self::Text(text) => Some(text),
             Self::List(_) => None,
@@ -41,7 +46,7 @@ impl Value {
     }
 
     /// The texts of a list; one of a text alone.
-    pub(super) fn texts(&self) -> impl Iterator<Item = &str> {
+    pub(crate) fn texts(&self) -> impl Iterator<Item = &str> {
         match self {
             Self::Text(text) => std::slice::from_ref(text),
             Self::List(texts) => texts,
@@ -55,7 +60,7 @@ impl Value {
 const DEEPEST: usize = 16;
 
 /// Reads the whole text; none where it is cut short or something else.
-pub(super) fn parse(text: &str) -> Option<Section<'_>> {
+pub(crate) fn parse(text: &str) -> Option<Section<'_>> {
     let mut reader = Reader { rest: text, line: 1 };
     let file = reader.section(0)?;
     reader.blank();
