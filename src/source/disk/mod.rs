@@ -7,11 +7,13 @@ mod ext;
 mod fat;
 mod file_system;
 mod format;
-mod spec;
+#[cfg(test)]
+mod harness;
 pub(crate) mod lvm_metadata;
 mod number;
 #[cfg(test)]
 mod sparse;
+mod spec;
 mod superblock;
 mod volume;
 mod xfs;
