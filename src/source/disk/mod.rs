@@ -33,7 +33,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 /// The root tree in a disk image.
 #[derive(Debug)]
-pub struct Disk {
+pub(super) struct Disk {
     /// The longest paths first.
     mounts: Vec<Mount>,
     /// The answer to [`Question::BlockDevices`].
@@ -46,7 +46,7 @@ pub struct Disk {
 /// How a disk image is read, where it leaves a choice.
 #[derive(Clone, Debug, Default)]
 pub struct DiskChoice {
-    /// The name of the partition or volume that holds the root, as [`Disk`] lists them: `disk2`, `vg/root`, `UUID=…`; of a
+    /// The name of the partition or volume that holds the root, as it is listed where several do: `disk2`, `vg/root`, `UUID=…`; of a
     /// subvolume of btrfs `disk2:@`.
     pub root_partition: Option<String>,
     /// Whether other files that the image names may be opened.
@@ -104,7 +104,7 @@ impl Disk {
     }
 
     /// What is mounted where, in words: `/boot is disk1 (ext4)`.
-    pub fn layout(&self) -> Vec<String> {
+    pub(super) fn layout(&self) -> Vec<String> {
         let words = |mount: &Mount| match &mount.holds {
             Ok(_) => format!("{} is {}", mount.at.display(), mount.what),
             Err(reason) => reason.to_string(),
@@ -113,7 +113,7 @@ impl Disk {
     }
 
     /// What of the disk is damaged or cannot be read, in words, and what may be older than it should be.
-    pub fn damage(&self) -> Vec<String> {
+    pub(super) fn damage(&self) -> Vec<String> {
         let stale = self.mounts.iter().filter_map(|mount| {
             let why = mount.holds.as_ref().ok()?.stale()?;
             Some(format!("{}: {why}", mount.what))
@@ -124,11 +124,12 @@ impl Disk {
     /// The file system that holds a path on whose way there are no links, and the path in it.
     fn place(&self, path: &Path) -> Reading<(Arc<dyn FileSystem>, PathBuf)> {
         for mount in &self.mounts {
-            if let Ok(below) = path.strip_prefix(&mount.at) {
-                return match &mount.holds {
-                    Ok(holds) => Ok((holds.clone(), Path::new("/").join(below))),
-                    Err(reason) => Err(Missing::unreadable(path, reason.clone())),
-                };
+            let Ok(below) = path.strip_prefix(&mount.at) else { continue };
+            match &mount.holds {
+                Ok(holds) => return Ok((holds.clone(), Path::new("/").join(below))),
+                // The directory itself is there whether or not something is mounted on it.
+                Err(_) if path == mount.at => {}
+                Err(reason) => return Err(Missing::unreadable(path, reason.clone())),
             }
         }
         Err(Missing::Absent)
@@ -233,6 +234,9 @@ impl Source for Disk {
         let place = self.resolve(path, true)?;
         if self.entry(&place)?.kind != FileKind::Directory {
             return Err(Missing::unreadable(path, Reason::WrongKind("not a directory")));
+        }
+        if let Some(Mount { holds: Err(reason), .. }) = self.mounts.iter().find(|mount| mount.at == place) {
+            return Err(Missing::unreadable(path, reason.clone()));
         }
         let (holds, inner) = self.place(&place)?;
         let mut entries = at(path, holds.list(&inner))?;
