@@ -7,7 +7,7 @@ use super::rule::Rule;
 use super::severity::Severity;
 use super::vet::{Outcome, Rest, judge};
 use crate::fact::Facts;
-use crate::source::{Assume, Earlier, Files, Host, Target, TargetKind};
+use crate::source::{Assume, Earlier, Files, Host, Question, Target, TargetKind};
 use std::ops::Range;
 use std::time::Duration;
 use toml::Spanned;
@@ -97,9 +97,12 @@ impl Case {
             files.space(path, space.map_err(|e| bad(file, text.span(), &format!("is wrong: {e}")))?);
         }
         for (question, hex) in &raw.answers {
-            let asked = question.get_ref().parse();
-            let asked = asked.map_err(|e| bad(file, question.span(), &format!("is wrong: {e}")))?;
-            let answer = bytes_of(hex.get_ref()).ok_or_else(|| bad(file, hex.span(), "is no hex"))?;
+            let asked: Question = (question.get_ref().parse())
+                .map_err(|e| bad(file, question.span(), &format!("is wrong: {e}")))?;
+            let answer = match asked.is_text() {
+                true => hex.get_ref().clone().into_bytes(),
+                false => bytes_of(hex.get_ref()).ok_or_else(|| bad(file, hex.span(), "is no hex"))?,
+            };
             files.answer(asked, Ok(answer));
         }
         for path in &raw.denied {

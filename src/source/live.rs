@@ -100,7 +100,7 @@ impl Source for Live {
 
     fn ask(&self, question: Question) -> Reading<Vec<u8>> {
         match question {
-            Question::ImageConfig => Err(Missing::Absent),
+            Question::ImageConfig | Question::BlockDevices => Err(Missing::Absent),
             Question::TcpSockets { states, info } => netlink::tcp_sockets(question, states, info),
             Question::FailedUnits => dbus::failed_units(question),
         }

@@ -30,9 +30,33 @@ pub enum Question {
     /// The units of systemd that are in the state "failed": the message of D-Bus with which the service manager answers
     /// `ListUnitsFiltered`, org.freedesktop.systemd1(5).
     FailedUnits,
+    /// The devices of a disk image: the disk, its partitions and the logical volumes on them, with what their superblocks say. For
+    /// each a block of lines `KEY=value` as `blkid -o export` writes them, an empty line after each block: what means something to a
+    /// shell has a backslash before it, bytes of control characters are written `\x0a`.
+    ///
+    /// ```text
+    /// DEVNAME=disk2                 disk, disk1 for the first partition, vg/root: what the kernel will call them depends on the machine
+    /// PKNAME=disk                   what it is a part of
+    /// SIZE=2097152                  in bytes
+    /// DEVTYPE=part                  disk, part, lvm
+    /// PARTN=2, PARTUUID=…, PARTLABEL=…, PARTTYPE=…; VG_NAME=…, LV_NAME=…
+    /// TYPE=ext4, UUID=…, UUID_SUB=…, LABEL=…
+    /// MEMBER=yes                    of something that others are made of: LVM2_member, crypto_LUKS
+    /// CLEAN=yes, ERRORS=no, ERROR_COUNT=0, FIRST_ERROR_TIME=…, LAST_ERROR_TIME=…, ERROR_DETAIL=…
+    /// UNREAD=why it is not known what it holds
+    /// ```
+    BlockDevices,
 }
 
 const IMAGE_CONFIG: &str = "image config";
+const BLOCK_DEVICES: &str = "block devices";
+
+impl Question {
+    /// Whether the answer is text, which can be written as it is.
+    pub fn is_text(self) -> bool {
+        matches!(self, Self::BlockDevices)
+    }
+}
 
 impl fmt::Display for Question {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -43,6 +67,7 @@ impl fmt::Display for Question {
                 write!(f, "sock_diag tcp states={states:#x}{info}")
             }
             Self::FailedUnits => f.write_str(FAILED_UNITS),
+            Self::BlockDevices => f.write_str(BLOCK_DEVICES),
         }
     }
 }
@@ -52,7 +77,7 @@ const FAILED_UNITS: &str = "systemd units failed";
 /// A text that is no [`Question`].
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
 #[error(
-    "`{0}` is no question: `image config` is one, `systemd units failed`, and `sock_diag tcp states=0x400`, also with ` info` at its end"
+    "`{0}` is no question: `image config` is one, `block devices`, `systemd units failed`, and `sock_diag tcp states=0x400`, also with ` info` at its end"
 )]
 pub struct BadQuestion(pub String);
 
@@ -65,6 +90,9 @@ impl FromStr for Question {
         }
         if text == FAILED_UNITS {
             return Ok(Self::FailedUnits);
+        }
+        if text == BLOCK_DEVICES {
+            return Ok(Self::BlockDevices);
         }
         let words: Vec<_> = text.split(' ').collect();
         let (states, info) = match words[..] {
@@ -91,6 +119,8 @@ mod tests {
         assert_eq!("image config".parse(), Ok(Question::ImageConfig));
         assert_eq!(Question::ImageConfig.to_string(), "image config");
         assert_eq!(Question::FailedUnits.to_string().parse(), Ok(Question::FailedUnits));
+        assert_eq!(Question::BlockDevices.to_string().parse(), Ok(Question::BlockDevices));
+        assert!(Question::BlockDevices.is_text() && !Question::FailedUnits.is_text());
         for odd in [
             "",
             "sock_diag",

@@ -209,7 +209,9 @@ impl Source for Archive {
     fn ask(&self, question: Question) -> Reading<Vec<u8>> {
         match question {
             Question::ImageConfig => self.config.clone().ok_or(Missing::Absent),
-            Question::TcpSockets { .. } | Question::FailedUnits => Err(Missing::Absent),
+            Question::TcpSockets { .. } | Question::FailedUnits | Question::BlockDevices => {
+                Err(Missing::Absent)
+            }
         }
     }
 }
