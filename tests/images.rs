@@ -44,7 +44,7 @@ fn findings(mut host: Host) -> BTreeSet<String> {
         .collect()
 }
 
-const IMAGES: [&str; 4] = ["ext2", "ext4", "xfs", "btrfs"];
+const IMAGES: [&str; 5] = ["ext2", "ext4", "xfs", "btrfs", "lvm.qcow2"];
 
 #[test]
 fn the_same_system_in_every_image_gives_the_same_findings() {

@@ -245,6 +245,8 @@ fn mount(entry: &FstabEntry, volumes: &[Volume]) -> Option<Mount> {
     let volume = match meant(&entry.spec, volumes) {
         Meant::Volume(volume) => volume,
         Meant::NoDevice => return None,
+        // A system that boots without it sees what is below.
+        Meant::Missing if entry.options.iter().any(|option| option == "nofail") => return None,
         Meant::Missing => {
             let why = format!("fstab mounts {} at {}, which is not in this image", entry.spec, at.display());
             return Some(Mount { at, holds: Err(Reason::NotRead(why)), what: entry.spec.clone() });
@@ -265,7 +267,7 @@ fn mount(entry: &FstabEntry, volumes: &[Volume]) -> Option<Mount> {
 
 /// The types of partitions that say where they belong, and the places, of which the first that is there is meant.
 const DISCOVERABLE: [(&str, &[&str]); 5] = [
-    ("c12a7328-f81f-11d2-ba4b-00a0c93ec93b", &["/efi", "/boot/efi", "/boot"]),
+    ("c12a7328-f81f-11d2-ba4b-00a0c93ec93b", &["/efi", "/boot"]),
     ("bc13c2ff-59e6-4262-a352-b275fd6f7172", &["/boot"]),
     ("4d21b016-b534-45c2-a9fb-5c16e091fd2d", &["/var"]),
     ("933ac7e1-2eb4-4f13-b844-0e14e2aef915", &["/home"]),
