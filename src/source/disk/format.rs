@@ -1,1 +1,0 @@
-//! The formats of disk images: raw, qcow2 and others.
