@@ -2,8 +2,8 @@
 
 use std::fmt::{self, Debug};
 use std::fs::File;
-use std::io::{self, Read};
-use std::os::unix::fs::FileExt;
+use std::io::{self, Read, Seek, SeekFrom};
+use std::os::unix::fs::{FileExt, FileTypeExt};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -34,7 +34,7 @@ pub(super) fn read_exactly(bytes: &dyn Bytes, at: u64, len: usize) -> io::Result
     Ok(all)
 }
 
-/// A regular file.
+/// A regular file, or a block device.
 #[derive(Debug)]
 pub(super) struct FileBytes {
     file: File,
@@ -43,7 +43,12 @@ pub(super) struct FileBytes {
 
 impl FileBytes {
     pub(super) fn new(file: File) -> io::Result<Self> {
-        let len = file.metadata()?.len();
+        let metadata = file.metadata()?;
+        let len = match metadata.file_type().is_block_device() {
+            // Of a device it is nowhere but where it ends.
+            true => (&file).seek(SeekFrom::End(0))?,
+            false => metadata.len(),
+        };
         Ok(Self { file, len })
     }
 }
