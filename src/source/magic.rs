@@ -1,6 +1,6 @@
 //! What a file is that a user gives for a root tree, by its first bytes.
 
-use super::archive;
+use super::{archive, disk};
 
 /// What a file is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,14 +26,8 @@ pub(super) const START: usize = (64 << 10) + 256;
 const PACKAGE: &str = "a package is no host; install it in a root tree and give that";
 const UNPACK: &str = "unpack it, or pack it with gzip, xz, zstd or bzip2";
 
-/// Disks and file systems, by the bytes at a place.
-const DISKS: [(usize, &[u8]); 13] = [
-    (0, b"QFI\xfb"),
-    (0, b"KDMV"),
-    (0, b"# Disk DescriptorFile"),
-    (0, b"vhdxfile"),
-    (0, b"conectix"),
-    (64, b"\x7f\x10\xda\xbe"),
+/// Disks and file systems as they are, by the bytes at a place.
+const DISKS: [(usize, &[u8]); 7] = [
     (512, b"EFI PART"),
     (4096, b"EFI PART"),
     (536, b"LVM2 001"),
@@ -81,6 +75,10 @@ const UNSUPPORTED: [(usize, &[u8], &str, &str); 14] = [
 /// What a file is that begins so.
 pub(super) fn recognise(start: &[u8]) -> Known {
     let has = |at: usize, magic: &[u8]| start.get(at..).is_some_and(|rest| rest.starts_with(magic));
+    // Before archives: an appliance is a tar that holds an image.
+    if disk::is_image(start) {
+        return Known::Disk;
+    }
     if archive::is_packed(start) || archive::is_tar(start) {
         return Known::Archive;
     }

@@ -18,22 +18,24 @@ mod superblock;
 mod volume;
 mod xfs;
 
-use super::bytes::Bytes;
 use super::resolve::{Step, step, walk};
 use super::{
     Entry, FileKind, Missing, Question, Reading, Reason, STREAM_CAP, Source, Space, Stat, Tail, Unreadable,
 };
 use assemble::{Mount, assemble};
 use file_system::FileSystem;
+use format::Format;
 use std::collections::HashMap;
 use std::fs::File;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// The root tree in a disk image.
 #[derive(Debug)]
 pub(super) struct Disk {
+    image: Image,
     /// The longest paths first.
     mounts: Vec<Mount>,
     /// The answer to [`Question::BlockDevices`].
@@ -41,6 +43,16 @@ pub(super) struct Disk {
     damage: Vec<String>,
     /// What was looked up: every rule that names a path looks up all directories above it.
     seen: Mutex<HashMap<PathBuf, Reading<Stat>>>,
+}
+
+/// What holds the disk.
+#[derive(Debug)]
+struct Image {
+    format: Format,
+    /// The files it is in.
+    files: Vec<PathBuf>,
+    /// How many bytes of them have been read.
+    read: Arc<AtomicU64>,
 }
 
 /// How a disk image is read, where it leaves a choice.
@@ -56,12 +68,9 @@ pub struct DiskChoice {
 /// Why there is nothing to vet in a disk image.
 #[derive(Debug, thiserror::Error)]
 pub enum BadDisk {
-    /// The image's format.
+    /// The image cannot be read, in words.
     #[error("{0}")]
-    Format(#[from] format::BadFormat),
-    /// It cannot be read.
-    #[error("{0}")]
-    Io(#[from] io::Error),
+    Image(String),
     /// No file system looks like a root.
     #[error("holds no root file system: {0}")]
     NoRoot(String),
@@ -88,28 +97,27 @@ impl Disk {
     /// The tree in the image in `file`, which lies at `path` of this host.
     pub(super) fn open(file: File, path: &Path, choice: &DiskChoice) -> Result<Self, BadDisk> {
         let options = format::Options { allow_backing: choice.allow_backing };
-        let image = format::open(file, path, &options)?;
-        Self::of(image.bytes, choice)
-    }
-
-    /// The tree in the disk of these bytes.
-    fn of(disk: Arc<dyn Bytes>, choice: &DiskChoice) -> Result<Self, BadDisk> {
-        let (volumes, damage) = volume::volumes(disk);
+        let image = format::open(file, path, &options).map_err(|bad| BadDisk::Image(bad.to_string()))?;
+        let (volumes, damage) = volume::volumes(image.bytes);
         let mut mounts = assemble(&volumes, choice.root_partition.as_deref())?;
         // Of what is mounted twice in one place the last is seen.
         mounts.reverse();
         mounts.sort_by_key(|mount| std::cmp::Reverse(mount.at.components().count()));
         let damage = damage.into_iter().map(|damage| damage.to_string()).collect();
-        Ok(Self { mounts, devices: volume::export(&volumes), damage, seen: Mutex::default() })
+        let devices = volume::export(&volumes);
+        let image = Image { format: image.format, files: image.files, read: image.read };
+        Ok(Self { image, mounts, devices, damage, seen: Mutex::default() })
     }
 
-    /// What is mounted where, in words: `/boot is disk1 (ext4)`.
+    /// What holds the disk, and what of it is mounted where, in words: `/boot is disk1 (ext4)`.
     pub(super) fn layout(&self) -> Vec<String> {
         let words = |mount: &Mount| match &mount.holds {
             Ok(_) => format!("{} is {}", mount.at.display(), mount.what),
             Err(reason) => reason.to_string(),
         };
-        self.mounts.iter().rev().map(words).collect()
+        let files: Vec<_> = self.image.files.iter().map(|file| file.display().to_string()).collect();
+        let image = format!("the disk is a {} image in {}", self.image.format, files.join(", "));
+        [image].into_iter().chain(self.mounts.iter().rev().map(words)).collect()
     }
 
     /// What of the disk is damaged or cannot be read, in words, and what may be older than it should be.
@@ -272,6 +280,15 @@ impl Source for Disk {
             _ => Err(Missing::Absent),
         }
     }
+
+    fn bytes_read(&self) -> Option<u64> {
+        Some(self.image.read.load(Ordering::Relaxed))
+    }
+}
+
+/// Whether a file that begins so is an image of a disk, other than a raw one.
+pub(super) fn is_image(start: &[u8]) -> bool {
+    format::recognise(start, &[]).is_some()
 }
 
 /// A file of a file system, read from its start to its end.
