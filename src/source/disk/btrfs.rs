@@ -1,1 +1,0 @@
-//! btrfs, with its subvolumes.
