@@ -1,5 +1,6 @@
 //! Block devices, and the names they go by.
 
+mod image;
 mod sysfs;
 mod udev;
 
@@ -7,7 +8,7 @@ mod udev;
 mod tests;
 
 use super::Fact;
-use crate::source::{At, Host, Missing, Reading, Reason, TargetKind};
+use crate::source::{At, Host, Missing, Question, Reading, Reason, TargetKind, text};
 use crate::{record, word};
 use std::collections::{BTreeSet, HashSet};
 
@@ -24,18 +25,19 @@ record! {
     /// ```
     ///
     /// Source: sysfs-class-block in the kernel's ABI documents, udev(7), udev's 60-persistent-storage.rules.
-    /// Unreadable in a tree that shows no devices (an image's or directory's root), because the disks it will boot from
+    /// Unreadable in a tree that shows no devices (a directory's root), because the disks it will boot from
     /// are not to be seen there: "no such UUID" is then not known. Where udev does not run, UUIDs and labels
-    /// are unreadable, though device names are known. All is read through the source, so a source that knows its
-    /// devices (a disk image) may show them as links in /dev/disk.
+    /// are unreadable, though device names are known. Of a disk image they are the disk, its partitions and the logical volumes on
+    /// them, as their superblocks and partition tables say; `paths` is unreadable there, as the kernel's names depend on the machine.
     #[bare(devices)]
     pub struct Block {
         /// The devices, sorted by name.
         pub devices: Vec<BlockDevice>,
         /// The /dev paths of the devices by the kernel's and device-mapper's names, and those in `links` if known.
-        pub paths: Vec<String>,
+        pub paths: Reading<Vec<String>>,
         /// The links that udev makes to them: `/dev/disk/by-uuid/0a34…`, `/dev/vg/lv`, with udev's `\x20` in
-        /// them. Unreadable where udev does not run.
+        /// them. Unreadable where udev does not run. Of a disk image those that it will make on every machine, and
+        /// `/dev/mapper/vg-lv`.
         pub links: Reading<Vec<String>>,
     }
 }
@@ -43,9 +45,10 @@ record! {
 record! {
     /// A block device: a disk, a partition, or something built on them.
     pub struct BlockDevice {
-        /// The kernel's name: `vda1`, `dm-0`.
+        /// The kernel's name: `vda1`, `dm-0`. In a disk image `disk`, `disk1` for the first partition, `vg/root`.
         pub name: String,
-        /// The path people use: `/dev/vda1`, `/dev/mapper/vg-root`.
+        /// The path people use: `/dev/vda1`, `/dev/mapper/vg-root`. In a disk image `partition 1` and the like, where the kernel has
+        /// yet to name it.
         pub path: String,
         /// `major:minor`; absent where only a link names the device.
         pub number: Option<String>,
@@ -75,6 +78,18 @@ record! {
         /// Whether it is a part of something else that is built on it: an array, a volume group, a multipath or
         /// encrypted device; or a partition of such a part.
         pub member: bool,
+        /// Whether the file system was left as unmounting leaves it, with no journal to be replayed. Of a disk image only, and absent
+        /// where the superblock does not tell: swap, btrfs unless it has a log to be replayed.
+        pub clean: Option<bool>,
+        /// Whether the superblock is marked as damaged, by the kernel or a checker. Of a disk image only, and absent where the
+        /// superblock has no such mark.
+        pub errors: Option<bool>,
+        /// How many errors the file system has counted since its last check. Of a disk image's ext2 to ext4 only.
+        pub error_count: Option<u64>,
+        /// When the last of these was met, as UTC date and time: `2024-01-31 06:00:00`. Of a disk image's ext4 only.
+        pub last_error_date: Option<String>,
+        /// What is wrong: where the last error was met, or what the mark is called. Of a disk image only.
+        pub error_detail: Option<String>,
         /// Where it was read.
         pub at: At,
     }
@@ -115,9 +130,15 @@ impl Fact for Block {
         "/dev/disk/by-*/*",
         "/sys/block/*",
         "/proc/partitions",
+        "the devices of a disk image",
     ];
 
     fn collect(host: &Host) -> Reading<Self> {
+        match host.source.ask(Question::BlockDevices) {
+            Ok(answer) => return Ok(image::block(&text(answer))),
+            Err(Missing::Absent) => {}
+            Err(unreadable) => return Err(unreadable),
+        }
         let links = udev::links(host)?;
         let database = udev::runs(host);
         let mut devices = sysfs::devices(host, &database)?;
@@ -127,7 +148,7 @@ impl Fact for Block {
         udev::add_linked(&mut devices, &links);
         devices.sort_by(|a, b| a.name.cmp(&b.name));
         mark_members(host, &mut devices);
-        Ok(Self { paths: paths(&devices, &links), links: all_links(&devices, &links, &database), devices })
+        Ok(Self { paths: Ok(paths(&devices, &links)), links: all_links(&devices, &links, &database), devices })
     }
 }
 

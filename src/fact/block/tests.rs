@@ -35,7 +35,7 @@ fn names_are_known_without_udev_but_uuids_are_not() {
     disk(&mut files, "vda", "252:0", false);
     disk(&mut files, "vda1", "252:1", true);
     let block = collect(&files).unwrap();
-    assert_eq!(block.paths, ["/dev/vda", "/dev/vda1"]);
+    assert_eq!(block.paths, Ok(vec!["/dev/vda".into(), "/dev/vda1".into()]));
     assert!(is_unknown(&block.links, "udev does not run"));
     let [vda, vda1] = block.devices.as_slice() else { panic!() };
     assert_eq!((vda.kind, vda1.kind), (BlockKind::Disk, BlockKind::Partition));
@@ -59,7 +59,7 @@ fn udevs_database_names_what_is_on_a_device() {
     assert_eq!((vda1.label.as_deref(), vda1.partlabel.as_deref()), (Ok("a b"), Ok("p 1")));
     assert_eq!(vda.uuid, Err(Missing::Absent));
     assert_eq!(block.links, Ok(vec!["/dev/disk/by-uuid/01".to_owned()]));
-    assert!(block.paths.contains(&"/dev/disk/by-uuid/01".to_owned()));
+    assert!(block.paths.unwrap().contains(&"/dev/disk/by-uuid/01".to_owned()));
 }
 
 #[test]
@@ -96,9 +96,9 @@ fn members_of_arrays_and_their_partitions_are_marked() {
     let block = collect(&files).unwrap();
     let members: Vec<_> = block.devices.iter().filter(|d| d.member).map(|d| d.name.as_str()).collect();
     assert_eq!(members, ["sda", "sda1", "sdb"]);
+    let paths = block.paths.unwrap();
     assert!(
-        block.paths.contains(&"/dev/mapper/vg-root".to_owned())
-            && block.paths.contains(&"/dev/vg/root".to_owned())
+        paths.contains(&"/dev/mapper/vg-root".to_owned()) && paths.contains(&"/dev/vg/root".to_owned())
     );
     assert_eq!(block.devices[0].kind, BlockKind::Dm);
 }
@@ -147,4 +147,39 @@ fn garbage_is_no_panic() {
     files.file("/sys/class/block/x/dev", "\0\u{1}").file("/sys/class/block/x/size", "many");
     files.file("/run/udev/data/b\0\u{1}", [0xff, 0xfe, b'\n', b':']).file("/run/udev/data/b1:1", "");
     assert_eq!(collect(&files).unwrap().devices[0].size_bytes, None);
+}
+
+const IMAGE: &str = "DEVNAME=disk\nSIZE=4096\nDEVTYPE=disk\n\nDEVNAME=disk1\nPKNAME=disk\nSIZE=2048\nDEVTYPE=part\nPARTN=1\n\
+                     PARTUUID=1a2b3c4d-01\nTYPE=ext4\nUUID=0a34\nLABEL=my\\ disk\nCLEAN=no\nERRORS=yes\nERROR_COUNT=3\n\
+                     LAST_ERROR_TIME=1706680800\nERROR_DETAIL=ext4_lookup\n\nDEVNAME=disk2\nPKNAME=disk\nDEVTYPE=part\nPARTN=2\n\
+                     TYPE=LVM2_member\nMEMBER=yes\nUUID=abc\n\nDEVNAME=vg/lv\nPKNAME=disk2\nDEVTYPE=lvm\nVG_NAME=vg\nLV_NAME=lv\n\
+                     UNREAD=it\\ is\\ a\\ snapshot\n\n";
+
+#[test]
+fn a_disk_image_tells_of_its_devices() {
+    let mut files = Files::new();
+    files.answer(crate::source::Question::BlockDevices, Ok(IMAGE.into()));
+    let block = collect(&files).unwrap();
+    let [disk, one, two, volume] = block.devices.as_slice() else { panic!() };
+    assert_eq!((disk.kind, disk.path.as_str(), disk.size_bytes), (BlockKind::Disk, "the whole disk", Some(4096)));
+    assert_eq!((one.kind, one.path.as_str(), one.parent.as_deref()), (BlockKind::Partition, "partition 1", Some("disk")));
+    assert_eq!((one.uuid.as_deref(), one.label.as_deref()), (Ok("0a34"), Ok("my disk")));
+    assert_eq!((one.clean, one.errors, one.error_count), (Some(false), Some(true), Some(3)));
+    assert_eq!(one.last_error_date.as_deref(), Some("2024-01-31 06:00:00"));
+    assert!(two.member && !one.member);
+    assert_eq!((volume.path.as_str(), volume.parent.as_deref()), ("/dev/mapper/vg-lv", None));
+    assert!(is_unknown(&volume.uuid, "snapshot") && is_unknown(&block.paths, "depends on the machine"));
+    let links = block.links.unwrap();
+    assert!(links.contains(&"/dev/disk/by-label/my\\x20disk".into()) && links.contains(&"/dev/vg/lv".into()));
+    assert!(!links.contains(&"/dev/disk/by-uuid/abc".into()));
+}
+
+#[test]
+fn an_image_whose_disk_cannot_be_read_is_unknown() {
+    let mut files = Files::new();
+    let why = Missing::unreadable("disk", Reason::NotRead("it is damaged".into()));
+    files.answer(crate::source::Question::BlockDevices, Err(why));
+    assert!(is_unknown(&collect(&files), "damaged"));
+    files.answer(crate::source::Question::BlockDevices, Ok(b"\0\xff\n=\n".to_vec()));
+    assert_eq!(collect(&files).unwrap().devices.len(), 1);
 }

@@ -127,6 +127,11 @@ pub(super) fn device(
         link_priority: known.as_ref().map(|k| k.priority).map_err(Clone::clone),
         links: known.map(|k| k.links),
         member: false,
+        clean: None,
+        errors: None,
+        error_count: None,
+        last_error_date: None,
+        error_detail: None,
         at,
     }
 }

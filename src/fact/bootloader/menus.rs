@@ -4,7 +4,7 @@ use super::{BootEntry, BootInitrd, optional};
 use crate::format::boot_menu::{Menu, MenuEntry, default_entry};
 use crate::format::kernel_files::version_in_path;
 use crate::format::loader_entry::{LoaderEntry, grub_order, parse, systemd_boot_order};
-use crate::format::{grub_script, kernel_command_line, menu_lst, syslinux, udev_link};
+use crate::format::{device_path, grub_script, kernel_command_line, menu_lst, syslinux, udev_link};
 use crate::model::{Partial, Text};
 use crate::source::{At, FileKind, Host, Missing, Reading, Reason, Unreadable};
 use std::collections::BTreeMap;
@@ -225,6 +225,7 @@ fn resolved(host: &Host, entry: &MenuEntry, path: &[usize], at: At, roots: &[&st
             at: at.clone(),
         }
     });
+    let root_path = root.as_deref().and_then(udev_link::path);
     BootEntry {
         title: entry.title.clone(),
         id: entry.id.clone(),
@@ -236,7 +237,11 @@ fn resolved(host: &Host, entry: &MenuEntry, path: &[usize], at: At, roots: &[&st
         initrds: initrds.collect(),
         options: entry.options.clone(),
         parameters: values,
-        root_path: root.as_deref().and_then(udev_link::path),
+        root_exists: match &root_path {
+            Some(path) => device_path::exists(host, path),
+            None => Err(Missing::Absent),
+        },
+        root_path,
         root,
         foreign: entry.foreign,
         at,

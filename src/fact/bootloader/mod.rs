@@ -105,6 +105,8 @@ record! {
         pub root: Option<String>,
         /// The /dev path of that: `/dev/vda1`, `/dev/disk/by-uuid/0a34…`. Absent where it names something else than a device.
         pub root_path: Option<String>,
+        /// Whether `root_path` is there, as `spec_exists` of an entry of fstab; absent without one.
+        pub root_exists: Reading<bool>,
         /// Whether it is another system's, as os-prober found it: its files are not in this root.
         pub foreign: bool,
         /// Where it was read.

@@ -3,6 +3,7 @@
 use super::parse::entry_of;
 use super::{Fstab, FstabEntry, FstabPart, parse};
 use crate::fact::Fact;
+use crate::format::device_path;
 use crate::model::Lazy;
 use crate::source::{At, FileKind, Host, Missing, Reading, Reason, TargetKind, resolve, text};
 use std::path::Path;
@@ -24,7 +25,7 @@ const OTHER_INIT: [&str; 4] = ["/sbin/init", "/sbin/openrc-run", "/etc/inittab",
 
 impl Fact for Fstab {
     const NAME: &'static str = "fstab";
-    const READS: &'static [&'static str] = &[PATH, "/proc/partitions"];
+    const READS: &'static [&'static str] = &[PATH, "/proc/partitions", "the devices of a disk image"];
 
     fn collect(host: &Host) -> Reading<Self> {
         let (mut entries, mut lines) = parse(PATH, &host.source.read(Path::new(PATH), CAP).map(text)?);
@@ -72,7 +73,7 @@ fn has_helper(host: &Host, fs_type: &str) -> bool {
 fn look(host: &Arc<Host>, entry: &mut FstabEntry) {
     if let Some(path) = entry.spec_path.clone() {
         let host = host.clone();
-        entry.spec_exists = Lazy::new(move || spec_exists(&host, &path));
+        entry.spec_exists = Lazy::new(move || device_path::exists(&host, &path));
     }
     if entry.mount_point.starts_with('/') {
         // The root of a network file system is not touched: where its server does not answer, neither does a stat.
@@ -108,30 +109,4 @@ fn kind(host: &Host, path: &str, away: bool) -> Reading<Option<FileKind>> {
         Err(Missing::Absent) => Ok(None),
         Err(unreadable) => Err(unreadable),
     }
-}
-
-/// Whether the path is one that only the kernel gives to a device: `/dev/sda1`, `/dev/nvme0n1p2`.
-fn is_disk_name(path: &str) -> bool {
-    let Some(name) = path.strip_prefix("/dev/") else { return false };
-    let is_plain = name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit());
-    is_plain && ["sd", "hd", "vd", "xvd", "nvme", "mmcblk"].iter().any(|kind| name.starts_with(kind))
-}
-
-/// Whether a device's path is there. Only a system that runs, or a copy of its /dev, can say no.
-fn spec_exists(host: &Host, path: &str) -> Reading<bool> {
-    let shown = is_live(host)
-        || host.source.list(Path::new("/dev/disk")).is_ok_and(|entries| !entries.is_empty())
-        // Links of udev's own making that its database does not list are not there.
-        || (path.starts_with("/dev/disk/") && host.names("/run/udev/data").is_ok_and(|names| !names.is_empty()));
-    if !shown && is_disk_name(path) {
-        // The kernel names its disks itself, so its own list says it all.
-        if let Ok(list) = host.read_text("/proc/partitions") {
-            return Ok(list.lines().any(|l| l.split_ascii_whitespace().nth(3) == path.strip_prefix("/dev/")));
-        }
-    }
-    if !shown {
-        let why = "a tree of files does not show the devices it will boot from".to_owned();
-        return Err(Missing::unreadable("/dev", Reason::NotRead(why)));
-    }
-    host.exists(path).map_err(Missing::Unreadable)
 }

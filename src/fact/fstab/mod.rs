@@ -52,7 +52,8 @@ record! {
         /// The /dev path that appears when the device does: `/dev/vda1`, `/dev/disk/by-uuid/0a34…`; absent
         /// where the spec names no block device.
         pub spec_path: Option<String>,
-        /// Whether `spec_path` is there now; absent without one, unreadable where the tree shows no devices.
+        /// Whether `spec_path` is there now; absent without one, unreadable where the tree shows no devices. Of a disk image, whether
+        /// it will be there when it runs: unreadable for names that depend on the machine, such as `/dev/vda1`.
         pub spec_exists: Lazy<bool>,
         /// Where to mount it (fs_file), decoded, without needless slashes; `none` or `swap` for swap space.
         pub mount_point: String,

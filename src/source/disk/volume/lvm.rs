@@ -37,16 +37,16 @@ pub(super) fn read(physical: &[Volume]) -> (Vec<Logical>, Vec<Damage>) {
                 if here.insert(found.uuid, volume).is_some() {
                     damages.push(damage("another physical volume of the disk has the same UUID".to_owned()));
                 }
-                texts.extend(found.text);
+                texts.extend(found.text.map(|text| (volume, text)));
             }
             Err(what) => damages.push(damage(what)),
         }
     }
     let mut groups: BTreeMap<String, Group<'_>> = BTreeMap::new();
-    for text in &texts {
+    for (volume, text) in &texts {
         let Some(group) = Group::parse(text) else {
             let what = "its metadata describes no volume group".to_owned();
-            damages.push(Damage { volume: "LVM".to_owned(), what });
+            damages.push(Damage { volume: volume.name.clone(), what });
             continue;
         };
         match groups.get_mut(&group.id) {

@@ -35,7 +35,7 @@ pub(super) struct Volume {
     pub(super) is: VolumeKind,
     /// What it holds; none if nothing that is known, or it cannot be read.
     pub(super) holds: Option<Superblock>,
-    /// Why it is not known what it holds, where it cannot be read.
+    /// Why it is not known what it holds, where it, its partition table or its metadata of LVM cannot be read.
     pub(super) unread: Option<String>,
 }
 
@@ -96,7 +96,7 @@ pub(super) fn volumes(disk: Arc<dyn Bytes>) -> (Vec<Volume>, Vec<Damage>) {
     match table(&*disk, size) {
         Ok(Some(table)) => found.partitions(&disk, size, table),
         Ok(None) => {}
-        Err(error) => found.damage(DISK, format!("its partition table cannot be read: {error}")),
+        Err(error) => found.unread(DISK, format!("its partition table cannot be read: {error}")),
     }
     found.logical_volumes();
     (found.volumes, found.damages)
@@ -127,6 +127,14 @@ impl Found {
         self.damages.push(Damage { volume: volume.to_owned(), what });
     }
 
+    /// The same of a volume that may hold what is not seen.
+    fn unread(&mut self, volume: &str, what: String) {
+        for known in self.volumes.iter_mut().filter(|known| known.name == volume) {
+            known.unread.get_or_insert_with(|| what.clone());
+        }
+        self.damage(volume, what);
+    }
+
     /// Adds a volume, and looks what it holds.
     fn add(
         &mut self,
@@ -147,10 +155,14 @@ impl Found {
     }
 
     fn partitions(&mut self, disk: &Arc<dyn Bytes>, size: u64, table: Table) {
+        let is_lost = table.slots.is_empty();
         for fault in table.faults {
-            self.damage(DISK, fault);
+            match is_lost {
+                true => self.unread(DISK, fault),
+                false => self.damage(DISK, fault),
+            }
         }
-        if table.slots.is_empty() {
+        if is_lost {
             return;
         }
         // A disk with partitions holds these; what lies before the first is left from an earlier use. But discs that also start from a
@@ -187,7 +199,9 @@ impl Found {
         let is_physical = |v: &&Volume| v.holds.as_ref().is_some_and(|held| held.kind == "LVM2_member");
         let physical: Vec<Volume> = self.volumes.iter().filter(is_physical).cloned().collect();
         let (logical, damages) = lvm::read(&physical);
-        self.damages.extend(damages);
+        for Damage { volume, what } in damages {
+            self.unread(&volume, what);
+        }
         let most = MOST.saturating_sub(self.volumes.len());
         if logical.len() > most {
             self.damage(

@@ -64,6 +64,7 @@ fn the_second_gpt_serves_where_the_first_is_damaged() {
         let (volumes, damages) = found(&disk);
         assert_eq!(volumes.len(), 1);
         assert!(damages[0].contains(why) && damages[0].contains("no second copy"), "{damages:?}");
+        assert!(volumes[0].unread.is_some());
     }
     let mut wiped = image("gpt");
     wiped.put(512, &[0; 8]);
@@ -213,6 +214,7 @@ fn damaged_metadata_of_lvm_is_damage() {
     assert_eq!(volumes.len(), 3);
     assert_eq!(damages.len(), 2);
     assert!(damages[0].contains("disk1: its copy of LVM's metadata cannot be read"), "{damages:?}");
+    assert!(volumes[1].unread.is_some() && volumes[0].unread.is_none());
 }
 
 #[test]
