@@ -9,6 +9,8 @@ mod ext;
 mod fat;
 mod file_system;
 mod format;
+#[cfg(test)]
+mod harness;
 mod superblock;
 mod volume;
 mod xfs;
