@@ -11,6 +11,7 @@ mod file_system;
 mod format;
 #[cfg(test)]
 mod harness;
+mod number;
 mod superblock;
 mod volume;
 mod xfs;
