@@ -5,6 +5,7 @@ mod assemble;
 mod btrfs;
 mod ext;
 mod fat;
+mod field;
 mod file_system;
 mod format;
 #[cfg(test)]

@@ -1,1 +1,0 @@
-//! ext2, ext3 and ext4.

@@ -1,0 +1,146 @@
+//! ext2, ext3 and ext4, as the kernel's documentation (filesystems/ext4) describes them.
+//!
+//! What the kernel checks before it believes a structure is checked here too: checksums where there are any, and bounds. A journal
+//! that is to be replayed is replayed in memory.
+
+mod blocks;
+mod checksum;
+mod directory;
+mod inode;
+mod journal;
+mod layout;
+mod volume;
+
+#[cfg(test)]
+mod tests;
+
+use super::file_system::FileSystem;
+use crate::source::bytes::Bytes;
+use crate::source::{Entry, FileKind, Missing, Reading, Reason, Space, Stat};
+use directory::Directory;
+use inode::Inode;
+use std::collections::HashMap;
+use std::ffi::OsStr;
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::path::{Component, Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+use volume::Volume;
+
+/// Opens the file system in these bytes.
+pub(super) fn open(bytes: Arc<dyn Bytes>) -> Result<Arc<dyn FileSystem>, Reason> {
+    let volume = Volume::open(bytes)?;
+    Ok(Arc::new(Ext { volume, read: Mutex::default() }))
+}
+
+#[derive(Debug)]
+struct Ext {
+    volume: Volume,
+    read: Mutex<Directories>,
+}
+
+/// Directories that were read, by the number of their inode.
+///
+/// Rules ask for thousands of paths, most of them in the same directories.
+#[derive(Debug, Default)]
+struct Directories {
+    by_inode: HashMap<u32, Arc<Directory>>,
+    held: usize,
+}
+
+/// The most bytes of directories that are held: 64 MiB.
+const HELD: usize = 64 << 20;
+
+const ROOT: u32 = 2;
+
+impl Ext {
+    /// The number of the inode that the path leads to; none if there is no such name.
+    fn number(&self, path: &Path) -> Result<Option<u32>, Reason> {
+        let mut number = ROOT;
+        for component in path.components() {
+            let Component::Normal(name) = component else { continue };
+            match self.directory(number)?.map(|directory| directory.find(name.as_bytes())).transpose()? {
+                Some(Some(found)) => number = found,
+                _ => return Ok(None),
+            }
+        }
+        Ok(Some(number))
+    }
+
+    /// The directory with this inode; none if it is no directory.
+    fn directory(&self, number: u32) -> Result<Option<Arc<Directory>>, Reason> {
+        let lock = || self.read.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(known) = lock().by_inode.get(&number) {
+            return Ok(Some(known.clone()));
+        }
+        let inode = Inode::read(&self.volume, number)?;
+        if inode.kind() != FileKind::Directory {
+            return Ok(None);
+        }
+        let directory = Arc::new(Directory::read(&self.volume, &inode)?);
+        let mut read = lock();
+        if read.held + directory.size() > HELD {
+            *read = Directories::default();
+        }
+        read.held += directory.size();
+        read.by_inode.insert(number, directory.clone());
+        Ok(Some(directory))
+    }
+
+    fn inode(&self, path: &Path) -> Reading<Inode> {
+        let found =
+            self.number(path).and_then(|number| number.map(|n| Inode::read(&self.volume, n)).transpose());
+        found.map_err(|reason| Missing::unreadable(path, reason))?.ok_or(Missing::Absent)
+    }
+}
+
+impl FileSystem for Ext {
+    fn lstat(&self, path: &Path) -> Reading<Stat> {
+        Ok(self.inode(path)?.stat())
+    }
+
+    fn list(&self, path: &Path) -> Reading<Vec<Entry>> {
+        let unreadable = |reason| Missing::unreadable(path, reason);
+        let number = self.number(path).map_err(unreadable)?.ok_or(Missing::Absent)?;
+        match self.directory(number).map_err(unreadable)? {
+            Some(directory) => directory.entries().map_err(unreadable),
+            None => Err(unreadable(Reason::WrongKind(self.inode(path)?.kind().name()))),
+        }
+    }
+
+    fn read_at(&self, path: &Path, offset: u64, length: usize) -> Reading<Vec<u8>> {
+        let inode = self.inode(path)?;
+        let bytes = match inode.kind() {
+            FileKind::File => inode.read_at(&self.volume, offset, length),
+            other => Err(Reason::WrongKind(other.name())),
+        };
+        bytes.map_err(|reason| Missing::unreadable(path, reason))
+    }
+
+    fn read_link(&self, path: &Path) -> Reading<PathBuf> {
+        let inode = self.inode(path)?;
+        let target = match inode.kind() {
+            FileKind::Link => inode.target(&self.volume),
+            other => Err(Reason::WrongKind(other.name())),
+        };
+        target
+            .map(|bytes| OsStr::from_bytes(&bytes).into())
+            .map_err(|reason| Missing::unreadable(path, reason))
+    }
+
+    fn space(&self) -> Reading<Space> {
+        self.volume.space().map_err(|reason| Missing::unreadable("/", reason))
+    }
+
+    fn stale(&self) -> Option<String> {
+        self.volume.stale()
+    }
+}
+
+fn garbled<T>(what: impl Into<String>) -> Result<T, Reason> {
+    Err(Reason::Garbled(what.into()))
+}
+
+/// The name of an entry, not UTF-8 perhaps.
+fn name(bytes: &[u8]) -> std::ffi::OsString {
+    std::ffi::OsString::from_vec(bytes.to_vec())
+}

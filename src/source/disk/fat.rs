@@ -1,1 +1,0 @@
-//! FAT, as the EFI system partition has it.
