@@ -103,7 +103,7 @@ fn file(host: &Host, path: &str) -> Reading<Option<u64>> {
 }
 
 /// The boot loaders and configurations on the EFI system partition.
-fn efi(host: &Host) -> Reading<Vec<String>> {
+pub(super) fn efi(host: &Host) -> Reading<Vec<String>> {
     let mut found = Vec::new();
     for folder in EFI {
         for vendor in optional(host.names(folder))?.unwrap_or_default() {

@@ -2,6 +2,7 @@
 
 mod find;
 mod menus;
+mod search;
 mod settings;
 
 #[cfg(test)]
@@ -53,6 +54,9 @@ record! {
         pub settings: Reading<BTreeMap<String, Text>>,
         /// Lines of these files with a quote that is never closed.
         pub settings_unclosed: Reading<Vec<String>>,
+        /// What GRUB on the EFI system partition searches for, to find its configuration on another file system; empty where it is
+        /// not led so.
+        pub searches: Partial<BootSearch>,
         /// The kernel command lines: of the default entry, of the files that new entries are made from, and of the kernel that runs.
         pub command_lines: Partial<BootCommandLine>,
         /// The lines of device.map. Absent without the file.
@@ -130,6 +134,21 @@ record! {
 }
 
 record! {
+    /// A file system that GRUB searches for by what it is called.
+    #[derive(Clone)]
+    pub struct BootSearch {
+        /// What it searches for, as fstab would name it: `UUID=0a34…`, `LABEL=boot`.
+        pub spec: String,
+        /// The /dev path of that: `/dev/disk/by-uuid/0a34…`.
+        pub path: String,
+        /// Whether it is there, as `spec_exists` of an entry of fstab; GRUB itself does not tell capitals from small letters.
+        pub exists: Reading<bool>,
+        /// Where it was read.
+        pub at: At,
+    }
+}
+
+record! {
     /// A kernel command line, or a part of one.
     pub struct BootCommandLine {
         /// Where it counts.
@@ -195,6 +214,10 @@ impl Fact for Bootloader {
         }
         Ok(Self {
             kind: found.kind,
+            searches: match found.kind {
+                BootloaderKind::Grub => search::searches(host),
+                _ => Partial::default(),
+            },
             installed: found.installed,
             config_exists: found.config_bytes.is_some(),
             config_bytes: found.config_bytes,
