@@ -252,8 +252,8 @@ impl Damaged {
             read: AtomicU64::new(0),
             most,
         };
-        let used: Vec<usize> =
-            (0..of.len() / SECTOR).filter(|&n| new.sector(n).iter().any(|&b| b != 0)).collect();
+        let sectors = of.as_chunks::<SECTOR>().0.iter().enumerate();
+        let used: Vec<usize> = sectors.filter(|(_, sector)| **sector != [0; SECTOR]).map(|(n, _)| n).collect();
         for _ in 0..=random(3) {
             let at = used[random(used.len())];
             let mut sector = new.sector(at);
