@@ -42,18 +42,10 @@ pub(super) struct Geometry {
     /// First block of the log.
     pub(super) log_start: u64,
     pub(super) log_blocks: u32,
-    pub(super) counts: Counts,
+    /// What there is besides for which the kernel keeps blocks back: `XFS_SB_FEAT_RO_COMPAT_*`.
+    pub(super) ro_compat: u32,
     /// The most that inodes may take, in percent; 0 for no limit.
     pub(super) inodes_max_percent: u8,
-}
-
-/// What is used, as the superblock of an unmounted file system counts it.
-#[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Counts {
-    /// Inodes there are, used and free.
-    pub(super) inodes: u64,
-    pub(super) inodes_free: u64,
-    pub(super) blocks_free: u64,
 }
 
 impl Geometry {
@@ -127,11 +119,7 @@ impl Geometry {
             uuid: uuid_at(sector, if incompat & META_UUID != 0 { 248 } else { 32 })?,
             log_start,
             log_blocks: u32_at(sector, 96)?,
-            counts: Counts {
-                inodes: u64_at(sector, 128)?,
-                inodes_free: u64_at(sector, 136)?,
-                blocks_free: u64_at(sector, 144)?,
-            },
+            ro_compat: if v5 { u32_at(sector, 212)? } else { 0 },
             inodes_max_percent: byte(127)?,
         }))
     }
