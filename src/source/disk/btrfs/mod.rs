@@ -244,7 +244,12 @@ impl FileSystem for Btrfs {
     }
 
     fn read_link(&self, path: &Path) -> Reading<PathBuf> {
-        let target = self.contents(path, self.file(path, FileKind::Link)?, 0, PATH_MAX)?;
+        let (place, inode) = self.file(path, FileKind::Link)?;
+        if inode.size > PATH_MAX as u64 {
+            let why = damaged(&format!("the link has a target of {} bytes", inode.size));
+            return Err(Missing::unreadable(path, why));
+        }
+        let target = self.contents(path, (place, inode), 0, PATH_MAX)?;
         Ok(PathBuf::from(OsStr::from_bytes(&target)))
     }
 

@@ -353,3 +353,63 @@ fn forged_blocks_with_right_checksums_do_no_harm() {
         }
     }
 }
+
+/// `HOSTVET_BTRFS=IMAGE HOSTVET_SYSTEM=ROOT cargo test --release --lib btrfs::tests::a_whole_system -- --nocapture`, of an image that
+/// `mkfs.btrfs --rootdir ROOT` or a kernel made of the tree.
+#[test]
+fn a_whole_system_is_as_the_tree_it_was_made_of() {
+    use std::os::unix::fs::MetadataExt;
+    let (Some(image), Some(system)) = (std::env::var_os("HOSTVET_BTRFS"), std::env::var_os("HOSTVET_SYSTEM"))
+    else {
+        return;
+    };
+    let image = crate::source::bytes::FileBytes::new(std::fs::File::open(image).unwrap()).unwrap();
+    let of = super::open(Arc::new(image), &Subvolume::Default).unwrap();
+    let start = std::time::Instant::now();
+    let paths = walk(&*of, usize::MAX);
+    let walked = start.elapsed();
+    let start = std::time::Instant::now();
+    let step = paths.len().div_ceil(4000);
+    let asked = paths.iter().step_by(step).filter(|(path, _)| of.lstat(path).is_ok()).count();
+    println!(
+        "{} paths listed in {walked:?}; {asked} of them asked for in {:?}",
+        paths.len(),
+        start.elapsed()
+    );
+    let start = std::time::Instant::now();
+    let (mut bytes, mut wrong) = (0, Vec::new());
+    for (path, _) in &paths {
+        let there = Path::new(&system).join(path.strip_prefix("/").unwrap());
+        let Ok(expected) = there.symlink_metadata() else {
+            wrong.push(format!("{} is not in the tree", path.display()));
+            continue;
+        };
+        let stat = of.lstat(path).unwrap();
+        let found = (u32::from(stat.kind != FileKind::Other), stat.mode, stat.uid, stat.gid, stat.mtime);
+        if path != Path::new("/")
+            && found != (1, expected.mode() & 0o7777, expected.uid(), expected.gid(), expected.mtime())
+        {
+            wrong.push(format!("{}: {stat:?}", path.display()));
+        }
+        let same = match stat.kind {
+            FileKind::File => {
+                let mut whole = Vec::new();
+                while let Some(part) = Some(of.read_at(path, whole.len() as u64, 1 << 20).unwrap())
+                    .filter(|part| !part.is_empty())
+                {
+                    whole.extend_from_slice(&part);
+                }
+                bytes += whole.len();
+                whole == std::fs::read(&there).unwrap()
+            }
+            FileKind::Link => of.read_link(path).unwrap() == std::fs::read_link(&there).unwrap(),
+            FileKind::Directory => of.list(path).unwrap().len() == std::fs::read_dir(&there).unwrap().count(),
+            _ => true,
+        };
+        if !same {
+            wrong.push(format!("{} has other contents", path.display()));
+        }
+    }
+    println!("{bytes} bytes compared in {:?}", start.elapsed());
+    assert!(wrong.is_empty(), "{} of {}: {:#?}", wrong.len(), paths.len(), &wrong[..wrong.len().min(20)]);
+}
