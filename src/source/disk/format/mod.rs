@@ -71,23 +71,27 @@ pub(super) enum Format {
 }
 
 impl Format {
-    /// The name that it goes by.
+    /// The word for it.
     pub(super) fn word(self) -> &'static str {
         match self {
             Self::Raw => "raw",
             Self::Qcow2 => "qcow2",
-            Self::Vmdk => "VMDK",
-            Self::Vhd => "VHD",
-            Self::Vhdx => "VHDX",
-            Self::Vdi => "VDI",
-            Self::Ova => "OVA",
+            Self::Vmdk => "vmdk",
+            Self::Vhd => "vhd",
+            Self::Vhdx => "vhdx",
+            Self::Vdi => "vdi",
+            Self::Ova => "ova",
         }
     }
 }
 
+/// As it is written in a sentence.
 impl fmt::Display for Format {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.word())
+        match self {
+            Self::Raw | Self::Qcow2 => f.write_str(self.word()),
+            _ => f.write_str(&self.word().to_uppercase()),
+        }
     }
 }
 
@@ -162,6 +166,14 @@ pub(super) fn open_bytes(file: Arc<dyn Bytes>, path: &Path, options: &Options) -
 fn damaged(what: impl Into<String>) -> io::Error {
     io::Error::new(io::ErrorKind::InvalidData, what.into())
 }
+
+/// A name that an image holds, for messages.
+fn shown(name: &[u8]) -> String {
+    String::from_utf8_lossy(name.get(..MOST_SHOWN).unwrap_or(name)).into_owned()
+}
+
+/// More of a name that an image holds helps nobody.
+const MOST_SHOWN: usize = 200;
 
 /// The bytes of a number at a place of a header whose length is known; zeros beyond it.
 fn field<const N: usize>(header: &[u8], at: usize) -> [u8; N] {

@@ -1,7 +1,7 @@
 //! Opening images, and the files that they name.
 
 use super::image::{Image, Memory};
-use super::{BadFormat, Counted, Format, Options, ova, qcow2, recognise, vdi, vhd, vhdx, vmdk};
+use super::{BadFormat, Counted, Format, Options, ova, qcow2, recognise, shown, vdi, vhd, vhdx, vmdk};
 use crate::source::bytes::{Bytes, FileBytes};
 use nix::fcntl::OFlag;
 use std::ffi::OsStr;
@@ -17,6 +17,9 @@ const MOST_BENEATH: usize = 32;
 
 /// How many files one disk may be made of: 1 TiB in extents of 2 GB.
 const MOST_FILES: usize = 512;
+
+/// The longest path that there is (`PATH_MAX`).
+const MOST_PATH: usize = 4095;
 
 /// What opens the files of one disk.
 #[derive(Debug)]
@@ -132,11 +135,9 @@ fn path_of(name: &[u8], beside: &Path) -> Result<PathBuf, BadFormat> {
     let protocol = name.iter().position(|byte| *byte == b':');
     let is_path =
         !name.contains(&0) && protocol.is_none_or(|at| name.iter().take(at).any(|byte| *byte == b'/'));
-    if name.is_empty() || !is_path {
-        let name = String::from_utf8_lossy(name).chars().take(200).collect::<String>();
-        return Err(BadFormat::Other(format!(
-            "an image over another one, {name}, which is no path of a file"
-        )));
+    if name.is_empty() || name.len() > MOST_PATH || !is_path {
+        let why = format!("an image that names {}, which is no path of a file", shown(name));
+        return Err(BadFormat::Other(why));
     }
     Ok(beside.parent().unwrap_or(Path::new("")).join(OsStr::from_bytes(name)))
 }

@@ -56,13 +56,13 @@ pub(super) fn disk(image: &Image) -> Result<Arc<dyn Bytes>, BadFormat> {
             image.file.read_at(start, &mut magic)?;
             if super::vmdk::is(&magic) {
                 let slice = Slice { of: image.file.clone(), start, len: size };
-                disks.push((String::from_utf8_lossy(name).into_owned(), slice));
+                disks.push(slice);
             }
         }
         at = start + size.div_ceil(BLOCK) * BLOCK;
     }
     match (disks.len(), disks.pop()) {
-        (1, Some((_, disk))) => Ok(Arc::new(disk)),
+        (1, Some(disk)) => Ok(Arc::new(disk)),
         (0, _) | (_, None) => Err(BadFormat::Other(
             "an OVA without a VMDK in it: unpack it with tar, and give the disk with the root".into(),
         )),

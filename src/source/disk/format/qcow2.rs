@@ -8,7 +8,7 @@ use super::image::{Extent, Image, Packed};
 use super::mapped::{Beneath, Kept, Map, Mapped, Run};
 use super::opener::Opener;
 use super::packing::Packing;
-use super::{BadFormat, Format, damaged, field};
+use super::{BadFormat, Format, damaged, field, shown};
 use crate::source::bytes::Bytes;
 use std::io;
 use std::path::Path;
@@ -31,6 +31,9 @@ const EXTENDED_L2: u64 = 1 << 4;
 /// Header extensions.
 const BACKING_FORMAT: u32 = 0xe279_2aca;
 const DATA_FILE: u32 = 0x4441_5441;
+
+/// There are six kinds of them; no more than this many are looked at.
+const MOST_EXTENSIONS: usize = 1000;
 
 /// QEMU's own limits: clusters of 2 MiB, and an L1 table of 32 MiB.
 const MOST_CLUSTER_BITS: u32 = 21;
@@ -74,7 +77,7 @@ pub(super) fn open(image: Image, path: &Path, opener: &mut Opener) -> Result<Arc
         Some((at, len)) => {
             let name = image.header(at, len as usize)?;
             match opener.allow_backing {
-                false => Beneath::Closed(String::from_utf8_lossy(&name).into_owned()),
+                false => Beneath::Closed(shown(&name)),
                 true => {
                     let format = backing_format.as_deref().map(format_named).transpose()?.flatten();
                     Beneath::Disk(opener.backing(&name, path, format)?)
@@ -89,7 +92,7 @@ pub(super) fn open(image: Image, path: &Path, opener: &mut Opener) -> Result<Arc
             return Err(BadFormat::Unsupported(Format::Qcow2, why));
         }
         (true, Some(name)) if !opener.allow_backing => {
-            return Err(BadFormat::Elsewhere(Format::Qcow2, String::from_utf8_lossy(&name).into_owned()));
+            return Err(BadFormat::Elsewhere(Format::Qcow2, shown(&name)));
         }
         (true, Some(name)) => Some(opener.part(&name, path)?),
     };
@@ -117,8 +120,7 @@ fn format_named(name: &[u8]) -> Result<Option<Format>, BadFormat> {
         b"vhdx" => Format::Vhdx,
         b"vdi" => Format::Vdi,
         other => {
-            let other: String = String::from_utf8_lossy(other).chars().take(40).collect();
-            let why = format!("over a backing file of the format {other}");
+            let why = format!("over a backing file of the format {}", shown(other));
             return Err(BadFormat::Unsupported(Format::Qcow2, why));
         }
     }))
@@ -165,7 +167,7 @@ impl Header {
             return Err(bad(format!("its L1 table of {l1_entries} entries is too small for {size} bytes")));
         }
         let l1_end = l1_at.checked_add(u64::from(l1_entries) * 8);
-        if l1_at % cluster != 0 || l1_end.is_none_or(|end| end > image.len()) {
+        if !l1_at.is_multiple_of(cluster) || l1_end.is_none_or(|end| end > image.len()) {
             return Err(bad(format!(
                 "its L1 table is at byte {l1_at} with {l1_entries} entries, and the file of {} bytes",
                 image.len()
@@ -222,7 +224,10 @@ fn extensions(image: &Image, header: &Header) -> Result<Extensions, BadFormat> {
     // They end where the name of the backing file begins, or with the first cluster.
     let end = header.backing.map_or(1 << header.cluster_bits, |(at, _)| at);
     let mut at = header.len;
-    while at + 8 <= end {
+    for _ in 0..MOST_EXTENSIONS {
+        if at + 8 > end {
+            break;
+        }
         let head = image.header(at, 8)?;
         let (kind, len) =
             (u32::from_be_bytes(field(&head, 0)), u64::from(u32::from_be_bytes(field(&head, 4))));
@@ -293,7 +298,7 @@ impl Map for Tables {
         // Only in an external file data is at 0.
         let is_there = place_of_data != 0 || (self.external && entry & COPIED != 0);
         let stored = Kept::Stored(place_of_data + at % cluster);
-        if entry & L2_RESERVED != 0 || place_of_data % cluster != 0 {
+        if entry & L2_RESERVED != 0 || !place_of_data.is_multiple_of(cluster) {
             return Err(self.damaged(at, "L2", entry));
         }
         if self.extended {

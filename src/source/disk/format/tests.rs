@@ -285,12 +285,14 @@ fn only_regular_files_are_opened_and_loops_end() {
         (b"absent", "absent: No such file"),
         (b"", "no path"),
         (b"a\0b", "no path"),
-        (b"nbd://host/disk", "nbd://host/disk, which is no path"),
+        (&[b'a'; 1000], "no path|name too long"),
+        (b"nbd://host/disk", "names nbd://host/disk, which is no path"),
         (b"json:{}", "no path"),
     ] {
         fs::write(at("top"), over(backing, None)).unwrap();
-        let told_of = error("top");
-        assert!(told_of.contains(told), "{}: {told_of}", backing.escape_ascii());
+        let told_of = error("top").to_lowercase();
+        let is_told = told.split('|').any(|told| told_of.contains(&told.to_lowercase()));
+        assert!(is_told, "{}: {told_of}", backing.escape_ascii());
     }
     fs::write(at("top"), over(b"fifo", Some(b"luks"))).unwrap();
     assert!(error("top").contains("format luks"), "{}", error("top"));
@@ -334,7 +336,7 @@ fn absurd_headers_are_refused_with_what_is_wrong() {
         ("v3.qcow2", 36, be32(1 << 31), "its L1 table is of 2147483648 entries"),
         ("v3.qcow2", 36, be32(4 << 20), "its L1 table is at"),
         ("v3.qcow2", 40, be64(1 << 50), "its L1 table is at byte 1125899906842624"),
-        ("v3.qcow2", 40, be64(u64::MAX & !0xffff), "its L1 table is at"),
+        ("v3.qcow2", 40, be64(!0xffff), "its L1 table is at"),
         ("v3.qcow2", 40, be64(0x30200), "its L1 table is at byte 197120"),
         ("v3.qcow2", 72, be64(2), "marked as corrupt"),
         ("v3.qcow2", 72, be64(1 << 40), "incompatible features (0x10000000000)"),
@@ -490,58 +492,98 @@ fn an_ova_with_no_disk_or_several_is_to_be_unpacked() {
     assert!(opened(two).unwrap_err().to_string().contains("2 disks"));
 }
 
-/// Every answer of a damaged image is a value or an error, and comes soon.
+/// An image with some bytes changed, and maybe cut.
+#[derive(Debug)]
+struct Changed {
+    of: Arc<Vec<u8>>,
+    bytes: BTreeMap<usize, u8>,
+    len: usize,
+}
+
+impl Changed {
+    fn byte(&self, at: usize) -> u8 {
+        self.bytes.get(&at).copied().unwrap_or(self.of[at])
+    }
+}
+
+impl Bytes for Changed {
+    fn read_at(&self, at: u64, into: &mut [u8]) -> io::Result<usize> {
+        let at = (at as usize).min(self.len);
+        let n = into.len().min(self.len - at);
+        into[..n].copy_from_slice(&self.of[at..at + n]);
+        for (place, byte) in self.bytes.range(at..at + n) {
+            into[place - at] = *byte;
+        }
+        Ok(n)
+    }
+
+    fn known_len(&self) -> Option<u64> {
+        Some(self.len as u64)
+    }
+}
+
+/// Every answer of a damaged image is a value or an error, and comes soon. More rounds are made if `HOSTVET_ROUNDS` says so.
 #[test]
 fn damaged_images_are_read_without_a_panic_and_in_bounded_time() {
+    let rounds = std::env::var("HOSTVET_ROUNDS").map_or(60, |rounds| rounds.parse().unwrap());
     let mut numbers = Numbers(0x1234_5678_9abc_def1);
     let mut opens = [0, 0];
     for (name, _, format) in SINGLE {
         let whole = fixture(name);
-        // Where something else than zeros is, above all in the first MiB: that is where tables are.
-        let places: Vec<usize> = (0..whole.len()).filter(|at| whole[*at] != 0).collect();
-        for round in 0..60 {
-            let mut image = whole.to_vec();
+        // Where something else than zeros is; in half of the rounds near the start, where headers and tables are.
+        let sectors: Vec<usize> =
+            (0..whole.len() / 512).filter(|at| whole[at * 512..][..512] != [0; 512]).collect();
+        for round in 0..rounds {
+            let mut image = Changed { of: whole.clone(), bytes: BTreeMap::new(), len: whole.len() };
             for _ in 0..=numbers.below(3) {
-                let near = numbers.below(if round % 2 == 0 { 300 } else { places.len() as u64 }) as usize;
-                let at = places[near.min(places.len() - 1)];
+                let near = [1, 12, u64::MAX, u64::MAX][round % 4];
+                let sector = 512 * sectors[numbers.below(near.min(sectors.len() as u64)) as usize];
+                let used: Vec<usize> = (sector..sector + 512).filter(|at| whole[*at] != 0).collect();
+                let at = used[numbers.below(used.len() as u64) as usize];
                 match round % 5 {
-                    0..=2 => image[at] ^= 1 << numbers.below(8),
-                    3 => image[at] = [0, 1, 0x7f, 0xff][numbers.below(4) as usize],
+                    0..=2 => {
+                        image.bytes.insert(at, whole[at] ^ 1 << numbers.below(8));
+                    }
+                    3 => {
+                        image.bytes.insert(at, [0, 1, 0x7f, 0xff][numbers.below(4) as usize]);
+                    }
                     _ => {
-                        let end = (at + 8).min(image.len());
-                        image[at..end].fill([0, 0xff][numbers.below(2) as usize]);
+                        let fill = [0, 0xff][numbers.below(2) as usize];
+                        image.bytes.extend((at..(at + 8).min(whole.len())).map(|at| (at, fill)));
                     }
                 }
             }
             if round % 7 == 0 {
-                image.truncate(numbers.below(whole.len() as u64) as usize);
+                image.len = numbers.below(whole.len() as u64) as usize;
+                image.bytes =
+                    image.bytes.split_off(&0).into_iter().filter(|(at, _)| *at < image.len).collect();
             }
             if format == Format::Vhd && round % 3 > 0 {
                 repair(&mut image);
             }
-            let disk = opened(image);
+            let disk = open_bytes(Arc::new(image), Path::new("damaged"), &ALONE);
             opens[usize::from(disk.is_ok())] += 1;
             let Ok(disk) = disk else { continue };
             let len = disk.bytes.known_len().unwrap();
             for at in [0, 65536, 1 << 20, 2 << 20, 5 << 20, len.saturating_sub(512), u64::MAX - 9, 1 << 40] {
                 for count in [1, 512, 10_000] {
-                    let read = read(&disk, at, count).map(|bytes| bytes.len() as u64);
-                    if let Ok(found) = read {
-                        assert_eq!(found, (count as u64).min(len.saturating_sub(at)), "{name}");
+                    if let Ok(found) = read(&disk, at, count) {
+                        assert_eq!(found.len() as u64, (count as u64).min(len.saturating_sub(at)), "{name}");
                     }
                 }
             }
         }
     }
-    assert!(opens[0] > 100 && opens[1] > 300, "{opens:?}");
+    assert!(opens[0] > 50 && opens[1] > 300, "{opens:?}");
 }
 
-/// The checksums of a dynamic VHD, or else most of what is damaged there would not be read.
-fn repair(image: &mut [u8]) {
-    for (at, len, own) in [(0, 512, 64), (512, 1024, 36), (image.len().saturating_sub(512), 512, 64)] {
-        if let Some(part) = image.get_mut(at..at + len) {
-            let sum = super::vhd::checksum(part, own);
-            part[own..own + 4].copy_from_slice(&sum.to_be_bytes());
+/// The checksums of a VHD, or else most of what is damaged there would not be read.
+fn repair(image: &mut Changed) {
+    for (at, len, own) in [(0, 512, 64), (512, 1024, 36), (image.len.saturating_sub(512), 512, 64)] {
+        if at + len <= image.len {
+            let part: Vec<u8> = (at..at + len).map(|at| image.byte(at)).collect();
+            let sum = super::vhd::checksum(&part, own).to_be_bytes();
+            image.bytes.extend((at + own..).zip(sum));
         }
     }
 }
@@ -574,6 +616,11 @@ fn compressed_clusters_with_any_contents_take_bounded_memory_and_time() {
 fn what_qemu_reads_is_read() {
     let Some(directory) = std::env::var_os("HOSTVET_FORMATS") else { return };
     let directory = Path::new(&directory);
+    let sizes = fs::read_to_string(directory.join("sizes")).unwrap();
+    let sizes: BTreeMap<&str, u64> = (sizes.lines())
+        .map(|line| line.split_once(' ').unwrap())
+        .map(|(name, size)| (name, size.parse().unwrap()))
+        .collect();
     let mut compared = 0;
     let mut names: Vec<_> = fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().path()).collect();
     names.sort();
@@ -583,15 +630,17 @@ fn what_qemu_reads_is_read() {
             || name.contains("-flat.")
             || name.contains("-s0")
             || name.contains("-f0");
-        if is_part || name.ends_with(".raw") {
+        if is_part || name.ends_with(".raw") || name == "sizes" {
             continue;
         }
         let own = path.with_extension("raw");
         let raw = if own.exists() { own } else { directory.join("disk.raw") };
         let disk = open_at(&path, &ALLOWED).unwrap_or_else(|error| panic!("{name} {error}"));
         compare(name, &disk, &fs::read(raw).unwrap());
+        if disk.format != Format::Ova {
+            assert_eq!(disk.bytes.known_len(), Some(sizes[name]), "{name}");
+        }
         compared += 1;
     }
-    println!("{compared} images compared");
     assert!(compared > 60, "{compared}");
 }

@@ -52,11 +52,11 @@ pub(super) fn open(image: Image) -> Result<Arc<dyn Bytes>, BadFormat> {
     let bad = |what: &str| BadFormat::Damaged(Format::Vhdx, what.into());
     refuse_log(&image)?;
     let (mut bat, mut metadata) = (None, None);
-    for (id, at, len, required) in regions(&image)? {
-        match id {
-            BAT => bat = Some((at, len)),
-            METADATA => metadata = Some(at),
-            _ if required => {
+    for region in regions(&image)? {
+        match region.id {
+            BAT => bat = Some((region.at, region.len)),
+            METADATA => metadata = Some(region.at),
+            _ if region.required => {
                 let why = "with a region that is not known".into();
                 return Err(BadFormat::Unsupported(Format::Vhdx, why));
             }
@@ -144,17 +144,26 @@ fn refuse_log(image: &Image) -> Result<(), BadFormat> {
     Ok(())
 }
 
-/// The regions: name, place, length, and whether a reader must know it.
-fn regions(image: &Image) -> Result<Vec<([u8; 16], u64, u64, bool)>, BadFormat> {
+/// A part of the file.
+struct Region {
+    id: [u8; 16],
+    at: u64,
+    len: u64,
+    /// Whether a reader must know it.
+    required: bool,
+}
+
+fn regions(image: &Image) -> Result<Vec<Region>, BadFormat> {
     for at in REGIONS {
         let Some(table) = sound(image, at, 64 << 10, b"regi")? else { continue };
         let count = u32::from_le_bytes(field(&table, 8)) as usize;
         let entries = table.get(16..).unwrap_or_default().chunks_exact(32).take(count);
         return Ok(entries
-            .map(|entry| {
-                let len = u32::from_le_bytes(field(entry, 24));
-                let required = u32::from_le_bytes(field(entry, 28)) & 1 == 1;
-                (field(entry, 0), u64::from_le_bytes(field(entry, 16)), len.into(), required)
+            .map(|entry| Region {
+                id: field(entry, 0),
+                at: u64::from_le_bytes(field(entry, 16)),
+                len: u32::from_le_bytes(field(entry, 24)).into(),
+                required: u32::from_le_bytes(field(entry, 28)) & 1 == 1,
             })
             .collect());
     }

@@ -12,17 +12,10 @@
 //! RW 2101248 FLAT "disk-f002.vmdk" 0
 //! ```
 
-use super::super::{BadFormat, Format};
+use super::super::{BadFormat, Format, shown};
 
 /// How many extents a disk may have.
 const MOST_EXTENTS: usize = 4096;
-
-#[derive(Debug, Default)]
-pub(super) struct Description {
-    pub(super) extents: Vec<Extent>,
-    /// The file whose changes this one holds.
-    parent: Option<String>,
-}
 
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Extent {
@@ -41,58 +34,56 @@ pub(super) enum Kind {
     Zero,
 }
 
-impl Description {
-    pub(super) fn parse(bytes: &[u8]) -> Result<Self, BadFormat> {
-        let mut description = Self::default();
-        // In a sparse file it is followed by zeros.
-        let text = bytes.split(|byte| *byte == 0).next().unwrap_or_default();
-        let mut parent = None;
-        for line in text.split(|byte| *byte == b'\n') {
-            let line = line.trim_ascii();
-            let first = line.split(|byte| byte.is_ascii_whitespace()).next().unwrap_or_default();
-            if matches!(first, b"RW" | b"RDONLY" | b"NOACCESS") {
-                if description.extents.len() == MOST_EXTENTS {
-                    let what = format!("its description has more than {MOST_EXTENTS} extents");
-                    return Err(BadFormat::Damaged(Format::Vmdk, what));
-                }
-                description.extents.push(Extent::parse(line)?);
-                continue;
-            }
-            let Some(at) = line.iter().position(|byte| *byte == b'=') else { continue };
-            let (key, value) = line.split_at(at);
-            let value = String::from_utf8_lossy(value.get(1..).unwrap_or_default().trim_ascii());
-            let value = value.trim_matches('"');
-            match key.trim_ascii().to_ascii_lowercase().as_slice() {
-                b"parentcid" if !value.eq_ignore_ascii_case("ffffffff") => {
-                    description.parent = Some(value.into());
-                }
-                b"parentfilenamehint" => parent = Some(value.to_owned()),
-                _ => {}
-            }
+/// The extents of which the disk is made, one after the other.
+pub(super) fn extents(text: &[u8]) -> Result<Vec<Extent>, BadFormat> {
+    let mut extents = Vec::new();
+    for line in lines(text) {
+        let first = line.split(|byte| byte.is_ascii_whitespace()).next().unwrap_or_default();
+        if !matches!(first, b"RW" | b"RDONLY" | b"NOACCESS") {
+            continue;
         }
-        if description.parent.is_some() && parent.is_some() {
-            description.parent = parent;
+        if extents.len() == MOST_EXTENTS {
+            let what = format!("its description has more than {MOST_EXTENTS} extents");
+            return Err(BadFormat::Damaged(Format::Vmdk, what));
         }
-        Ok(description)
+        extents.push(Extent::parse(line)?);
     }
+    Ok(extents)
+}
 
-    /// Refuses a disk that holds only what differs from another one.
-    pub(super) fn require_whole(&self) -> Result<(), BadFormat> {
-        match &self.parent {
-            None => Ok(()),
-            Some(parent) => Err(BadFormat::Unsupported(
-                Format::Vmdk,
-                format!("that holds only what differs from another one ({parent})"),
-            )),
-        }
+/// Refuses a disk that holds only what differs from another one.
+pub(super) fn require_whole(text: &[u8]) -> Result<(), BadFormat> {
+    let value = |wanted: &[u8]| {
+        lines(text).find_map(|line| {
+            let (key, value) = line.split_at(line.iter().position(|byte| *byte == b'=')?);
+            let value = shown(value.get(1..)?.trim_ascii()).trim_matches('"').to_owned();
+            key.trim_ascii().eq_ignore_ascii_case(wanted).then_some(value)
+        })
+    };
+    match value(b"parentCID") {
+        None => Ok(()),
+        Some(id) if id.eq_ignore_ascii_case("ffffffff") => Ok(()),
+        Some(id) => Err(BadFormat::Unsupported(
+            Format::Vmdk,
+            format!(
+                "that holds only what differs from another one ({})",
+                value(b"parentFileNameHint").unwrap_or(id)
+            ),
+        )),
     }
+}
+
+/// Its lines; in a sparse file it is followed by zeros.
+fn lines(text: &[u8]) -> impl Iterator<Item = &[u8]> {
+    let text = text.split(|byte| *byte == 0).next().unwrap_or_default();
+    text.split(|byte| *byte == b'\n').map(<[u8]>::trim_ascii)
 }
 
 impl Extent {
     /// Of a line such as `RW 4192256 FLAT "disk-f001.vmdk" 0`.
     fn parse(line: &[u8]) -> Result<Self, BadFormat> {
-        let shown = || String::from_utf8_lossy(line).chars().take(200).collect::<String>();
-        let bad = || BadFormat::Damaged(Format::Vmdk, format!("the extent {} is not understood", shown()));
+        let bad =
+            || BadFormat::Damaged(Format::Vmdk, format!("the extent {} is not understood", shown(line)));
         let quote = line.iter().position(|byte| *byte == b'"');
         let (head, tail) = line.split_at(quote.unwrap_or(line.len()));
         let head = String::from_utf8_lossy(head).into_owned();
@@ -106,7 +97,7 @@ impl Extent {
             "ZERO" => Some(Kind::Zero),
             _ => None,
         };
-        let unsupported = || BadFormat::Unsupported(Format::Vmdk, format!("with the extent {}", shown()));
+        let unsupported = || BadFormat::Unsupported(Format::Vmdk, format!("with the extent {}", shown(line)));
         let kind = kind.ok_or_else(unsupported)?;
         let mut parts = tail.get(1..).unwrap_or_default().splitn(2, |byte| *byte == b'"');
         let name = parts.next().filter(|name| !name.is_empty()).map(<[u8]>::to_vec);
@@ -131,8 +122,7 @@ mod tests {
     fn extents_are_read_as_written() {
         let text = b"# Disk DescriptorFile\r\nCID=fffffffe\r\nparentCID=ffffffff\r\ncreateType=\"custom\"\r\n\
             RW 4192256 FLAT \"a b-f001.vmdk\" 63\r\nRW 100 SPARSE \"b.vmdk\"\nRDONLY 7 ZERO\nRW 1 VMFS \"c-flat.vmdk\"\n\0RW x";
-        let found = Description::parse(text).unwrap();
-        found.require_whole().unwrap();
+        require_whole(text).unwrap();
         let extent = |sectors, kind, name: Option<&str>, offset| Extent {
             sectors,
             kind,
@@ -140,7 +130,7 @@ mod tests {
             offset,
         };
         assert_eq!(
-            found.extents,
+            extents(text).unwrap(),
             [
                 extent(4_192_256, Kind::Flat, Some("a b-f001.vmdk"), 63),
                 extent(100, Kind::Sparse, Some("b.vmdk"), 0),
@@ -154,11 +144,11 @@ mod tests {
     fn what_is_no_extent_is_said() {
         for line in ["RW", "RW 1", "RW -1 FLAT \"a\" 0", "RW 1 FLAT", "RW 1 FLAT \"a\" x", "RW 1 SPARSE \"\""]
         {
-            let error = Description::parse(line.as_bytes()).unwrap_err().to_string();
+            let error = extents(line.as_bytes()).unwrap_err().to_string();
             assert!(error.contains("is not understood"), "{error}");
         }
         for line in ["RW 1 SESPARSE \"a\"", "NOACCESS 1 FLAT \"a\" 0", "RW 1 VMFSRDM \"a\""] {
-            let error = Description::parse(line.as_bytes()).unwrap_err().to_string();
+            let error = extents(line.as_bytes()).unwrap_err().to_string();
             assert!(error.contains(line) && error.contains("convert"), "{error}");
         }
     }
@@ -166,9 +156,9 @@ mod tests {
     #[test]
     fn a_difference_is_refused_by_its_parents_name() {
         let text = b"parentCID=1234abcd\nparentFileNameHint=\"base.vmdk\"\n";
-        let error = Description::parse(text).unwrap().require_whole().unwrap_err().to_string();
+        let error = require_whole(text).unwrap_err().to_string();
         assert!(error.contains("(base.vmdk)"), "{error}");
         let text = b"parentCID = FFFFFFFF\nparentFileNameHint=\"base.vmdk\"\n";
-        Description::parse(text).unwrap().require_whole().unwrap();
+        require_whole(text).unwrap();
     }
 }

@@ -8,9 +8,9 @@ mod sparse;
 
 use super::image::Image;
 use super::opener::Opener;
-use super::{BadFormat, Format};
+use super::{BadFormat, Format, shown};
 use crate::source::bytes::{Bytes, Slice};
-use description::{Description, Extent, Kind};
+use description::{Extent, Kind};
 use std::io;
 use std::path::Path;
 use std::sync::Arc;
@@ -45,7 +45,7 @@ pub(super) fn open(image: Image, path: &Path, opener: &mut Opener) -> Result<Arc
         // A header that says nothing of its own.
         Some((at, len)) if header.capacity == 0 => described(&image, at, len, path, opener),
         Some((at, len)) => {
-            Description::parse(&image.header(at, len as usize)?)?.require_whole()?;
+            description::require_whole(&image.header(at, len as usize)?)?;
             sparse::open(image, &header)
         }
         None => sparse::open(image, &header),
@@ -60,15 +60,16 @@ fn described(
     path: &Path,
     opener: &mut Opener,
 ) -> Result<Arc<dyn Bytes>, BadFormat> {
-    let description = Description::parse(&image.header(at, len as usize)?)?;
-    description.require_whole()?;
-    if let Some(first) = description.extents.iter().find_map(|extent| extent.name.as_ref())
+    let text = image.header(at, len as usize)?;
+    description::require_whole(&text)?;
+    let extents = description::extents(&text)?;
+    if let Some(first) = extents.iter().find_map(|extent| extent.name.as_ref())
         && !opener.allow_backing
     {
-        return Err(BadFormat::Elsewhere(Format::Vmdk, String::from_utf8_lossy(first).into_owned()));
+        return Err(BadFormat::Elsewhere(Format::Vmdk, shown(first)));
     }
     let mut joined = Joined { parts: Vec::new(), len: 0 };
-    for extent in &description.extents {
+    for extent in &extents {
         let part = part(extent, path, opener)?;
         joined.parts.push((joined.len, part));
         joined.len = (extent.sectors.checked_mul(SECTOR))
@@ -85,7 +86,7 @@ fn part(extent: &Extent, path: &Path, opener: &mut Opener) -> Result<Option<Arc<
     let Some(name) = &extent.name else { return Ok(None) };
     let image = opener.part(name, path)?;
     let short = |has: u64| {
-        let name = String::from_utf8_lossy(name);
+        let name = shown(name);
         let what = format!("its extent {name} has {has} bytes of {} sectors", extent.sectors);
         BadFormat::Damaged(Format::Vmdk, what)
     };

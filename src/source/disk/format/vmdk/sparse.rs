@@ -108,11 +108,11 @@ impl Header {
 
 /// The disk, or a part of it, in the extent.
 pub(super) fn open(image: Image, header: &Header) -> Result<Arc<dyn Bytes>, BadFormat> {
+    if header.capacity == 0 {
+        return Err(BadFormat::Damaged(Format::Vmdk, "it has no sectors".into()));
+    }
     let len = header.capacity * SECTOR;
-    let tables = match header.grain * header.entries {
-        0 => 0,
-        span => len.div_ceil(span),
-    };
+    let tables = len.div_ceil(header.grain * header.entries);
     if header.directory.checked_add(tables * 4).is_none_or(|end| end > image.len()) {
         let what = format!("its directory of {tables} tables at byte {} is beyond its end", header.directory);
         return Err(BadFormat::Damaged(Format::Vmdk, what));
@@ -120,8 +120,8 @@ pub(super) fn open(image: Image, header: &Header) -> Result<Arc<dyn Bytes>, BadF
     let map = Grains {
         image: image.clone(),
         directory: header.directory,
-        grain: header.grain.max(1),
-        entries: header.entries.max(1),
+        grain: header.grain,
+        entries: header.entries,
         compressed: header.flags & COMPRESSED != 0,
         len,
     };
