@@ -53,7 +53,7 @@ impl Directory {
             if inode.size > SIZE_CAP {
                 return Err(Reason::TooLarge(SIZE_CAP));
             }
-            if inode.size % block_size != 0 || inode.size == 0 || blocks > volume.layout.blocks {
+            if !inode.size.is_multiple_of(block_size) || inode.size == 0 || blocks > volume.layout.blocks {
                 return garbled(format!(
                     "the directory (inode {}) is damaged: it has no possible size",
                     inode.number

@@ -147,6 +147,7 @@ fn damage_is_never_more_than_unreadable() {
 /// `HOSTVET_EXT_IMAGE=FILE cargo test --release --lib how_long -- --ignored --nocapture`
 #[test]
 #[ignore = "is a measurement"]
+#[allow(clippy::print_stderr)]
 fn how_long_a_walk_takes() {
     let Some(file) = std::env::var_os("HOSTVET_EXT_IMAGE") else { return };
     let bytes = || Arc::new(FileBytes::new(std::fs::File::open(&file).unwrap()).unwrap());

@@ -43,7 +43,7 @@ impl Fat {
             if !item.is_directory() {
                 return Ok(None);
             }
-            match directory::find(&*self.directory(&item)?, name.as_bytes()) {
+            match directory::find(&self.directory(&item)?, name.as_bytes()) {
                 Some(found) => item = found,
                 None => return Ok(None),
             }
