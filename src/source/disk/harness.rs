@@ -44,8 +44,7 @@ pub(super) fn fixture(name: &str) -> Vec<u8> {
 ///
 /// `PATH KIND MODE UID GID SIZE ALLOCATED MTIME RDEV REST`, parted by tabs. KIND is the letter of `ls -l` and `find -printf %y`
 /// (`f d l p s b c`), MODE octal, ALLOCATED in units of 512 bytes, RDEV `major:minor` or `-`, REST the SHA-256 of a file's
-/// bytes (of 64 MiB at most), a link's target, or `-`. Bytes of a name or target that are no printable ASCII, and `\`, are
-/// written `\xHH`.
+/// bytes (of 64 MiB at most), a link's target, or `-`. Bytes of a name or target that are no printable ASCII, and `\`, are written `\xHH`.
 /// What cannot be read is `! ` and the reason in place of the column.
 pub(super) fn listing(of: &dyn FileSystem) -> String {
     let mut lines: Vec<String> = walk(of, usize::MAX).into_iter().map(|(path, _)| line(of, &path)).collect();
@@ -103,6 +102,10 @@ fn line(of: &dyn FileSystem, path: &Path) -> String {
         }
         FileKind::Link => match of.read_link(path) {
             Ok(target) => escaped(target.as_os_str().as_bytes()),
+            Err(error) => format!("! {}", words(&error)),
+        },
+        FileKind::Directory => match of.list(path) {
+            Ok(_) => "-".into(),
             Err(error) => format!("! {}", words(&error)),
         },
         _ => "-".into(),
@@ -238,6 +241,11 @@ impl Damaged {
     /// One to three of: a flipped bit, a byte, a word of all ones, a zeroed sector, two sectors exchanged, the end cut off.
     /// Sectors that hold nothing but zeros are let alone. More than `most` bytes are not to be read: see [`Self::overdrawn`].
     pub(super) fn new(of: &Arc<Vec<u8>>, seed: u64, most: u64) -> Self {
+        Self::among(of, &used(of), seed, most)
+    }
+
+    /// The same, with the damage in some of these sectors only: what is to be found out once for many seeds, or is metadata.
+    pub(super) fn among(of: &Arc<Vec<u8>>, used: &[usize], seed: u64, most: u64) -> Self {
         let mut state = seed;
         let mut random = move |below: usize| {
             // splitmix64
@@ -255,8 +263,6 @@ impl Damaged {
             read: AtomicU64::new(0),
             most,
         };
-        let sectors = of.as_chunks::<SECTOR>().0.iter().enumerate();
-        let used: Vec<usize> = sectors.filter(|(_, sector)| **sector != [0; SECTOR]).map(|(n, _)| n).collect();
         for _ in 0..=random(3) {
             let at = used[random(used.len())];
             let mut sector = new.sector(at);
@@ -313,6 +319,18 @@ impl Debug for Damaged {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.done)
     }
+}
+
+/// The sectors that do not hold zeros alone.
+pub(super) fn used(of: &[u8]) -> Vec<usize> {
+    (0..of.len() / SECTOR).filter(|&n| of[n * SECTOR..][..SECTOR] != [0; SECTOR]).collect()
+}
+
+/// Those of them that hold no plain text, as most contents of files do: metadata.
+pub(super) fn used_by_metadata(of: &[u8]) -> Vec<usize> {
+    let text =
+        |&n: &usize| of[n * SECTOR..][..64].iter().all(|b| b.is_ascii_graphic() || b.is_ascii_whitespace());
+    used(of).into_iter().filter(|n| !text(n)).collect()
 }
 
 impl Bytes for Damaged {

@@ -53,7 +53,7 @@ impl Directory {
             if inode.size > SIZE_CAP {
                 return Err(Reason::TooLarge(SIZE_CAP));
             }
-            if inode.size % block_size != 0 || inode.size == 0 || blocks > volume.layout.blocks {
+            if !inode.size.is_multiple_of(block_size) || inode.size == 0 || blocks > volume.layout.blocks {
                 return garbled(format!(
                     "the directory (inode {}) is damaged: it has no possible size",
                     inode.number
@@ -185,14 +185,22 @@ fn checksum_is_right(block: &[u8], seed: u32, first: bool) -> bool {
     let Some(tail) = block.len().checked_sub(12) else { return false };
     let number = |at| le32(block, at).unwrap_or(0);
     let short = |at| usize::from(le16(block, at).unwrap_or(0));
-    if number(tail) == 0 && short(tail + 4) == 12 && block.get(tail + 6..tail + 8) == Some(&[0, 0xde]) {
-        return block.get(..tail).is_some_and(|covered| crc32c(seed, covered) == number(tail + 8));
-    }
-    // The first block of an index begins with `.`, `..` and what the index is like; the others with one entry that is free.
+    // The first block of an index begins with `.`, `..` and what the index is like; the others with one entry that is free. What
+    // once were entries may have left their own checksum behind at the end of an index.
     let index = match first {
-        true if short(4) == 12 && short(16) == block.len() - 12 && block.get(29) == Some(&8) => 32,
-        false if number(0) == 0 && (short(4) == block.len() || block.len() == 65536) => 8,
-        _ => return false,
+        true if short(4) == 12 && short(16) == tail && block.get(29) == Some(&8) => 32,
+        false
+            if number(0) == 0
+                && (short(4) == block.len() || block.len() == 65536 && [0, 65535].contains(&short(4))) =>
+        {
+            8
+        }
+        _ => {
+            return number(tail) == 0
+                && short(tail + 4) == 12
+                && block.get(tail + 6..tail + 8) == Some(&[0, 0xde])
+                && block.get(..tail).is_some_and(|covered| crc32c(seed, covered) == number(tail + 8));
+        }
     };
     let (room, used) = (short(index), short(index + 2));
     let tail = index + room * 8;

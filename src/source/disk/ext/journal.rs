@@ -57,6 +57,9 @@ struct Journal<'a> {
     seed: u32,
 }
 
+/// What was committed: what it writes, what it revokes and by which transaction, and the number of the one that would come next.
+type Committed = (Vec<Tag>, HashMap<u64, u32>, u32);
+
 /// What a transaction says of one block.
 struct Tag {
     block: u64,
@@ -168,8 +171,8 @@ impl Journal<'_> {
         }
     }
 
-    /// Goes through all that was committed: what it writes and what it revokes, and the number of the transaction that would come next.
-    fn committed(&mut self, start: u64, sequence: u32) -> Result<(Vec<Tag>, HashMap<u64, u32>, u32), Reason> {
+    /// Goes through all that was committed.
+    fn committed(&mut self, start: u64, sequence: u32) -> Result<Committed, Reason> {
         let (mut tags, mut revoked) = (Vec::new(), HashMap::new());
         let (mut open_tags, mut open_revoked) = (Vec::new(), Vec::new());
         let (mut at, mut sequence) = (start, sequence);

@@ -13,14 +13,15 @@ use std::ffi::OsString;
 pub(super) struct Item {
     attributes: u8,
     /// Its first cluster; 0 for an empty file, and for a root directory that is none.
-    first: u32,
+    pub(super) first: u32,
     /// In bytes; 0 for a directory.
     length: u32,
     pub(super) mtime: i64,
 }
 
 /// An item and its names.
-struct Named {
+#[derive(Debug)]
+pub(super) struct Named {
     item: Item,
     /// The long name; the short one if it has no other.
     name: String,
@@ -129,23 +130,23 @@ impl Item {
 }
 
 /// What has this name in the directory, in whatever case.
-pub(super) fn find(volume: &Volume, directory: &Item, name: &[u8]) -> Result<Option<Item>, Reason> {
+pub(super) fn find(directory: &[Named], name: &[u8]) -> Option<Item> {
     // As DOS did it, dots at the end do not count.
     let length = name.iter().rposition(|&byte| byte != b'.').map_or(0, |at| at + 1);
     let wanted = name.get(..length).unwrap_or_default();
     let is = |known: &str| known.as_bytes().eq_ignore_ascii_case(wanted);
-    let found =
-        named(&directory.bytes(volume)?)?.into_iter().find(|named| is(&named.name) || is(&named.short));
-    Ok(found.map(|named| named.item))
+    directory.iter().find(|named| is(&named.name) || is(&named.short)).map(|named| named.item.clone())
 }
 
 /// All entries of the directory.
-pub(super) fn list(volume: &Volume, directory: &Item) -> Result<Vec<Entry>, Reason> {
-    let named = named(&directory.bytes(volume)?)?;
-    Ok(named
-        .into_iter()
-        .map(|named| Entry { name: OsString::from(named.name), kind: named.item.kind() })
-        .collect())
+pub(super) fn list(directory: &[Named]) -> Vec<Entry> {
+    let entry = |named: &Named| Entry { name: OsString::from(&named.name), kind: named.item.kind() };
+    directory.iter().map(entry).collect()
+}
+
+/// Reads a directory.
+pub(super) fn read(volume: &Volume, directory: &Item) -> Result<Vec<Named>, Reason> {
+    named(&directory.bytes(volume)?)
 }
 
 fn named(bytes: &[u8]) -> Result<Vec<Named>, Reason> {

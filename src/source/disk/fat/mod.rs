@@ -12,21 +12,27 @@ mod tests;
 use super::file_system::FileSystem;
 use crate::source::bytes::Bytes;
 use crate::source::{Entry, FileKind, Missing, Reading, Reason, Space, Stat};
-use directory::Item;
+use directory::{Item, Named};
 use layout::Volume;
+use std::collections::HashMap;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Component, Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 /// Opens the file system in these bytes.
 pub(super) fn open(bytes: Arc<dyn Bytes>) -> Result<Arc<dyn FileSystem>, Reason> {
-    Ok(Arc::new(Fat { volume: Volume::open(bytes)? }))
+    Ok(Arc::new(Fat { volume: Volume::open(bytes)?, read: Mutex::default() }))
 }
 
 #[derive(Debug)]
 struct Fat {
     volume: Volume,
+    /// Directories that were read, by their first cluster.
+    read: Mutex<HashMap<u32, Arc<[Named]>>>,
 }
+
+/// The most names of directories that are held.
+const HELD: usize = 200_000;
 
 impl Fat {
     /// What is at the path; none if nothing is.
@@ -37,12 +43,26 @@ impl Fat {
             if !item.is_directory() {
                 return Ok(None);
             }
-            match directory::find(&self.volume, &item, name.as_bytes())? {
+            match directory::find(&self.directory(&item)?, name.as_bytes()) {
                 Some(found) => item = found,
                 None => return Ok(None),
             }
         }
         Ok(Some(item))
+    }
+
+    fn directory(&self, item: &Item) -> Result<Arc<[Named]>, Reason> {
+        let lock = || self.read.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(known) = lock().get(&item.first) {
+            return Ok(known.clone());
+        }
+        let directory: Arc<[Named]> = directory::read(&self.volume, item)?.into();
+        let mut read = lock();
+        if read.values().map(|held| held.len()).sum::<usize>() + directory.len() > HELD {
+            read.clear();
+        }
+        read.insert(item.first, directory.clone());
+        Ok(directory)
     }
 
     fn item(&self, path: &Path) -> Reading<Item> {
@@ -69,7 +89,7 @@ impl FileSystem for Fat {
     fn list(&self, path: &Path) -> Reading<Vec<Entry>> {
         let item = self.item(path)?;
         let items = match item.is_directory() {
-            true => directory::list(&self.volume, &item),
+            true => self.directory(&item).map(|directory| directory::list(&directory)),
             false => Err(Reason::WrongKind(item.kind().name())),
         };
         items.map_err(|reason| Missing::unreadable(path, reason))
