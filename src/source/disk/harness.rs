@@ -253,7 +253,8 @@ impl Damaged {
             most,
         };
         let sectors = of.as_chunks::<SECTOR>().0.iter().enumerate();
-        let used: Vec<usize> = sectors.filter(|(_, sector)| **sector != [0; SECTOR]).map(|(n, _)| n).collect();
+        let used: Vec<usize> =
+            sectors.filter(|(_, sector)| **sector != [0; SECTOR]).map(|(n, _)| n).collect();
         for _ in 0..=random(3) {
             let at = used[random(used.len())];
             let mut sector = new.sector(at);
