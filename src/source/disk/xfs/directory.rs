@@ -30,7 +30,7 @@ impl Directory {
     pub(super) fn read(blocks: &Blocks, geometry: &Geometry, inode: &Inode) -> Result<Self, Reason> {
         if inode.format == Format::Local {
             return short(&inode.fork, inode.stat.size as usize, geometry.ftype)
-                .unwrap_or_else(|| Err("a name goes beyond its end"))
+                .unwrap_or(Err("a name goes beyond its end"))
                 .map_err(|what| damaged(inode, what));
         }
         let mut found = Found::default();

@@ -144,7 +144,7 @@ impl Fake {
     /// One whose only block is this one of the volume; none if the volume has none such.
     fn covering(block: u64, geometry: &Geometry) -> Option<Self> {
         let group = block / u64::from(geometry.ag_blocks);
-        let number = group << geometry.ag_block_log | block % u64::from(geometry.ag_blocks);
+        let number = (group << geometry.ag_block_log) | (block % u64::from(geometry.ag_blocks));
         geometry.place(number, 1)?;
         let mut inode = vec![0; geometry.inode_size as usize];
         let mut put =

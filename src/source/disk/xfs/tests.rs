@@ -148,19 +148,19 @@ fn damage(name: &str, seeds: std::ops::Range<u64>, paths: usize) -> (usize, usiz
 }
 
 #[test]
-fn damage_of_version_5_is_told_and_never_taken_for_contents() {
-    let (opened, values, reasons) = damage("xfs/v5.img.zst", 0..60, 150);
-    assert!(opened > 30 && values > 3000 && !reasons.is_empty(), "{opened} {values} {reasons:?}");
+fn damage_of_version_5_is_told() {
+    let (opened, values, reasons) = damage("xfs/v5.img.zst", 0..30, 150);
+    assert!(opened > 15 && values > 1500 && !reasons.is_empty(), "{opened} {values} {reasons:?}");
 }
 
 #[test]
 fn damage_of_a_log_that_is_replayed_is_told() {
-    let (opened, values, reasons) = damage("xfs/crashed.img.zst", 0..60, 100);
-    assert!(opened > 5 && values > 500 && !reasons.is_empty(), "{opened} {values} {reasons:?}");
+    let (opened, values, reasons) = damage("xfs/crashed.img.zst", 0..30, 100);
+    assert!(opened > 3 && values > 200 && !reasons.is_empty(), "{opened} {values} {reasons:?}");
 }
 
 #[test]
 fn damage_of_version_4_ends() {
-    let (opened, values, _) = damage("xfs/v4.img.zst", 0..60, 150);
-    assert!(opened > 30 && values > 3000, "{opened} {values}");
+    let (opened, values, _) = damage("xfs/v4.img.zst", 0..30, 150);
+    assert!(opened > 15 && values > 1500, "{opened} {values}");
 }
