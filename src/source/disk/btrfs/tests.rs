@@ -207,9 +207,10 @@ fn of_two_copies_the_right_one_is_read() {
     let check = |broken: &[usize]| {
         let mut bytes = sound.clone();
         for chunk in volume.chunks() {
-            let length = chunk.length as usize;
             for copy in broken {
-                bytes[chunk.stripes[*copy].1 as usize..][..length].fill(0);
+                let start = (chunk.stripes[*copy].1 as usize).min(bytes.len());
+                let end = (start + chunk.length as usize).min(bytes.len());
+                bytes[start..end].fill(0);
             }
         }
         of(bytes).map(|read| (text(&*read, "/etc/small"), text(&*read, "/etc/numbers")))
@@ -293,7 +294,7 @@ fn a_tree_that_leads_in_a_circle_is_damaged() {
 
 #[test]
 fn damage_is_never_taken_for_a_value_nor_for_nothing() {
-    for (name, seeds, most) in [("log", 0..60, 20), ("all", 0..15, 40)] {
+    for (name, seeds, most) in [("log", 0..40, 20), ("all", 0..10, 40)] {
         let sound = Arc::new(short(name));
         let whole = of(sound.to_vec()).unwrap();
         let mut told = 0;
@@ -328,7 +329,7 @@ fn damage_is_never_taken_for_a_value_nor_for_nothing() {
 fn forged_blocks_with_right_checksums_do_no_harm() {
     let sound = short("all");
     let nodes = nodes(&sound);
-    for seed in 0..150 {
+    for seed in 0..100 {
         let mut random = random(seed);
         let mut bytes = sound.clone();
         for _ in 0..=random(3) {
@@ -357,6 +358,7 @@ fn forged_blocks_with_right_checksums_do_no_harm() {
 /// `HOSTVET_BTRFS=IMAGE HOSTVET_SYSTEM=ROOT cargo test --release --lib btrfs::tests::a_whole_system -- --nocapture`, of an image that
 /// `mkfs.btrfs --rootdir ROOT` or a kernel made of the tree.
 #[test]
+#[allow(clippy::print_stdout)]
 fn a_whole_system_is_as_the_tree_it_was_made_of() {
     use std::os::unix::fs::MetadataExt;
     let (Some(image), Some(system)) = (std::env::var_os("HOSTVET_BTRFS"), std::env::var_os("HOSTVET_SYSTEM"))
