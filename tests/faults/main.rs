@@ -60,6 +60,8 @@ struct Fault {
     /// Whether the system is vetted as a golden image.
     #[serde(default)]
     image: bool,
+    /// The block devices of a disk image that holds the system, as the question about them is answered.
+    devices: Option<String>,
     /// The rules that must find it; no other may, at warning or above.
     finds: BTreeSet<String>,
     /// Words that the messages must have.
@@ -129,6 +131,7 @@ impl System {
             let (uid, gid) = owner.split_once(':').unwrap();
             over.owner(&path(file), uid.parse().unwrap(), gid.parse().unwrap());
         }
+        over.devices.clone_from(&fault.devices);
         over
     }
 
@@ -178,6 +181,30 @@ fn a_real_system_is_clean() {
     let open: BTreeSet<&str> = report.unknown.iter().map(|(rule, _)| rule.id.as_str()).collect();
     let more: Vec<_> = open.iter().filter(|id| !DISKS.contains(id)).collect();
     assert!(more.is_empty(), "not known though all is there: {more:?}");
+}
+
+/// The disk that a real system lies on.
+const DEVICES: &str = "DEVNAME=disk1\nDEVTYPE=part\nPARTN=1\nTYPE=vfat\nUUID=0A34-07DE\nCLEAN=yes\n\n\
+                   DEVNAME=disk2\nDEVTYPE=part\nPARTN=2\nTYPE=ext4\nUUID=4f1d2c3b-8a67-4e5d-9c0b-1a2b3c4d5e6f\nCLEAN=yes\nERRORS=no\nERROR_COUNT=0\n\n\
+                   DEVNAME=disk3\nDEVTYPE=part\nPARTN=3\nTYPE=swap\nUUID=0b9d8c7e-6f5a-4b3c-8d1e-2f3a4b5c6d7e\n";
+
+#[test]
+fn the_disk_of_a_real_system_is_clean() {
+    let Some(system) = System::given() else {
+        return eprintln!("skipped: HOSTVET_SYSTEM names no system");
+    };
+    let mut image = Overlay::new(system.directory());
+    image.devices = Some(DEVICES.to_owned());
+    let report = system.vet(image, true);
+    assert_eq!(failures(&report), [""; 0]);
+    assert_eq!(found(&report), found(&system.vet(system.directory(), true)));
+    let open: Vec<&str> = report.unknown.iter().map(|(rule, _)| rule.id.as_str()).collect();
+    for judged in DISKS.iter().chain(&["image/filesystem-errors", "image/filesystem-unclean"]) {
+        assert!(
+            report.passed.iter().any(|(rule, ..)| rule.id == *judged),
+            "{judged} is not judged: {open:?}"
+        );
+    }
 }
 
 #[test]

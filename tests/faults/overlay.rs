@@ -1,7 +1,7 @@
 //! A tree with changes lying over it.
 
 use hostvet::source::{
-    Directory, Entry, FileKind, Files, Missing, Reading, Source, Space, Stat, normalise, resolve,
+    Directory, Entry, FileKind, Files, Missing, Question, Reading, Source, Space, Stat, normalise, resolve,
 };
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -16,12 +16,14 @@ pub(crate) struct Overlay {
     removed: BTreeSet<PathBuf>,
     modes: BTreeMap<PathBuf, u32>,
     owners: BTreeMap<PathBuf, (u32, u32)>,
+    /// The block devices, where it is a disk image's.
+    pub(crate) devices: Option<String>,
 }
 
 impl Overlay {
     pub(crate) fn new(base: Directory) -> Self {
         let (over, removed) = (Files::new(), BTreeSet::new());
-        Self { base, over, removed, modes: BTreeMap::new(), owners: BTreeMap::new() }
+        Self { base, over, removed, modes: BTreeMap::new(), owners: BTreeMap::new(), devices: None }
     }
 
     /// Where a path leads, so that a change of /lib/x changes /usr/lib/x.
@@ -127,5 +129,10 @@ impl Source for Overlay {
 
     fn statvfs(&self, path: &Path) -> Reading<Space> {
         self.base.statvfs(path)
+    }
+
+    fn ask(&self, question: Question) -> Reading<Vec<u8>> {
+        let devices = self.devices.clone().filter(|_| question == Question::BlockDevices);
+        devices.map(String::into_bytes).ok_or(Missing::Absent)
     }
 }

@@ -35,7 +35,8 @@ fn boot_sector(head: &[u8]) -> Option<Fat> {
         |at: usize, words: &[&[u8]]| words.iter().any(|w| head.get(at..).is_some_and(|b| b.starts_with(w)));
     let named =
         is(0x36, &[b"MSDOS", b"FAT16   ", b"FAT12   ", b"FAT     "]) || is(0x52, &[b"MSWIN", b"FAT32   "]);
-    if !named && !(matches!(byte(0)?, 0xeb | 0xe9) && le16(head, 510)? == 0xaa55) {
+    let starts = matches!(byte(0)?, 0xeb | 0xe9) && le16(head, 510)? == 0xaa55;
+    if !named && !starts {
         return None;
     }
     let sector = u64::from(le16(head, 11)?);
@@ -91,7 +92,6 @@ fn serial_text(serial: u32) -> String {
 }
 
 /// The label among these entries of a directory: none if the directory goes on without one, none in some if it ends.
-#[allow(clippy::option_option)]
 fn label(entries: &[u8]) -> Option<Option<String>> {
     for entry in entries.chunks_exact(32) {
         let (first, attributes) = (entry.first().copied()?, entry.get(11).copied()?);

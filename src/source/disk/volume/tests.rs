@@ -284,3 +284,28 @@ fn damaged_disks_are_no_panic() {
         }
     }
 }
+
+/// Counts what is read.
+#[derive(Debug)]
+struct Counted(Sparse, std::sync::atomic::AtomicUsize);
+
+impl Bytes for Counted {
+    fn read_at(&self, at: u64, into: &mut [u8]) -> std::io::Result<usize> {
+        self.1.fetch_add(into.len(), std::sync::atomic::Ordering::Relaxed);
+        self.0.read_at(at, into)
+    }
+
+    fn known_len(&self) -> Option<u64> {
+        self.0.known_len()
+    }
+}
+
+#[test]
+fn only_the_places_of_superblocks_are_read() {
+    for (name, most_kib) in [("gpt", 800), ("mbr", 1100), ("lvm", 1000), ("xfs", 150), ("dirty-xfs", 200)] {
+        let disk = Arc::new(Counted(image(name), Default::default()));
+        let _ = volumes(disk.clone());
+        let read = disk.1.load(std::sync::atomic::Ordering::Relaxed) >> 10;
+        assert!(read <= most_kib, "{name}: {read} KiB");
+    }
+}
