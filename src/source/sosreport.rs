@@ -4,7 +4,9 @@
 //! all of that directory, whenever it is there; anywhere else it is [`Reason::NotCollected`].
 
 use super::glob::matches;
-use super::{Entry, FileKind, Missing, Question, Reading, Reason, Source, Space, Stat, Tail, normalise, resolve};
+use super::{
+    Entry, FileKind, Missing, Question, Reading, Reason, Source, Space, Stat, Tail, normalise, resolve,
+};
 use serde::Deserialize;
 use std::collections::BTreeMap;
 use std::io::Read;
@@ -17,9 +19,9 @@ type Version = (u32, u32);
 /// What plugins copy, if it is there: a file, or all that is below a directory. Each with the version since which it does so in all
 /// later ones (`add_copy_spec` in sos/report/plugins/PLUGIN.py, tags 3.2 to 4.12 of github.com/sosreport/sos).
 ///
-/// Not here is what may grow beyond the size that a plugin takes at most (--log-size, 25 MB for each of these): logs,
+/// Not here is what may grow beyond the size that a plugin takes at most (--log-size, 25 MB for each of these): rotated logs,
 /// SELinux' policies, the archive of LVM.
-const COPIED: [(&str, Version, &[&str]); 41] = [
+const COPIED: [(&str, Version, &[&str]); 43] = [
     ("block", (3, 3), &["/proc/partitions", "/proc/diskstats"]),
     ("block", (4, 11), &["/etc/crypttab"]),
     ("cgroups", (3, 2), &["/proc/cgroups", "/sys/fs/cgroup"]),
@@ -39,11 +41,14 @@ const COPIED: [(&str, Version, &[&str]); 41] = [
     ("kernel", (3, 2), &["/proc/cmdline", "/proc/modules", "/proc/buddyinfo", "/proc/slabinfo"]),
     ("kernel", (3, 2), &["/proc/zoneinfo", "/proc/softirqs", "/etc/modprobe.conf", "/etc/modprobe.d"]),
     ("kernel", (3, 2), &["/etc/sysctl.conf", "/etc/sysctl.d", "/lib/sysctl.d"]),
+    ("kernel", (3, 2), &["/var/log/dmesg"]),
     ("kernel", (4, 3), &["/proc/pressure"]),
     ("kernel", (4, 5), &["/lib/modprobe.d", "/run/modprobe.d"]),
     ("kernel", (4, 12), &["/run/sysctl.d", "/usr/local/lib/sysctl.d"]),
     ("libraries", (3, 2), &["/etc/ld.so.conf", "/etc/ld.so.conf.d"]),
     ("login", (3, 9), &["/etc/login.defs"]),
+    // The newest of each: what does not fit is its beginning (`tailit`), and older ones.
+    ("logs", (3, 9), &["/var/log/messages", "/var/log/kern.log", "/var/log/syslog"]),
     ("md", (3, 2), &["/proc/mdstat", "/etc/mdadm.conf"]),
     ("memory", (3, 3), &["/proc/meminfo", "/proc/vmstat", "/proc/swaps"]),
     ("memory", (4, 0), &["/sys/kernel/mm/hugepages"]),
@@ -59,7 +64,11 @@ const COPIED: [(&str, Version, &[&str]); 41] = [
     ("ssh", (4, 8), &["/etc/ssh/sshd_config.d"]),
     ("sudo", (3, 7), &["/etc/sudo*"]),
     ("system", (3, 7), &["/proc/sys", "/etc/sysconfig", "/etc/default", "/etc/environment"]),
-    ("systemd", (3, 6), &["/etc/systemd", "/lib/systemd/system", "/run/systemd/system", "/run/systemd/generator*"]),
+    (
+        "systemd",
+        (3, 6),
+        &["/etc/systemd", "/lib/systemd/system", "/run/systemd/system", "/run/systemd/generator*"],
+    ),
     ("sysvipc", (3, 2), &["/proc/sysvipc"]),
 ];
 
@@ -196,10 +205,13 @@ impl Sosreport {
     }
 
     fn is_copied(&self, path: &Path) -> bool {
-        self.copied.iter().any(|copied| {
-            let first: PathBuf = path.components().take(copied.components().count()).collect();
-            matches(&copied.to_string_lossy(), &first.to_string_lossy())
-        })
+        // Links to it mask units and settings, as in any tree without devices.
+        let is_mask = path == Path::new("/dev/null");
+        is_mask
+            || self.copied.iter().any(|copied| {
+                let first: PathBuf = path.components().take(copied.components().count()).collect();
+                matches(&copied.to_string_lossy(), &first.to_string_lossy())
+            })
     }
 
     fn told<T>(&self, found: Reading<T>, path: &Path, follow_last: bool) -> Reading<T> {
