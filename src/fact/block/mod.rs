@@ -1,5 +1,6 @@
 //! Block devices, and the names they go by.
 
+mod exported;
 mod sysfs;
 mod udev;
 
@@ -7,6 +8,7 @@ mod udev;
 mod tests;
 
 use super::Fact;
+use crate::format::udev_export;
 use crate::source::{At, Host, Missing, Reading, Reason, TargetKind};
 use crate::{record, word};
 use std::collections::{BTreeSet, HashSet};
@@ -115,9 +117,13 @@ impl Fact for Block {
         "/dev/disk/by-*/*",
         "/sys/block/*",
         "/proc/partitions",
+        udev_export::PATH,
     ];
 
     fn collect(host: &Host) -> Reading<Self> {
+        if host.names(sysfs::CLASS).is_err_and(|missing| missing.is_not_collected()) {
+            return exported::block(host);
+        }
         let links = udev::links(host)?;
         let database = udev::runs(host);
         let mut devices = sysfs::devices(host, &database)?;

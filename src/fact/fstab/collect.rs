@@ -3,6 +3,7 @@
 use super::parse::entry_of;
 use super::{Fstab, FstabEntry, FstabPart, parse};
 use crate::fact::Fact;
+use crate::format::udev_export;
 use crate::model::Lazy;
 use crate::source::{At, FileKind, Host, Missing, Reading, Reason, TargetKind, resolve, text};
 use std::path::Path;
@@ -128,6 +129,11 @@ fn spec_exists(host: &Host, path: &str) -> Reading<bool> {
         if let Ok(list) = host.read_text("/proc/partitions") {
             return Ok(list.lines().any(|l| l.split_ascii_whitespace().nth(3) == path.strip_prefix("/dev/")));
         }
+    }
+    match udev_export::read(host) {
+        Ok(text) => return Ok(udev_export::has(&text, path)),
+        Err(Missing::Absent) => {}
+        Err(missing) => return Err(missing),
     }
     if !shown {
         let why = "a tree of files does not show the devices it will boot from".to_owned();
