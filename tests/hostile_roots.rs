@@ -19,6 +19,7 @@ impl Root {
         root.file("etc/shadow", "root:*:19000:0:99999:7:::\nops:!:19000:0:99999:7:::\n");
         root.file("etc/os-release", "ID=debian\nVERSION_ID=\"12\"\n");
         root.file("usr/bin/bash", "\x7fELF");
+        root.file("usr/sbin/apparmor_parser", "\x7fELF");
         root.file("usr/sbin/sshd", "\x7fELF OpenSSH_9.2p1 Debian-2");
         root.file("boot/vmlinuz-6.1.0", "MZ");
         root
@@ -112,7 +113,16 @@ fn long_chains_of_links_end() {
 
 #[test]
 fn a_file_of_four_gigabytes_is_not_read() {
-    for path in ["etc/passwd", "etc/shadow", "etc/fstab", "etc/ssh/sshd_config", "etc/pam.d/sshd"] {
+    for path in [
+        "etc/passwd",
+        "etc/shadow",
+        "etc/fstab",
+        "etc/ssh/sshd_config",
+        "etc/pam.d/sshd",
+        "etc/profile",
+        "boot/grub/grub.cfg",
+        "etc/apparmor.d/usr.sbin.sshd",
+    ] {
         let root = Root::new();
         fs::File::create(root.path(path)).unwrap().set_len(4 << 30).unwrap();
         let report = root.vet();
@@ -140,6 +150,7 @@ fn includes_that_go_in_a_circle_end() {
         ("etc/mysql/my.cnf", "!include /etc/mysql/my.cnf\n!includedir /etc/mysql\n"),
         ("etc/redis/redis.conf", "include /etc/redis/redis.conf\n"),
         ("etc/supervisord.conf", "[include]\nfiles = /etc/supervisord.conf /etc/*.conf\n"),
+        ("etc/apparmor.d/a", "include <a>\n/a {\n#include \"/etc/apparmor.d\"\n}\n"),
         ("etc/ld.so.conf", "include /etc/ld.so.conf\ninclude /etc/*.conf\n"),
         (
             "boot/grub/grub.cfg",

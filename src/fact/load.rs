@@ -1,6 +1,7 @@
 //! How many tasks ran or waited, on average.
 
 use super::Fact;
+use crate::format::printed_uptime;
 use crate::record;
 use crate::source::{At, Host, Missing, Reading};
 use procfs_core::{FromRead, LoadAverage};
@@ -23,11 +24,11 @@ record! {
         /// Over the last fifteen minutes.
         pub fifteen: f64,
         /// Threads that run or could run at this moment, hostvet's own among them.
-        pub running: u32,
+        pub running: Reading<u32>,
         /// Threads there are, those of the kernel and zombies too.
-        pub tasks: u32,
+        pub tasks: Reading<u32>,
         /// The number that was given to a process or thread last.
-        pub latest_pid: u32,
+        pub latest_pid: Reading<u32>,
         /// Where it was read.
         pub at: At,
     }
@@ -35,12 +36,27 @@ record! {
 
 impl Fact for Load {
     const NAME: &'static str = "load";
-    const READS: &'static [&'static str] = &["/proc/loadavg"];
+    const READS: &'static [&'static str] = &["/proc/loadavg", printed_uptime::PATH];
 
     fn collect(host: &Host) -> Reading<Self> {
         let path = Self::READS[0];
-        parse(&host.read_text(path)?).ok_or_else(|| Missing::garbled(path, "does not hold the load"))
+        let text = match host.read_text(path) {
+            Err(missing) if missing.is_not_collected() => return printed(host, missing),
+            text => text?,
+        };
+        parse(&text).ok_or_else(|| Missing::garbled(path, "does not hold the load"))
     }
+}
+
+/// What uptime(1) told: the averages alone.
+fn printed(host: &Host, missing: Missing) -> Reading<Load> {
+    let path = printed_uptime::PATH;
+    let printed = printed_uptime::parse(&host.read_text(path)?);
+    let [one, five, fifteen] =
+        printed.ok_or_else(|| Missing::garbled(path, "is no output of uptime"))?.load;
+    let at = At::file(path);
+    let [running, tasks] = [(); 2].map(|()| Err(missing.clone()));
+    Ok(Load { one, five, fifteen, running, tasks, latest_pid: Err(missing), at })
 }
 
 fn parse(text: &str) -> Option<Load> {
@@ -52,9 +68,9 @@ fn parse(text: &str) -> Option<Load> {
         one: average(found.one)?,
         five: average(found.five)?,
         fifteen: average(found.fifteen)?,
-        running: found.cur,
-        tasks: found.max,
-        latest_pid: found.latest_pid,
+        running: Ok(found.cur),
+        tasks: Ok(found.max),
+        latest_pid: Ok(found.latest_pid),
         at: At::line(Load::READS[0], 1),
     })
 }
@@ -68,7 +84,7 @@ mod tests {
     fn the_numbers_are_read_as_they_are_printed() {
         let load = parse("25.76 20.60 19.00 12/404 11912\n").unwrap();
         assert_eq!((load.one, load.five, load.fifteen), (25.76, 20.6, 19.0));
-        assert_eq!((load.running, load.tasks, load.latest_pid), (12, 404, 11912));
+        assert_eq!((load.running, load.tasks, load.latest_pid), (Ok(12), Ok(404), Ok(11912)));
     }
 
     #[test]

@@ -16,6 +16,7 @@ use std::sync::OnceLock;
 
 facts! {
     accounts::Accounts,
+    apparmor::Apparmor,
     autostart::Autostart,
     block::Block,
     boot_images::BootImages,

@@ -171,9 +171,14 @@ fn matching(host: &Host, globs: &str) -> Partial<PathEntry> {
     let (mut found, mut names_left) = (Partial::default(), NAMES);
     for glob in globs.split_whitespace() {
         let (paths, unread) = host.glob(glob, &mut names_left);
-        let items = paths.iter().map(|path| entry(host, path));
-        // A path without a wildcard stands for itself, whether it exists or not; so does a last part without one.
-        found.items.extend(items.filter(|entry| entry.exists != Ok(false) || entry.link.is_ok()));
+        for entry in paths.iter().map(|path| entry(host, path)) {
+            // A path without a wildcard stands for itself, whether it exists or not; so does a last part without one.
+            match &entry.exists {
+                Ok(false) if entry.link.is_err() => {}
+                Err(Missing::Unreadable(why)) if entry.link.is_err() => found.unread.push(why.clone()),
+                _ => found.items.push(entry),
+            }
+        }
         found.unread.extend(unread);
     }
     found
@@ -294,9 +299,11 @@ mod tests {
             matching(&host(), glob).items.into_iter().map(|entry| entry.name).collect()
         };
         assert_eq!(names("/etc/*"), ["machine-id", "nowhere"]);
-        assert_eq!(names("/*/sh"), ["sh", "sh"]);
+        assert_eq!((names("/*/sh"), matching(&host(), "/*/sh").unread.len()), (vec!["sh".to_owned()], 1));
         assert_eq!(names("/usr/bin/s* /etc/machine-id"), ["sh", "machine-id"]);
         assert_eq!(names("/etc/none"), [""; 0]);
         assert_eq!(matching(&host(), "/root/*").unread.len(), 1);
+        let denied = matching(&host(), "/root/mark");
+        assert_eq!((denied.items.len(), denied.unread.len()), (0, 1), "it may be there, or not");
     }
 }

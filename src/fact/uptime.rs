@@ -1,6 +1,7 @@
 //! How long the kernel runs.
 
 use super::Fact;
+use crate::format::printed_uptime;
 use crate::record;
 use crate::source::{At, Host, Missing, Reading};
 use procfs_core::FromRead;
@@ -23,14 +24,26 @@ record! {
 
 impl Fact for Uptime {
     const NAME: &'static str = "uptime";
-    const READS: &'static [&'static str] = &["/proc/uptime"];
+    const READS: &'static [&'static str] = &["/proc/uptime", printed_uptime::PATH];
 
     fn collect(host: &Host) -> Reading<Self> {
         let path = Self::READS[0];
-        let seconds = parse(&host.read_text(path)?);
+        let text = match host.read_text(path) {
+            Err(missing) if missing.is_not_collected() => return printed(host),
+            text => text?,
+        };
+        let seconds = parse(&text);
         let seconds = seconds.ok_or_else(|| Missing::garbled(path, "holds no number of seconds"))?;
         Ok(Self { seconds, at: At::file(path) })
     }
+}
+
+/// What the command told, in whole minutes.
+fn printed(host: &Host) -> Reading<Uptime> {
+    let path = printed_uptime::PATH;
+    let printed = printed_uptime::parse(&host.read_text(path)?);
+    let printed = printed.ok_or_else(|| Missing::garbled(path, "is no output of uptime"))?;
+    Ok(Uptime { seconds: printed.seconds, at: At::file(path) })
 }
 
 fn parse(text: &str) -> Option<u64> {

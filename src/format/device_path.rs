@@ -1,6 +1,7 @@
 //! Whether there is a block device of a path in /dev.
 
 use super::image_devices::{self, Is};
+use super::udev_export;
 use crate::source::{Host, Missing, Question, Reading, Reason, TargetKind, text};
 use std::path::Path;
 
@@ -21,6 +22,11 @@ pub fn exists(host: &Host, path: &str) -> Reading<bool> {
         if let Ok(list) = host.read_text("/proc/partitions") {
             return Ok(list.lines().any(|l| l.split_ascii_whitespace().nth(3) == path.strip_prefix("/dev/")));
         }
+    }
+    match udev_export::read(host) {
+        Ok(text) => return Ok(udev_export::has(&text, path)),
+        Err(Missing::Absent) => {}
+        Err(missing) => return Err(missing),
     }
     if !shown {
         let why = "a tree of files does not show the devices it will boot from".to_owned();

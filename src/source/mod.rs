@@ -23,6 +23,7 @@ mod question;
 mod reading;
 mod resolve;
 mod sample;
+mod sosreport;
 mod space;
 mod target;
 
@@ -240,6 +241,10 @@ impl Host {
 
     /// The same, of bytes that are shared.
     pub(crate) fn of(source: Arc<dyn Source>, target: Target) -> Self {
+        let source = match target.kind {
+            TargetKind::Root => sosreport::wrapped(source),
+            _ => source,
+        };
         Self { source, target, earlier: None, processes: Arc::default(), deep: false }
     }
 
@@ -276,7 +281,11 @@ impl Host {
     /// trees that carry a copy of it, such as sosreports; never in an image.
     pub fn is_running(&self) -> bool {
         self.target.kind == TargetKind::Live
-            || self.source.list(Path::new("/proc")).is_ok_and(|entries| !entries.is_empty())
+            || match self.source.list(Path::new("/proc")) {
+                Ok(entries) => !entries.is_empty(),
+                // Whatever of it was collected, it was while the kernel ran.
+                Err(missing) => missing.is_not_collected(),
+            }
     }
 }
 

@@ -45,12 +45,24 @@ pub enum Reason {
     Garbled(String),
     /// hostvet did not look, in order not to hurt the host, or because it cannot.
     NotRead(String),
+    /// The target is a report that holds a part of a host only, and this is not in it.
+    NotCollected,
 }
 
 impl Missing {
     /// Unreadable, at this path, for this reason.
     pub fn unreadable(path: impl AsRef<Path>, reason: Reason) -> Self {
         Self::Unreadable(Unreadable { path: path.as_ref().to_string_lossy().into(), reason })
+    }
+
+    /// Whether it is not known if this is there, because the target is a report that does not hold it.
+    pub fn is_not_collected(&self) -> bool {
+        matches!(self, Self::Unreadable(Unreadable { reason: Reason::NotCollected, .. }))
+    }
+
+    /// Whether there is nothing to read here, so that another place may be tried; the last one tells why.
+    pub fn is_elsewhere(&self) -> bool {
+        *self == Self::Absent || self.is_not_collected()
     }
 
     /// The bytes at this path make no sense, in these words.
@@ -72,6 +84,7 @@ impl fmt::Display for Reason {
             Self::WrongKind(kind) => write!(f, "is {kind}"),
             Self::TooLarge(cap) => write!(f, "is larger than {} KiB", cap >> 10),
             Self::TooMany(cap) => write!(f, "has more than {cap} entries"),
+            Self::NotCollected => f.write_str("was not collected by sosreport"),
             Self::LinkLoop => f.write_str("links lead in a circle"),
             Self::Io(what) | Self::Garbled(what) | Self::NotRead(what) => f.write_str(what),
         }

@@ -22,10 +22,6 @@ impl Table {
         }
     }
 
-    fn name(self) -> &'static str {
-        self.path().trim_start_matches("/etc/")
-    }
-
     fn fields(self) -> usize {
         match self {
             Self::Passwd => 7,
@@ -106,7 +102,7 @@ pub(super) fn parse(table: Table, text: &str) -> (Vec<Fields>, Vec<MalformedAcco
         let mut report = |reason: String, ignored: bool| {
             let name = line.split(':').next().unwrap_or("").trim_start_matches('\u{feff}');
             let name = name.chars().filter(|c| !c.is_control()).collect();
-            bad.push(MalformedAccount { file: table.name().into(), name, reason, ignored, at: at.clone() });
+            bad.push(MalformedAccount { name, reason, ignored, at: at.clone() });
         };
         if line.contains('\0') {
             report("holds a NUL byte; the line ends there for the C library".into(), true);

@@ -7,7 +7,6 @@ mod lines;
 mod tests;
 
 use super::Fact;
-use crate::model::Partial;
 use crate::source::{At, Host, Missing, Reading};
 use crate::{record, word};
 use lines::{Fields, Table};
@@ -52,7 +51,23 @@ record! {
         /// The lines of /etc/gshadow, in order.
         pub gshadow: Reading<Vec<GroupShadow>>,
         /// Lines of the four files that the C library passes over, or reads as something else than was meant.
-        pub malformed: Partial<MalformedAccount>,
+        pub malformed: MalformedAccounts,
+    }
+}
+
+record! {
+    /// The lines of each file that are not what it should hold; of one file apart from the others, so that those which
+    /// everybody may read are known where /etc/shadow is denied. Each is absent where there is no such file.
+    #[derive(Clone, PartialEq)]
+    pub struct MalformedAccounts {
+        /// Lines of /etc/passwd.
+        pub passwd: Reading<Vec<MalformedAccount>>,
+        /// Lines of /etc/group.
+        pub group: Reading<Vec<MalformedAccount>>,
+        /// Lines of /etc/shadow.
+        pub shadow: Reading<Vec<MalformedAccount>>,
+        /// Lines of /etc/gshadow.
+        pub gshadow: Reading<Vec<MalformedAccount>>,
     }
 }
 
@@ -149,8 +164,6 @@ record! {
     /// A line that is not what its file should hold. Its text is not kept: it may be a password.
     #[derive(Clone, PartialEq)]
     pub struct MalformedAccount {
-        /// The file: `passwd`, `group`, `shadow`, `gshadow`.
-        pub file: String,
         /// The first field, as far as there is one: whom it concerns.
         pub name: String,
         /// What is wrong: `6 fields instead of 7`.
@@ -167,13 +180,17 @@ impl Fact for Accounts {
     const READS: &'static [&'static str] = &["/etc/passwd", "/etc/group", "/etc/shadow", "/etc/gshadow"];
 
     fn collect(host: &Host) -> Reading<Self> {
-        let read = |table: Table| host.read_text(table.path()).map(|text| lines::parse(table, &text));
-        let tables = [Table::Passwd, Table::Group, Table::Shadow, Table::Gshadow].map(read);
-        let mut malformed = Partial::default();
-        for table in &tables {
-            malformed.add(table.as_ref().map(|(_, bad)| bad.clone()).map_err(Clone::clone));
-        }
-        let [passwd, group, shadow, gshadow] = tables.map(|table| table.map(|(good, _)| good));
+        let read = |table: Table| match host.read_text(table.path()) {
+            Ok(text) => {
+                let (good, bad) = lines::parse(table, &text);
+                (Ok(good), Ok(bad))
+            }
+            Err(missing) => (Err(missing.clone()), Err(missing)),
+        };
+        let (passwd, bad_passwd) = read(Table::Passwd);
+        let (group, bad_group) = read(Table::Group);
+        let (shadow, bad_shadow) = read(Table::Shadow);
+        let (gshadow, bad_gshadow) = read(Table::Gshadow);
         if matches!((&passwd, &group), (Err(Missing::Absent), Err(Missing::Absent))) {
             return Err(Missing::Absent);
         }
@@ -184,7 +201,12 @@ impl Fact for Accounts {
             shadow,
             gshadow: gshadow.map(|lines| lines.iter().map(GroupShadow::of).collect()),
             groups,
-            malformed,
+            malformed: MalformedAccounts {
+                passwd: bad_passwd,
+                group: bad_group,
+                shadow: bad_shadow,
+                gshadow: bad_gshadow,
+            },
         })
     }
 }

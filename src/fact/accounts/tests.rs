@@ -27,7 +27,9 @@ fn names_of_groups_are_resolved() {
     assert_eq!(users[1].groups, Ok(vec!["wheel".to_owned()]));
     assert_eq!((&users[2].group, users[2].password), (&Err(Missing::Absent), PasswordState::Empty));
     assert_eq!(users[0].at.to_string(), "/etc/passwd:1");
-    assert_eq!(found.malformed, Partial::default());
+    let none = Ok(vec![]);
+    let MalformedAccounts { passwd, group, shadow, gshadow } = found.malformed;
+    assert_eq!((passwd, group, shadow, gshadow), (none.clone(), none.clone(), none, Err(Missing::Absent)));
 }
 
 #[test]
@@ -70,10 +72,9 @@ fn malformed_lines_are_kept_with_their_reason_and_without_their_text() {
     let passwd = "\u{feff}root:x:0:0::/root:/bin/sh\r\na:x:1\nd:x:4:4::/\nb:x:one:1::/:/bin/sh\n\n# comment\n+::::::\nc\0:x\n:x:1:1:::\n";
     files.file("/etc/passwd", passwd).file("/etc/shadow", "root:$6$secret$hash\n").file("/etc/group", "");
     let found = collect(&files).unwrap();
-    let bad: Vec<_> = found
-        .malformed
-        .items
-        .iter()
+    let bad: Vec<_> = [&found.malformed.passwd, &found.malformed.group, &found.malformed.shadow]
+        .into_iter()
+        .flat_map(|of| of.as_ref().unwrap())
         .map(|m| (m.at.to_string(), m.name.as_str(), m.reason.as_str(), m.ignored))
         .collect();
     let expected = [
@@ -99,13 +100,15 @@ fn malformed_lines_are_kept_with_their_reason_and_without_their_text() {
 }
 
 #[test]
-fn unreadable_shadow_is_unknown() {
+fn unreadable_shadow_is_unknown_and_the_other_files_are_known() {
     let mut files = tree();
     files.deny("/etc/shadow");
     let found = collect(&files).unwrap();
     assert!(matches!(found.shadow, Err(Missing::Unreadable(_))));
-    assert_eq!((found.malformed.unread.len(), found.gshadow), (1, Err(Missing::Absent)));
+    assert!(matches!(found.malformed.shadow, Err(Missing::Unreadable(_))));
+    assert_eq!(found.gshadow, Err(Missing::Absent));
     assert!(found.users.is_ok());
+    assert_eq!((found.malformed.passwd, found.malformed.group), (Ok(vec![]), Ok(vec![])));
     assert_eq!(collect(&Files::new()).err(), Some(Missing::Absent));
 }
 
@@ -114,7 +117,8 @@ fn empty_and_garbage_files_are_read() {
     let mut files = Files::new();
     files.file("/etc/passwd", "").file("/etc/group", b"\xff\xfe\0:::\n".to_vec());
     let found = collect(&files).unwrap();
-    assert_eq!((found.users, found.malformed.items.len()), (Ok(vec![]), 1));
+    assert_eq!((found.users, found.malformed.passwd), (Ok(vec![]), Ok(vec![])));
+    assert_eq!(found.malformed.group.unwrap().len(), 1);
 }
 
 #[test]

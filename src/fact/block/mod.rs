@@ -1,5 +1,6 @@
 //! Block devices, and the names they go by.
 
+mod exported;
 mod image;
 mod sysfs;
 mod udev;
@@ -8,6 +9,7 @@ mod udev;
 mod tests;
 
 use super::Fact;
+use crate::format::udev_export;
 use crate::source::{At, Host, Missing, Question, Reading, Reason, TargetKind, text};
 use crate::{record, word};
 use std::collections::{BTreeSet, HashSet};
@@ -130,6 +132,7 @@ impl Fact for Block {
         "/dev/disk/by-*/*",
         "/sys/block/*",
         "/proc/partitions",
+        udev_export::PATH,
         "the devices of a disk image",
     ];
 
@@ -138,6 +141,9 @@ impl Fact for Block {
             Ok(answer) => return Ok(image::block(&text(answer))),
             Err(Missing::Absent) => {}
             Err(unreadable) => return Err(unreadable),
+        }
+        if host.names(sysfs::CLASS).is_err_and(|missing| missing.is_not_collected()) {
+            return exported::block(host);
         }
         let links = udev::links(host)?;
         let database = udev::runs(host);

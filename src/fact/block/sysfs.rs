@@ -8,7 +8,7 @@ use std::path::Path;
 pub(super) const CLASS: &str = "/sys/class/block";
 
 const DISKS: &str = "/sys/block";
-const PARTITIONS: &str = "/proc/partitions";
+pub(super) const PARTITIONS: &str = "/proc/partitions";
 
 /// The devices that the kernel shows, with what udev knows of them.
 pub(super) fn devices(host: &Host, database: &Reading<()>) -> Reading<Vec<BlockDevice>> {
@@ -57,6 +57,11 @@ fn folders(host: &Host) -> Reading<Vec<Folder>> {
 
 fn is_partition(host: &Host, folder: &str) -> Reading<bool> {
     host.exists(&format!("{folder}/partition")).map_err(Missing::Unreadable)
+}
+
+/// The sizes of /proc/partitions in bytes, by name.
+pub(super) fn sizes(text: &str) -> impl Iterator<Item = (&str, u64)> {
+    text.lines().filter_map(listed).map(|line| (line.name, line.size_kib.saturating_mul(1024)))
 }
 
 /// A line of /proc/partitions: major, minor, size in KiB, name.

@@ -1,6 +1,7 @@
 //! What udev knows of block devices: its database in /run/udev/data and its links in /dev/disk.
 
 use super::{BlockDevice, BlockKind, DISK, sysfs};
+use crate::format::udev_export::Exported;
 use crate::source::{At, Host, Missing, Reading, Reason};
 use std::collections::HashMap;
 use std::path::Path;
@@ -89,6 +90,30 @@ pub(super) fn parse(text: &str) -> Known {
 }
 
 impl Known {
+    /// What was printed of the database.
+    pub(super) fn of(exported: &Exported<'_>) -> Self {
+        const PROPERTIES: [&str; 10] = [
+            "ID_FS_UUID",
+            "ID_FS_UUID_ENC",
+            "ID_FS_UUID_SUB",
+            "ID_FS_LABEL",
+            "ID_FS_LABEL_ENC",
+            "ID_FS_TYPE",
+            "ID_PART_ENTRY_UUID",
+            "ID_PART_ENTRY_NAME",
+            "DEVTYPE",
+            "DM_NAME",
+        ];
+        let properties = PROPERTIES.iter().filter_map(|key| {
+            Some(((*key).to_owned(), exported.property(key)?.to_owned()))
+        });
+        Self {
+            links: exported.links.iter().map(|link| format!("/dev/{link}")).collect(),
+            priority: exported.priority,
+            properties: properties.collect(),
+        }
+    }
+
     fn get(&self, key: &str) -> Reading<String> {
         let found = self.properties.iter().rev().find(|(k, v)| k == key && !v.is_empty());
         found.map(|(_, value)| value.clone()).ok_or(Missing::Absent)

@@ -1,6 +1,7 @@
 //! How full the mounted file systems are.
 
 mod choose;
+mod printed;
 
 #[cfg(test)]
 mod tests;
@@ -9,6 +10,7 @@ use super::Fact;
 use crate::format::mountinfo;
 use crate::source::{At, Host, Missing, Reading, Reason, Space, Unreadable};
 use crate::{record, word};
+use printed::Printed;
 use choose::Chosen;
 use std::path::Path;
 
@@ -102,26 +104,40 @@ impl Fact for Filesystems {
         "/proc/1/mounts",
         "/proc/mounts",
         "statvfs(3)",
+        "/sos_commands/filesys/df_*",
     ];
 
     fn collect(host: &Host) -> Reading<Self> {
         let (path, text) = mountinfo::read(host)?;
+        let printed = Printed::read(host).unwrap_or_default();
         let asked = choose::choose(mountinfo::parse(path, &text).0)
             .into_iter()
             .map(|chosen| {
-                let space = ask(host, &chosen);
+                let space = ask(host, &chosen, &printed);
                 (chosen, space)
             })
             .collect::<Vec<_>>();
         if let Some(untold) = untold(&asked) {
             return Err(untold);
         }
-        let list = choose::once(asked).into_iter().map(|(c, space)| file_system(path, c, &space)).collect();
+        let list = choose::once(asked).into_iter().map(|(c, space)| {
+            let untold = printed.space(&c.mount.mount_point).is_some_and(|(_, inodes)| !inodes);
+            let mut found = file_system(path, c, &space);
+            if untold {
+                let not_told = || Err(Missing::unreadable(&found.mount_point, Reason::NotCollected));
+                let [all, used, free] = [(); 3].map(|()| not_told());
+                let percent = not_told().map(|_: u64| 0.0);
+                (found.inodes, found.inodes_used, found.inodes_free) = (all, used, free);
+                found.inodes_used_percent = percent;
+            }
+            found
+        });
+        let list = list.collect();
         Ok(Self { list, at: At::file(path) })
     }
 }
 
-fn ask(host: &Host, chosen: &Chosen) -> Reading<Space> {
+fn ask(host: &Host, chosen: &Chosen, printed: &Printed) -> Reading<Space> {
     let not_asked = |why: &str| {
         Err(Missing::unreadable(&chosen.mount.mount_point, Reason::NotRead(format!("not asked: {why}"))))
     };
@@ -129,7 +145,10 @@ fn ask(host: &Host, chosen: &Chosen) -> Reading<Space> {
         FileSystemKind::Network => not_asked("a network file system can hang"),
         FileSystemKind::User => not_asked("a file system in user space can hang"),
         _ if chosen.below_remote => not_asked("it is mounted on a file system that can hang"),
-        _ => host.source.statvfs(Path::new(&chosen.mount.mount_point)),
+        _ => match (printed.space(&chosen.mount.mount_point), host.source.statvfs(Path::new(&chosen.mount.mount_point))) {
+            (Some((space, _)), Err(_)) => Ok(space),
+            (_, asked) => asked,
+        },
     }
 }
 

@@ -66,6 +66,9 @@ record! {
         /// The kernel modules in it by the names that lsmod shows, sorted: `virtio_blk`, `ext4`. Unreadable where it is damaged or
         /// they are in a file system inside it (dracut's squash).
         pub modules: Reading<Vec<String>>,
+        /// Whether dracut's module `fips` is in it, which checks the kernel and its algorithms where fips=1 asks for that.
+        /// Absent where it was not dracut that made it, unreadable as the modules are.
+        pub fips: Reading<bool>,
         /// The kernels that these modules are for: `6.1.0-28-amd64`.
         pub versions: Vec<String>,
     }

@@ -77,6 +77,20 @@ fn what_is_not_read_is_unknown_and_not_damaged() {
 }
 
 #[test]
+fn the_fips_module_is_known_by_its_hook_in_what_dracut_made() {
+    let fips = |names: &[&str]| {
+        let members: Vec<_> = names.iter().map(|name| (*name, "")).collect();
+        contents(gzip(&archive(&members))).unwrap().fips
+    };
+    assert_eq!(fips(&["usr/lib/dracut-lib.sh", "usr/lib/dracut/hooks/pre-pivot/00-fips-boot.sh"]), Ok(true));
+    assert_eq!(fips(&["dracut-004-409.el6", "pre-trigger/01fips-boot.sh"]), Ok(true));
+    assert_eq!(fips(&["usr/lib/dracut/build-parameter.txt", "etc/fips.conf"]), Ok(false));
+    assert_eq!(fips(&["scripts/init-top/fips", "conf/initramfs.conf"]), Err(Missing::Absent));
+    let squash = fips(&["usr/lib/dracut/build-parameter.txt", "squash-root.img"]);
+    assert!(matches!(squash, Err(Missing::Unreadable(_))));
+}
+
+#[test]
 fn an_image_is_known_good_if_this_kernel_started_with_it() {
     let host = |release: &str, btime: &str| {
         let mut files = Files::new();

@@ -32,6 +32,10 @@ struct Seen {
     files: u64,
     unpacked: u64,
     has_init: bool,
+    /// Whether dracut made it.
+    dracut: bool,
+    /// Whether it has the hooks of dracut's module `fips`.
+    fips: bool,
     /// A file system inside it.
     inner: Option<String>,
     modules: BTreeSet<String>,
@@ -46,13 +50,13 @@ pub(super) fn contents(path: &str, stream: Box<dyn Read + Send>) -> Reading<Init
         Err(End::Damaged(what)) => Some(what),
         Err(End::NotRead(why)) => return Err(Missing::unreadable(path, Reason::NotRead(why))),
     };
-    let modules = match (&damage, &seen.inner) {
+    let whole = match (&damage, &seen.inner) {
         (Some(what), _) => Err(Missing::garbled(path, what.clone())),
         (None, Some(inner)) => {
             let why = format!("its modules are in {inner}, a file system that is not read");
             Err(Missing::unreadable(path, Reason::NotRead(why)))
         }
-        (None, None) => Ok(seen.modules.into_iter().collect()),
+        (None, None) => Ok(()),
     };
     Ok(InitramfsContents {
         compression: seen.compression,
@@ -60,7 +64,8 @@ pub(super) fn contents(path: &str, stream: Box<dyn Read + Send>) -> Reading<Init
         files: seen.files,
         unpacked_bytes: seen.unpacked,
         has_init: seen.has_init,
-        modules,
+        fips: whole.clone().and_then(|()| seen.dracut.then_some(seen.fips).ok_or(Missing::Absent)),
+        modules: whole.map(|()| seen.modules.into_iter().collect()),
         versions: seen.versions.into_iter().collect(),
     })
 }
@@ -170,6 +175,10 @@ impl Seen {
         self.files += 1;
         self.has_init |= name == "init";
         let file = name.rsplit('/').next().unwrap_or(name);
+        // Its library has had this name since 2009, and its own version was a file before it had a directory.
+        self.dracut |= file == "dracut-lib.sh" || name.starts_with("dracut-") || name.contains("lib/dracut/");
+        // A hook, with its number before it: 00-fips-boot.sh, and 01fips-boot.sh on RHEL 6.
+        self.fips |= file.ends_with("fips-boot.sh");
         if ["squash-root.img", "squashfs-root.img", "erofs-root.img"].contains(&file) {
             self.inner = Some(name.to_owned());
         }

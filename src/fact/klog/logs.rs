@@ -50,6 +50,8 @@ pub(super) fn read(host: &Host) -> Log {
         Ok(tail) => log.add_ring(tail, clock),
         // A tree may have the device's node: the kernel behind it is that of whoever looks.
         Err(Missing::Unreadable(Unreadable { reason: Reason::WrongKind(_), .. })) if !live => {}
+        // A report has what was printed of it, or the logs that are read next.
+        Err(missing) if missing.is_elsewhere() => {}
         Err(Missing::Unreadable(why)) => log.unread.push(why),
         Err(Missing::Absent) => {}
     }
@@ -140,6 +142,8 @@ impl Log {
         }
         let tail = match host.source.read_tail(Path::new(path), FILE_CAP.min(*budget)) {
             Ok(tail) => tail,
+            // Of older ones a report has what its size allows. How far back the lines go is told.
+            Err(Missing::Unreadable(why)) if why.reason == Reason::NotCollected && path.ends_with(".1") => return,
             Err(Missing::Unreadable(why)) => return self.unread.push(why),
             Err(Missing::Absent) => return,
         };

@@ -227,6 +227,7 @@ fn main_file(host: &Host) -> Reading<Option<Text>> {
         let path = format!("{dir}/limits.conf");
         match host.read_text(&path) {
             Err(Missing::Absent) => {}
+            Err(missing) if missing.is_not_collected() && has_no_vendor_directory(host, dir) => {}
             Err(missing) => return Err(missing),
             Ok(text) => return Ok(Some((text, path))),
         }
@@ -238,6 +239,7 @@ fn main_file(host: &Host) -> Reading<Option<Text>> {
 fn drop_ins(host: &Host) -> Vec<(String, Reading<()>)> {
     let mut found: BTreeMap<String, (String, Reading<()>)> = BTreeMap::new();
     for dir in [MAIN].into_iter().chain(VENDOR) {
+        let no_vendor = has_no_vendor_directory(host, dir);
         let dir = format!("{dir}/limits.d");
         match host.names(&dir) {
             Ok(names) => {
@@ -248,12 +250,34 @@ fn drop_ins(host: &Host) -> Vec<(String, Reading<()>)> {
                 }
             }
             Err(Missing::Absent) => {}
+            Err(missing) if missing.is_not_collected() && no_vendor => {}
             Err(missing) => {
                 found.insert(dir.clone(), (dir, Err(missing)));
             }
         }
     }
     found.into_values().collect()
+}
+
+/// Whether Linux-PAM is surely built without a vendor's directory: that of Debian up to 12, Ubuntu up to 24.04, and of Red Hat and
+/// its kin before 10.
+fn has_no_vendor_directory(host: &Host, dir: &str) -> bool {
+    let text = host.read_text("/etc/os-release").unwrap_or_default();
+    let value = |key: &str| {
+        let line = text.lines().find_map(|line| line.strip_prefix(key))?;
+        Some(line.trim_matches(['"', '\'', ' ']))
+    };
+    let ids = [value("ID="), value("ID_LIKE=")].map(Option::unwrap_or_default).join(" ");
+    let is = |name: &str| ids.split_ascii_whitespace().any(|id| id == name);
+    let version: Option<f64> = value("VERSION_ID=").and_then(|version| version.parse().ok());
+    let before = |first: f64| version.is_some_and(|version| version < first);
+    let is_without = match () {
+        () if is("rhel") => before(10.0),
+        () if is("ubuntu") => before(24.05),
+        () if is("debian") => before(13.0),
+        () => false,
+    };
+    dir != MAIN && is_without
 }
 
 /// What these files say together, in their order.

@@ -15,6 +15,8 @@ const MODULE_CAP: u64 = 4 << 20;
 pub(super) struct Library {
     pub(super) path: Option<String>,
     pub(super) directories: Vec<String>,
+    /// Why it is not known where it is.
+    unknown: Option<Unreadable>,
     /// What was found at the paths that were looked at: most modules are named by many lines.
     looked_at: Arc<FrozenMap<String, Box<Reading<PamModuleState>>>>,
 }
@@ -22,10 +24,18 @@ pub(super) struct Library {
 impl Library {
     /// Finds both. A directory that may not be searched counts as there.
     pub(super) fn find(host: &Host) -> Result<Self, Unreadable> {
+        let mut unknown = None;
         for pair in DIRECTORIES {
             for directory in pair {
                 let path = format!("{directory}/libpam.so.0");
-                if host.exists(&path)? {
+                let exists = match host.exists(&path) {
+                    Err(why) if why.reason == Reason::NotCollected => {
+                        unknown = unknown.or(Some(why));
+                        false
+                    }
+                    exists => exists?,
+                };
+                if exists {
                     let multiarch = directory.contains("-linux-");
                     // Debian's libpam falls back to the directory from before multiarch.
                     let places = pair.iter().chain(if multiarch { &["/lib"][..] } else { &[] });
@@ -36,6 +46,9 @@ impl Library {
                 }
             }
         }
+        if unknown.is_some() {
+            return Ok(Self { unknown, ..Self::default() });
+        }
         // A tree without the library, such as a few files of one: whatever directory it has.
         let all = DIRECTORIES.as_flattened().iter().map(|directory| format!("{directory}/security"));
         Ok(Self { directories: existing(host, all), ..Self::default() })
@@ -44,7 +57,7 @@ impl Library {
     /// What is there where a line names `module`. Absent: modules are no part of this tree.
     pub(super) fn state(&self, host: &Host, module: &str) -> Reading<PamModuleState> {
         if self.directories.is_empty() {
-            return Err(Missing::Absent);
+            return Err(self.unknown.clone().map_or(Missing::Absent, Missing::Unreadable));
         }
         // $ISA stood for the directory of the architecture; Red Hat's libpam still replaces it.
         let names: Vec<String> = match module.contains("$ISA") {

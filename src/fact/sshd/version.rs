@@ -1,5 +1,6 @@
 //! Which OpenSSH it is, from the program's own bytes or the package manager's files; nothing is executed.
 
+use crate::format::printed_packages;
 use crate::source::{Host, Missing, Reading, Reason, Unreadable};
 use std::path::Path;
 
@@ -29,7 +30,7 @@ impl Version {
 }
 
 /// The program and what is known of it.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub(super) struct Program {
     /// Where it is. Absent: it is not installed, or this tree has no programs at all.
     pub(super) path: Option<String>,
@@ -39,6 +40,23 @@ pub(super) struct Program {
     /// The path of the tree's programs is there, so that a missing program is not installed.
     pub(super) programs: bool,
     pub(super) distribution: Distribution,
+    /// Why it is not known whether the program is there, and what the list of packages then says.
+    unknown: Option<Unreadable>,
+    printed: Reading<bool>,
+}
+
+impl Default for Program {
+    fn default() -> Self {
+        Self {
+            path: None,
+            words: None,
+            version: Version::default(),
+            programs: false,
+            distribution: Distribution::default(),
+            unknown: None,
+            printed: Err(Missing::Absent),
+        }
+    }
 }
 
 /// What the distribution changes in OpenSSH.
@@ -60,10 +78,22 @@ impl Program {
     pub(super) fn find(host: &Host) -> Result<Self, Unreadable> {
         let mut program = Self { distribution: distribution(host), ..Self::default() };
         for path in PROGRAMS {
-            if host.exists(path)? {
-                program.path = Some(path.to_owned());
-                break;
+            match host.exists(path) {
+                Ok(true) => {
+                    program.path = Some(path.to_owned());
+                    break;
+                }
+                Ok(false) => {}
+                Err(why) if why.reason == Reason::NotCollected => program.unknown = Some(why),
+                Err(why) => return Err(why),
             }
+        }
+        if program.path.is_none() && program.unknown.is_some() {
+            let printed = printed_packages::version(host, "openssh-server");
+            program.printed = printed.as_ref().map(Option::is_some).map_err(Clone::clone);
+            program.words = printed.ok().flatten().map(|version| upstream(&version).to_owned());
+            program.version = Version(program.words.as_deref().and_then(number));
+            return Ok(program);
         }
         program.programs =
             ["/usr/sbin", "/usr/bin"].iter().any(|path| !host.names(path).unwrap_or_default().is_empty());
@@ -81,10 +111,15 @@ impl Program {
 
     /// Whether it is installed. Absent where the tree holds no programs that could tell.
     pub(super) fn installed(&self) -> Reading<bool> {
-        match (&self.path, self.programs) {
-            (Some(_), _) => Ok(true),
-            (None, true) => Ok(false),
-            (None, false) => Err(Missing::Absent),
+        match (&self.path, self.programs, &self.unknown) {
+            (Some(_), ..) => Ok(true),
+            (None, true, _) => Ok(false),
+            (None, false, None) => Err(Missing::Absent),
+            // A program that no package holds may be there all the same.
+            (None, false, Some(why)) => match self.printed {
+                Ok(true) => Ok(true),
+                _ => Err(Missing::Unreadable(why.clone())),
+            },
         }
     }
 }
@@ -123,8 +158,13 @@ fn of_dpkg(host: &Host) -> Option<String> {
     let paragraph = text.split("\n\n").find(|p| p.lines().any(|l| l == "Package: openssh-server"))?;
     let installed = paragraph.lines().any(|l| l.starts_with("Status: ") && l.ends_with(" installed"));
     let version = paragraph.lines().find_map(|l| l.strip_prefix("Version: ")).filter(|_| installed)?;
+    Some(upstream(version).to_owned()).filter(|word| number(word).is_some())
+}
+
+/// `9.2p1` of `1:9.2p1-2+deb12u3`.
+fn upstream(version: &str) -> &str {
     let version = version.split_once(':').map_or(version, |(_, rest)| rest);
-    Some(version.split('-').next()?.to_owned()).filter(|word| number(word).is_some())
+    version.split('-').next().unwrap_or(version)
 }
 
 /// `V:9.7_p1-r4`

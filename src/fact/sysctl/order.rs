@@ -51,12 +51,16 @@ const MAX_LINES: usize = 300_000;
 
 /// Which program applies the files at boot.
 pub(super) fn applier(host: &Host) -> Reading<Applier> {
+    let mut unknown = None;
     for path in SYSTEMD_SYSCTL {
-        if host.exists(path).map_err(Missing::Unreadable)? {
-            return Ok(Applier::SystemdSysctl);
+        match host.exists(path).map_err(Missing::Unreadable) {
+            Ok(true) => return Ok(Applier::SystemdSysctl),
+            Ok(false) => {}
+            Err(missing) if missing.is_not_collected() => unknown = unknown.or(Some(missing)),
+            Err(missing) => return Err(missing),
         }
     }
-    Ok(Applier::Procps)
+    unknown.map_or(Ok(Applier::Procps), Err)
 }
 
 impl Persisted {

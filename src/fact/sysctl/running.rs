@@ -35,7 +35,7 @@ impl Running {
             false => Err(Missing::Absent),
         };
         match found {
-            Err(Missing::Absent) if !self.knows_every_key() => {
+            Err(missing) if missing.is_elsewhere() && !self.knows_every_key() => {
                 let printed =
                     self.printed.get_or_init(|| self.host.read_text(SOS_SYSCTL_A).map(|t| parse(&t)));
                 printed.as_ref().map_err(Clone::clone)?.get(path).cloned().ok_or(Missing::Absent)

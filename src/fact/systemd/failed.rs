@@ -20,14 +20,51 @@ record! {
     }
 }
 
+/// Where sosreport keeps what the command printed.
+pub(super) const PRINTED: &str = "/sos_commands/systemd/systemctl_list-units_--failed";
+
 /// More than anybody reads.
 const MOST: usize = 10_000;
 
 /// Asks the service manager.
 pub(super) fn units(host: &Host) -> Reading<Vec<FailedUnit>> {
-    let answer = host.source.ask(Question::FailedUnits)?;
+    let answer = match host.source.ask(Question::FailedUnits) {
+        // There is nobody to ask, but what was printed may be there.
+        Err(Missing::Absent) => {
+            let text = host.read_text(PRINTED)?;
+            return printed(&text).ok_or_else(|| Missing::garbled(PRINTED, "is no list of failed units"));
+        }
+        answer => answer?,
+    };
     parse(&answer)
         .ok_or_else(|| Missing::garbled(Question::FailedUnits.to_string(), "the answer makes no sense"))
+}
+
+/// The table of `systemctl list-units --failed`, before some lines that explain it and the number of its units:
+///
+/// ```text
+///   UNIT          LOAD   ACTIVE SUB    DESCRIPTION
+/// ● kdump.service loaded failed failed Crash recovery kernel arming
+///
+/// 1 loaded units listed. Pass --all to see loaded but inactive units, too.
+/// ```
+fn printed(text: &str) -> Option<Vec<FailedUnit>> {
+    let told = text.lines().find_map(|line| line.split_once(" loaded units listed")?.0.trim().parse::<usize>().ok())?;
+    let unit = |(line, number): (&str, u32)| {
+        let line = line.trim_start_matches([' ', '●', '*', '×']);
+        let mut words = line.split_ascii_whitespace();
+        let (name, load_state, active, sub_state) = (words.next()?, words.next()?, words.next()?, words.next()?);
+        (active == "failed" && name.contains('.')).then(|| FailedUnit {
+            name: name.to_owned(),
+            description: words.collect::<Vec<_>>().join(" "),
+            load_state: load_state.to_owned(),
+            sub_state: sub_state.to_owned(),
+            at: At::line(PRINTED, number),
+        })
+    };
+    let mut found: Vec<_> = text.lines().zip(1..).filter_map(unit).take(MOST).collect();
+    found.sort_by(|a, b| a.name.cmp(&b.name));
+    (found.len() == told.min(MOST)).then_some(found)
 }
 
 fn parse(answer: &[u8]) -> Option<Vec<FailedUnit>> {
@@ -79,6 +116,19 @@ mod tests {
             (found.len(), found[0].name.as_str(), found[0].description.as_str()),
             (1, "web.service", "Web server")
         );
+    }
+
+    #[test]
+    fn the_printed_table_is_read_whole_or_not_at_all() {
+        let text = "  UNIT LOAD ACTIVE SUB DESCRIPTION\n● kdump.service loaded failed failed Crash recovery\n  a.mount not-found failed failed a.mount\n\n\
+            LOAD = Reflects whether\n\n2 loaded units listed. Pass --all\n";
+        let found = printed(text).unwrap();
+        assert_eq!(found.iter().map(|u| (&*u.name, &*u.load_state)).collect::<Vec<_>>(), [("a.mount", "not-found"), ("kdump.service", "loaded")]);
+        assert_eq!((found[1].description.as_str(), found[1].at.line), ("Crash recovery", Some(2)));
+        assert_eq!(printed("0 loaded units listed.\n"), Some(Vec::new()));
+        for torn in ["", "System has not been booted with systemd as init system (PID 1). Can't operate.\n", &text[..60], "3 loaded units listed.\n"] {
+            assert_eq!(printed(torn), None, "{torn:?}");
+        }
     }
 
     #[test]

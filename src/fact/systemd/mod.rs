@@ -77,6 +77,7 @@ impl Fact for Systemd {
         "/run/systemd/system/*",
         "/usr/lib/systemd/system/*",
         "/usr/lib/systemd/libsystemd-shared-*.so",
+        failed::PRINTED,
         "/usr/lib/systemd/systemd",
         "/sbin/init",
         "/proc/1/comm",

@@ -11,6 +11,10 @@ const FIRST_NAMESPACES: [(&str, &str); 3] = [
     ("/proc/self/ns/ipc", "ipc:[4026531839]"),
 ];
 
+/// Where sosreport keeps it: before 4.0 the command was `hostnamectl`.
+pub(super) const PRINTED: [&str; 2] =
+    ["/sos_commands/host/hostnamectl_status", "/sos_commands/host/hostnamectl"];
+
 pub(super) fn is_container(host: &Host) -> Reading<bool> {
     if host.target.kind == TargetKind::ContainerImage {
         return Ok(true);
@@ -25,6 +29,7 @@ pub(super) fn is_container(host: &Host) -> Reading<bool> {
     match manager(host) {
         Ok(_) => return Ok(true),
         Err(Missing::Absent) => {}
+        Err(why) if why.is_not_collected() => return printed(host).ok_or(why),
         Err(why) => return Err(why),
     }
     if !host.is_running() {
@@ -34,12 +39,19 @@ pub(super) fn is_container(host: &Host) -> Reading<bool> {
         return Ok(!first);
     }
     // A copy of /proc has no such link. PID 1 of most containers is told what it is in by its environment.
-    // A live host always has that file; a tree without it (a sosreport) is of a whole machine, as far as can be seen.
+    // A live host always has that file; a tree without it is of a whole machine, as far as can be seen.
     match host.read_text("/proc/1/environ") {
         Ok(environment) => Ok(environment.split('\0').any(|variable| variable.starts_with("container="))),
         Err(Missing::Absent) => Ok(false),
         Err(why) => Err(why),
     }
+}
+
+/// What a sosreport has `hostnamectl status` say, which names what it runs on after its icon: `computer-vm`, `computer-container`.
+fn printed(host: &Host) -> Option<bool> {
+    let text = PRINTED.iter().find_map(|path| host.read_text(path).ok())?;
+    let icon = text.lines().find_map(|line| line.trim().strip_prefix("Icon name:"))?.trim();
+    Some(icon == "computer-container")
 }
 
 /// The word a container's manager left in it.

@@ -98,6 +98,7 @@ impl Fact for Target {
         "/.dockerenv",
         "/proc/self/ns/pid",
         "/proc/1/environ",
+        container::PRINTED[0],
         "/sys/hypervisor/type",
         "/sys/class/dmi/id/sys_vendor",
         "/sys/class/dmi/id/product_name",

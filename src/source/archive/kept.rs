@@ -98,6 +98,8 @@ pub(super) fn is_wanted(path: &[u8], size: u64) -> bool {
             let rest = format!("{top}/{rest}");
             Some(is_kept(&rest, &KEPT) || is_kept(&rest, &PROGRAMS))
         }
+        // Of the reports of sosreport what it did.
+        "sos_reports" => Some(rest == "manifest.json"),
         _ if BULK.contains(&top) => Some(false),
         "etc" | "proc" | "sys" | "run" | "boot" | "root" | "home" | "dev" | "sos_commands" => Some(true),
         _ => None,

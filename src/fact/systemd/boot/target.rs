@@ -64,7 +64,7 @@ fn init(host: &Host) -> Reading<bool> {
     if host.is_running() {
         match host.read_text("/proc/1/comm") {
             Ok(comm) => return Ok(comm.trim() == "systemd"),
-            Err(Missing::Absent) => {}
+            Err(missing) if missing.is_elsewhere() => {}
             Err(unreadable) => return Err(unreadable),
         }
         // sd_booted(3).
