@@ -77,6 +77,9 @@ const COPIED: [(&str, Version, &[&str]); 43] = [
 const LISTED: [(&str, Version, &str); 3] =
     [("block", (4, 0), "/sys/block"), ("networking", (3, 2), "/sys/class/net"), ("logs", (3, 2), "/var/log")];
 
+/// What links to that switch off what they stand for.
+const MASK: &str = "/dev/null";
+
 /// What the report has of its own.
 const OWN: [&str; 4] = ["/sos_commands", "/sos_logs", "/sos_reports", "/sos_strings"];
 
@@ -206,8 +209,7 @@ impl Sosreport {
 
     fn is_copied(&self, path: &Path) -> bool {
         // Links to it mask units and settings, as in any tree without devices.
-        let is_mask = path == Path::new("/dev/null");
-        is_mask
+        path == Path::new(MASK)
             || self.copied.iter().any(|copied| {
                 let first: PathBuf = path.components().take(copied.components().count()).collect();
                 matches(&copied.to_string_lossy(), &first.to_string_lossy())
@@ -296,8 +298,13 @@ impl Source for Sosreport {
         self.whole(path, stat)
     }
 
+    /// Absolute links were made relative when they were copied; that to a mask is told as it was, for that is how it is known.
     fn read_link(&self, path: &Path) -> Reading<PathBuf> {
-        self.told(self.tree.read_link(path), path, false)
+        let target = self.told(self.tree.read_link(path), path, false)?;
+        match target.ends_with("dev/null") && self.leads_to(path, true, MOST_LINKS) == Path::new(MASK) {
+            true => Ok(MASK.into()),
+            false => Ok(target),
+        }
     }
 
     fn statvfs(&self, path: &Path) -> Reading<Space> {
