@@ -7,6 +7,7 @@
 
 mod archive;
 mod bytes;
+mod compression;
 mod dbus;
 mod directory;
 mod disk;
@@ -27,6 +28,7 @@ mod space;
 mod target;
 
 pub use archive::{Archive, BadArchive, BadImage, BadPlatform, Choice, ImagePlatform};
+pub(crate) use compression::Compression;
 pub(crate) use dbus::Message;
 pub use directory::Directory;
 pub use files::Files;

@@ -7,7 +7,6 @@
 mod image;
 mod kept;
 mod packed;
-mod packing;
 mod tar;
 mod tree;
 
@@ -16,12 +15,12 @@ mod tests;
 
 pub use image::{BadImage, BadPlatform, Choice, ImagePlatform};
 
+use super::Compression;
 use super::bytes::{Bytes, FileBytes, Held};
 use super::open::Form;
 use super::{Directory, Entry, Missing, Question, Reading, Source, Space, Stat, Tail, TargetKind};
 use image::Image;
 use packed::Packed;
-use packing::Packing;
 use std::fs::File;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
@@ -136,7 +135,7 @@ impl From<Image> for Archive {
 
 /// Whether a file begins as a compressed one does.
 pub(super) fn is_packed(start: &[u8]) -> bool {
-    Packing::of(start).is_some()
+    Compression::of_archive(start).is_some()
 }
 
 /// Whether a file begins as a tar does; an empty one is but zeros.
@@ -159,8 +158,10 @@ fn scan(
     };
     let mut start = [0; 8];
     bytes.read_at(0, &mut start)?;
-    let Some(packing) = Packing::of(&start) else { return Ok(tar::members(&bytes, &mut keep, take)?.cut) };
-    let packed = Arc::new(Packed::new(bytes, packing, limits.unpacked));
+    let Some(compression) = Compression::of_archive(&start) else {
+        return Ok(tar::members(&bytes, &mut keep, take)?.cut);
+    };
+    let packed = Arc::new(Packed::new(bytes, compression, limits.unpacked));
     let unpacked: Arc<dyn Bytes> = packed.clone();
     let end = tar::members(&unpacked, &mut keep, take)?;
     match end.cut {
