@@ -7,6 +7,7 @@
 mod image;
 mod kept;
 mod packed;
+mod sparse;
 mod tar;
 mod tree;
 
