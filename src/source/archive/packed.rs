@@ -29,7 +29,7 @@ struct State {
 struct Open {
     reader: Box<dyn Read + Send>,
     at: u64,
-    /// Whether the compressed bytes came to their end.
+    /// Whether more compressed bytes were wanted than there are.
     ended: Arc<AtomicBool>,
 }
 
@@ -95,9 +95,7 @@ fn told(error: io::Error, ended: &AtomicBool) -> io::Error {
     let inner = error.get_ref().is_some_and(|e| e.is::<Refused>());
     match inner {
         true => error,
-        false if ended.load(Ordering::Relaxed) && !error.to_string().contains("checksum") => {
-            io::ErrorKind::UnexpectedEof.into()
-        }
+        false if ended.load(Ordering::Relaxed) => io::ErrorKind::UnexpectedEof.into(),
         false => io::Error::new(io::ErrorKind::InvalidData, error.to_string()),
     }
 }

@@ -414,13 +414,15 @@ fn members_without_end_are_given_up() {
     assert!(why(archive.list(Path::new("/etc/5"))).contains("more than 50000 entries"));
 }
 
+mod damage;
+
 mod images {
     use super::*;
     use sha2::{Digest, Sha256};
     use std::collections::BTreeMap;
 
     #[derive(Default)]
-    struct Layout(BTreeMap<String, Vec<u8>>);
+    pub(super) struct Layout(pub(super) BTreeMap<String, Vec<u8>>);
 
     impl Layout {
         fn blob(&mut self, bytes: impl Into<Vec<u8>>) -> String {
@@ -431,7 +433,7 @@ mod images {
             descriptor
         }
 
-        fn image(&mut self, platform: &str, layers: &[Vec<u8>]) -> String {
+        pub(super) fn image(&mut self, platform: &str, layers: &[Vec<u8>]) -> String {
             let layers: Vec<_> =
                 layers.iter().map(|layer| format!("{{{}}}", self.blob(layer.clone()))).collect();
             let config =
@@ -441,7 +443,7 @@ mod images {
             self.blob(manifest)
         }
 
-        fn index(&mut self, images: &[(String, &str)]) {
+        pub(super) fn index(&mut self, images: &[(String, &str)]) {
             let one = |(descriptor, name): &(String, &str)| {
                 format!(
                     r#"{{{descriptor}, "annotations": {{"org.opencontainers.image.ref.name": "{name}"}}}}"#
@@ -451,7 +453,7 @@ mod images {
             self.0.insert("index.json".into(), format!(r#"{{"manifests": [{}]}}"#, images.join(",")).into());
         }
 
-        fn tar(&self) -> Vec<u8> {
+        pub(super) fn tar(&self) -> Vec<u8> {
             let mut tar = Tar::new();
             for (path, bytes) in &self.0 {
                 tar = tar.add(EntryType::Regular, path, "", bytes, 0o644);
