@@ -1,8 +1,10 @@
 //! From the TARGET argument to the host that is vetted.
 
-use super::Failure;
+use super::{Failure, progress};
 use crate::fact::counters;
-use crate::source::{Assume, BadTarget, Choice, Form, Host, ImagePlatform, Live, Target, TargetKind, open};
+use crate::source::{
+    Assume, BadTarget, Choice, Form, Host, ImagePlatform, Live, Target, TargetKind, open_watched,
+};
 use clap::ValueEnum;
 use jiff::SignedDuration;
 use std::path::{Path, PathBuf};
@@ -58,7 +60,9 @@ impl FormArgs {
             Kind::ContainerImage => Form::ContainerImage,
         });
         let choice = Choice { image: self.image.clone(), platform: self.platform.clone() };
-        let host = open(path, form, &choice)?;
+        let host = open_watched(path, form, &choice, &progress::watch(path));
+        progress::erase();
+        let host = host?;
         if host.target.kind != TargetKind::ContainerImage && (self.image.is_some() || self.platform.is_some())
         {
             return Err(BadTarget::NotThat(

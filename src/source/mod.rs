@@ -26,6 +26,7 @@ mod sample;
 mod sosreport;
 mod space;
 mod target;
+mod watch;
 
 pub use archive::{Archive, BadArchive, BadImage, BadPlatform, Choice, ImagePlatform};
 pub(crate) use compression::Compression;
@@ -34,7 +35,7 @@ pub use directory::Directory;
 pub use files::Files;
 pub use live::Live;
 pub(crate) use netlink::{DONE, messages};
-pub use open::{BadTarget, Form, open};
+pub use open::{BadTarget, Form, open, open_watched};
 pub(crate) use processes::ProcessLine;
 pub use question::{BadQuestion, Question};
 pub use reading::{At, Missing, Reading, Reason, Unreadable};
@@ -42,6 +43,7 @@ pub use resolve::{normalise, resolve};
 pub use sample::Earlier;
 pub use space::{BadSpace, Space};
 pub use target::{Assume, BadAssumption, BadSize, Platform, Target, TargetKind, parse_size};
+pub use watch::{Progress, Watch};
 
 use std::ffi::OsString;
 use std::fmt::Debug;

@@ -2,7 +2,7 @@
 
 use super::archive::{Archive, BadArchive, Choice};
 use super::magic::{START, Unsupported, is_archive};
-use super::{Directory, Host, Source, Target, TargetKind};
+use super::{Directory, Host, Source, Target, TargetKind, Watch};
 use nix::fcntl::OFlag;
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read, Seek};
@@ -61,11 +61,21 @@ pub enum BadTarget {
 ///
 /// `form` says what it is, where it is not to be recognised; `choice` which image of several is meant.
 pub fn open(path: &Path, form: Option<Form>, choice: &Choice) -> Result<Host, BadTarget> {
+    open_watched(path, form, choice, &Watch::default())
+}
+
+/// The same; `watch` is told of every read of the file at `path`.
+pub fn open_watched(
+    path: &Path,
+    form: Option<Form>,
+    choice: &Choice,
+    watch: &Watch,
+) -> Result<Host, BadTarget> {
     let name = path.display().to_string();
     let (source, kind): (Arc<dyn Source>, _) = match std::fs::metadata(path)?.is_dir() {
         true => directory(path, form, choice)?,
         false => {
-            let archive = file(path, form, choice)?;
+            let archive = file(path, form, choice, watch)?;
             let kind = archive.kind();
             (Arc::new(archive), kind)
         }
@@ -98,7 +108,7 @@ fn directory(
     }
 }
 
-fn file(path: &Path, form: Option<Form>, choice: &Choice) -> Result<Archive, BadTarget> {
+fn file(path: &Path, form: Option<Form>, choice: &Choice, watch: &Watch) -> Result<Archive, BadTarget> {
     if form == Some(Form::Directory) {
         return Err(BadTarget::NotThat("is a file, not a directory"));
     }
@@ -115,7 +125,7 @@ fn file(path: &Path, form: Option<Form>, choice: &Choice) -> Result<Archive, Bad
         Err(Some(Unsupported { what, advice })) => return Err(BadTarget::Unsupported { what, advice }),
         Err(None) => return Err(BadTarget::Unknown),
     }
-    Ok(Archive::open_as(file, form, choice)?)
+    Ok(Archive::open_as(file, form, choice, watch)?)
 }
 
 fn require_file(file: &File) -> Result<(), BadTarget> {

@@ -19,7 +19,7 @@ pub use image::{BadImage, BadPlatform, Choice, ImagePlatform};
 use super::Compression;
 use super::bytes::{Bytes, FileBytes, Held};
 use super::open::Form;
-use super::{Directory, Entry, Missing, Question, Reading, Source, Space, Stat, Tail, TargetKind};
+use super::{Directory, Entry, Missing, Question, Reading, Source, Space, Stat, Tail, TargetKind, Watch};
 use image::Image;
 use packed::Packed;
 use std::fs::File;
@@ -72,7 +72,7 @@ impl Archive {
     /// A root is at the top, or in the only directory not far below that looks like one. If the archive ends early, or is damaged,
     /// what came before is there, and all else unreadable.
     pub fn open(file: File, choice: &Choice) -> Result<Self, BadArchive> {
-        Self::open_as(file, None, choice)
+        Self::open_as(file, None, choice, &Watch::default())
     }
 
     /// The same of a tar in memory.
@@ -81,8 +81,13 @@ impl Archive {
     }
 
     /// The same, taken for what the user says.
-    pub(super) fn open_as(file: File, form: Option<Form>, choice: &Choice) -> Result<Self, BadArchive> {
-        Self::of(Arc::new(FileBytes::new(file)?), form, choice, &Limits::default())
+    pub(super) fn open_as(
+        file: File,
+        form: Option<Form>,
+        choice: &Choice,
+        watch: &Watch,
+    ) -> Result<Self, BadArchive> {
+        Self::of(watch.over(Arc::new(FileBytes::new(file)?)), form, choice, &Limits::default())
     }
 
     /// Whether the directory holds the image of a container, rather than a root tree.
