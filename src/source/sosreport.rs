@@ -16,6 +16,9 @@ use std::sync::Arc;
 /// A major and a minor version of sosreport.
 type Version = (u32, u32);
 
+/// Whether the plugin of this name has copied its files.
+type Ran = Box<dyn Fn(&str) -> bool>;
+
 /// What plugins copy, if it is there: a file, or all that is below a directory. Each with the version since which it does so in all
 /// later ones (`add_copy_spec` in sos/report/plugins/PLUGIN.py, tags 3.2 to 4.12 of github.com/sosreport/sos).
 ///
@@ -151,7 +154,7 @@ impl Sosreport {
     }
 
     /// The version, and which plugins have copied their files. None where that is not known, or files were left out on request.
-    fn plugins(&self) -> Option<(Version, Box<dyn Fn(&str) -> bool>)> {
+    fn plugins(&self) -> Option<(Version, Ran)> {
         let text = |path: &str, cap| {
             Some(String::from_utf8_lossy(&self.tree.read(Path::new(path), cap).ok()?).into_owned())
         };
