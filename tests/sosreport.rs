@@ -240,12 +240,12 @@ fn what_was_not_collected_decides_nothing() {
 fn compare(root: &Path) -> (Vec<String>, BTreeSet<String>) {
     let mut wrong = Vec::new();
     let mut all = Files::new();
-    copy(&root, Path::new("/"), true, &mut all);
+    copy(root, Path::new("/"), true, &mut all);
     if fs::metadata(root.join("proc")).is_err() {
         // sosreport runs on hosts that run.
         all.directory("/proc").file("/proc/version", "Linux\n");
     }
-    let (whole, part) = (judged(all), judged(report_of(&root, "4.12.0")));
+    let (whole, part) = (judged(all), judged(report_of(root, "4.12.0")));
     let found = |report: &Report| {
         let found = report.findings.iter();
         found.map(|(rule, finding)| (rule.id.clone(), finding.item.clone())).collect::<BTreeSet<_>>()

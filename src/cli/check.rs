@@ -1,6 +1,6 @@
 //! `hostvet check`: the main job.
 
-use super::{Failure, RuleDirs, Status, Terminal, config, host};
+use super::{Failure, RuleDirs, Status, Terminal, config, host, progress};
 use crate::engine::{self, Selection, Severity, judge_all, waive};
 use crate::fact::Facts;
 use crate::report::{Detail, Report, human, json};
@@ -98,6 +98,7 @@ pub(super) fn run(args: &Args, terminal: &mut Terminal) -> Result<Status, Failur
         terminal.say(format!("hostvet: {note}"));
     }
     let mut report = Report::new(target, facts.system(), outcomes, waived, broken);
+    progress::end();
     report.sample_seconds = facts.host().earlier.as_ref().map(|earlier| earlier.seconds());
     report.bytes_read = facts.host().source.bytes_read();
     report.root_sees_more = report.target.kind == TargetKind::Live && !nix::unistd::geteuid().is_root();

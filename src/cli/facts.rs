@@ -1,6 +1,6 @@
 //! `hostvet facts`: what is known of a host, and what can be asked.
 
-use super::{Failure, Status, Terminal, host};
+use super::{Failure, Status, Terminal, host, progress};
 use crate::fact::{self, Facts, Kind};
 use crate::model::{Shown, Type, View, type_schema};
 use crate::report::{PrintableJson, facts_markdown};
@@ -73,7 +73,10 @@ fn values(args: &Args, mut kinds: Vec<Kind>) -> Result<Values, Failure> {
     };
     kinds.sort_by_key(|kind| kind.name);
     kinds.dedup_by_key(|kind| kind.name);
-    Ok(Values { facts: Facts::new(host.host(None)?), kinds })
+    let host = host.host(None)?;
+    // Facts are written while they are gathered.
+    progress::end();
+    Ok(Values { facts: Facts::new(host), kinds })
 }
 
 /// The facts of a host, gathered while they are written.

@@ -1,6 +1,6 @@
 //! From the TARGET argument to the host that is vetted.
 
-use super::Failure;
+use super::{Failure, progress};
 use crate::fact::counters;
 use crate::source::{
     Assume, BadTarget, Choice, DiskChoice, Form, Host, ImagePlatform, Live, Options, Target, TargetKind, open,
@@ -71,7 +71,9 @@ impl FormArgs {
         let image = Choice { image: self.image.clone(), platform: self.platform.clone() };
         let disk =
             DiskChoice { root_partition: self.root_partition.clone(), allow_backing: self.allow_backing };
-        let host = open(path, &Options { form, image, disk })?;
+        let host = open(path, &Options { form, image, disk, watch: progress::watch(path) });
+        progress::erase();
+        let host = host?;
         let has = |kind| host.target.kind == kind;
         if !has(TargetKind::ContainerImage) && (self.image.is_some() || self.platform.is_some()) {
             return Err(BadTarget::NotThat(

@@ -7,6 +7,7 @@ mod config;
 mod explain;
 mod facts;
 mod host;
+mod progress;
 mod rules;
 mod status;
 

@@ -3,7 +3,6 @@
 //! asks for a device, and `elf` and `sqlite`, which read a few pieces of large files.
 
 pub mod boot_menu;
-pub mod compression;
 pub mod counters;
 pub mod cpio;
 pub mod cpu_columns;

@@ -117,11 +117,11 @@ impl Bytes for Slice {
     }
 }
 
-/// Reads bytes from their start to their end, and remembers whether it came there.
+/// Reads bytes from their start to their end, and remembers whether more was wanted.
 pub(super) struct Stream {
     of: Arc<dyn Bytes>,
     at: u64,
-    /// Whether it came to their end.
+    /// Whether more was wanted than there is.
     pub(super) ended: Arc<AtomicBool>,
 }
 
@@ -135,7 +135,7 @@ impl Read for Stream {
     fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
         let n = self.of.read_at(self.at, into)?;
         self.at += n as u64;
-        if n < into.len() {
+        if n == 0 && !into.is_empty() {
             self.ended.store(true, Ordering::Relaxed);
         }
         Ok(n)

@@ -7,6 +7,7 @@
 
 mod archive;
 mod bytes;
+mod compression;
 mod dbus;
 mod directory;
 mod disk;
@@ -26,8 +27,10 @@ mod sample;
 mod sosreport;
 mod space;
 mod target;
+mod watch;
 
 pub use archive::{Archive, BadArchive, BadImage, BadPlatform, Choice, ImagePlatform};
+pub(crate) use compression::Compression;
 pub(crate) use dbus::Message;
 pub use directory::Directory;
 pub(crate) use disk::lvm_metadata;
@@ -43,6 +46,7 @@ pub use resolve::{normalise, resolve};
 pub use sample::Earlier;
 pub use space::{BadSpace, Space};
 pub use target::{Assume, BadAssumption, BadSize, Platform, Target, TargetKind, parse_size};
+pub use watch::{Progress, Watch};
 
 use std::ffi::OsString;
 use std::fmt::Debug;

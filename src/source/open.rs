@@ -3,7 +3,7 @@
 use super::archive::{Archive, BadArchive, Choice};
 use super::disk::{BadDisk, Disk, DiskChoice};
 use super::magic::{Known, START, recognise};
-use super::{Directory, Host, Source, Target, TargetKind};
+use super::{Directory, Host, Source, Target, TargetKind, Watch};
 use nix::fcntl::OFlag;
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read, Seek};
@@ -33,6 +33,8 @@ pub struct Options {
     pub image: Choice,
     /// How a disk is read.
     pub disk: DiskChoice,
+    /// Who is told of every read of the file.
+    pub watch: Watch,
 }
 
 /// Why a path cannot be vetted.
@@ -128,7 +130,7 @@ fn file(path: &Path, options: &Options) -> Result<Opened, BadTarget> {
         (Some(Form::Disk), _) | (None, Known::Disk) => disk(file, path, &options.disk),
         // A tar whose first header is damaged.
         (Some(_), _) | (None, Known::Archive) => {
-            let archive = Archive::open_as(file, options.form, &options.image)?;
+            let archive = Archive::open_as(file, options.form, &options.image, &options.watch)?;
             let target = of_kind(archive.kind());
             Ok((Arc::new(archive), target))
         }

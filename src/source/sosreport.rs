@@ -16,6 +16,9 @@ use std::sync::Arc;
 /// A major and a minor version of sosreport.
 type Version = (u32, u32);
 
+/// Whether the plugin of this name has copied its files.
+type Ran = Box<dyn Fn(&str) -> bool>;
+
 /// What plugins copy, if it is there: a file, or all that is below a directory. Each with the version since which it does so in all
 /// later ones (`add_copy_spec` in sos/report/plugins/PLUGIN.py, tags 3.2 to 4.12 of github.com/sosreport/sos).
 ///
@@ -76,6 +79,9 @@ const COPIED: [(&str, Version, &[&str]); 43] = [
 /// is there is all that is looked for.
 const LISTED: [(&str, Version, &str); 3] =
     [("block", (4, 0), "/sys/block"), ("networking", (3, 2), "/sys/class/net"), ("logs", (3, 2), "/var/log")];
+
+/// What links to that switch off what they stand for.
+const MASK: &str = "/dev/null";
 
 /// What the report has of its own.
 const OWN: [&str; 4] = ["/sos_commands", "/sos_logs", "/sos_reports", "/sos_strings"];
@@ -148,7 +154,7 @@ impl Sosreport {
     }
 
     /// The version, and which plugins have copied their files. None where that is not known, or files were left out on request.
-    fn plugins(&self) -> Option<(Version, Box<dyn Fn(&str) -> bool>)> {
+    fn plugins(&self) -> Option<(Version, Ran)> {
         let text = |path: &str, cap| {
             Some(String::from_utf8_lossy(&self.tree.read(Path::new(path), cap).ok()?).into_owned())
         };
@@ -206,8 +212,7 @@ impl Sosreport {
 
     fn is_copied(&self, path: &Path) -> bool {
         // Links to it mask units and settings, as in any tree without devices.
-        let is_mask = path == Path::new("/dev/null");
-        is_mask
+        path == Path::new(MASK)
             || self.copied.iter().any(|copied| {
                 let first: PathBuf = path.components().take(copied.components().count()).collect();
                 matches(&copied.to_string_lossy(), &first.to_string_lossy())
@@ -296,8 +301,13 @@ impl Source for Sosreport {
         self.whole(path, stat)
     }
 
+    /// Absolute links were made relative when they were copied; that to a mask is told as it was, for that is how it is known.
     fn read_link(&self, path: &Path) -> Reading<PathBuf> {
-        self.told(self.tree.read_link(path), path, false)
+        let target = self.told(self.tree.read_link(path), path, false)?;
+        match target.ends_with("dev/null") && self.leads_to(path, true, MOST_LINKS) == Path::new(MASK) {
+            true => Ok(MASK.into()),
+            false => Ok(target),
+        }
     }
 
     fn statvfs(&self, path: &Path) -> Reading<Space> {

@@ -1,9 +1,8 @@
 //! Through an initial RAM disk, part by part, as the kernel goes (`unpack_to_rootfs` in init/initramfs.c).
 
 use super::InitramfsContents;
-use crate::format::compression::Compression;
 use crate::format::cpio;
-use crate::source::{Missing, Reading, Reason};
+use crate::source::{Compression, Missing, Reading, Reason};
 use std::collections::BTreeSet;
 use std::error::Error;
 use std::io::{self, BufRead, BufReader, Read};
@@ -94,7 +93,7 @@ fn parts(stream: &mut BufReader<Box<dyn Read + Send>>, seen: &mut Seen) -> Resul
             };
         };
         seen.compression.push(kind.name().into());
-        let unpacked = kind.contents(stream).map_err(|e| damaged(&e))?;
+        let unpacked = kind.one(stream).map_err(|e| damaged(&e))?;
         let unpacked = unpacked.ok_or_else(|| End::NotRead(format!("{} is not read", kind.name())))?;
         archives(&mut BufReader::with_capacity(64 << 10, unpacked), seen)?;
     }

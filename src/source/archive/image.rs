@@ -134,7 +134,7 @@ impl Store for Tree {
         let (bytes, place): (Arc<dyn Bytes>, _) = match content {
             Content::Kept(bytes) => (Arc::new(Held(bytes.to_vec())), 0),
             Content::At(of, start) => (Arc::new(Slice { of: of.clone(), start: *start, len }), *start),
-            Content::Sparse(_) => return Err(Missing::garbled(path, "is stored as a sparse file")),
+            Content::Sparse(bytes, _) => (bytes.clone(), bytes.start()),
             Content::Lost(why) => return Err(Missing::garbled(path, why.to_string())),
         };
         Ok(Blob { bytes, len, place })

@@ -7,7 +7,7 @@
 mod image;
 mod kept;
 mod packed;
-mod packing;
+mod sparse;
 mod tar;
 mod tree;
 
@@ -16,12 +16,12 @@ mod tests;
 
 pub use image::{BadImage, BadPlatform, Choice, ImagePlatform};
 
+use super::Compression;
 use super::bytes::{Bytes, FileBytes, Held};
 use super::open::Form;
-use super::{Directory, Entry, Missing, Question, Reading, Source, Space, Stat, Tail, TargetKind};
+use super::{Directory, Entry, Missing, Question, Reading, Source, Space, Stat, Tail, TargetKind, Watch};
 use image::Image;
 use packed::Packed;
-use packing::Packing;
 use std::fs::File;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
@@ -72,7 +72,7 @@ impl Archive {
     /// A root is at the top, or in the only directory not far below that looks like one. If the archive ends early, or is damaged,
     /// what came before is there, and all else unreadable.
     pub fn open(file: File, choice: &Choice) -> Result<Self, BadArchive> {
-        Self::open_as(file, None, choice)
+        Self::open_as(file, None, choice, &Watch::default())
     }
 
     /// The same of a tar in memory.
@@ -81,8 +81,13 @@ impl Archive {
     }
 
     /// The same, taken for what the user says.
-    pub(super) fn open_as(file: File, form: Option<Form>, choice: &Choice) -> Result<Self, BadArchive> {
-        Self::of(Arc::new(FileBytes::new(file)?), form, choice, &Limits::default())
+    pub(super) fn open_as(
+        file: File,
+        form: Option<Form>,
+        choice: &Choice,
+        watch: &Watch,
+    ) -> Result<Self, BadArchive> {
+        Self::of(watch.over(Arc::new(FileBytes::new(file)?)), form, choice, &Limits::default())
     }
 
     /// Whether the directory holds the image of a container, rather than a root tree.
@@ -136,7 +141,7 @@ impl From<Image> for Archive {
 
 /// Whether a file begins as a compressed one does.
 pub(super) fn is_packed(start: &[u8]) -> bool {
-    Packing::of(start).is_some()
+    Compression::of_archive(start).is_some()
 }
 
 /// Whether a file begins as a tar does; an empty one is but zeros.
@@ -159,8 +164,10 @@ fn scan(
     };
     let mut start = [0; 8];
     bytes.read_at(0, &mut start)?;
-    let Some(packing) = Packing::of(&start) else { return Ok(tar::members(&bytes, &mut keep, take)?.cut) };
-    let packed = Arc::new(Packed::new(bytes, packing, limits.unpacked));
+    let Some(compression) = Compression::of_archive(&start) else {
+        return Ok(tar::members(&bytes, &mut keep, take)?.cut);
+    };
+    let packed = Arc::new(Packed::new(bytes, compression, limits.unpacked));
     let unpacked: Arc<dyn Bytes> = packed.clone();
     let end = tar::members(&unpacked, &mut keep, take)?;
     match end.cut {

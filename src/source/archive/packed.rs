@@ -1,6 +1,6 @@
 //! A compressed stream as bytes that can be read at any place: it is unpacked anew where that is needed.
 
-use super::packing::Packing;
+use crate::source::Compression;
 use crate::source::bytes::{Bytes, Stream};
 use std::fmt::{self, Debug};
 use std::io::{self, BufReader, Read};
@@ -12,7 +12,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 /// What comes next costs its own bytes only; what lies before costs another pass from the start, of which there are few.
 pub(super) struct Packed {
     of: Arc<dyn Bytes>,
-    packing: Packing,
+    compression: Compression,
     /// The most bytes that are unpacked in one pass.
     most: u64,
     state: Mutex<State>,
@@ -29,7 +29,7 @@ struct State {
 struct Open {
     reader: Box<dyn Read + Send>,
     at: u64,
-    /// Whether the compressed bytes came to their end.
+    /// Whether more compressed bytes were wanted than there are.
     ended: Arc<AtomicBool>,
 }
 
@@ -52,13 +52,16 @@ pub(super) enum Refused {
 
 impl Debug for Packed {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Packed").field("of", &self.of).field("packing", &self.packing).finish_non_exhaustive()
+        f.debug_struct("Packed")
+            .field("of", &self.of)
+            .field("compression", &self.compression)
+            .finish_non_exhaustive()
     }
 }
 
 impl Packed {
-    pub(super) fn new(of: Arc<dyn Bytes>, packing: Packing, most: u64) -> Self {
-        Self { of, packing, most, state: Mutex::default() }
+    pub(super) fn new(of: Arc<dyn Bytes>, compression: Compression, most: u64) -> Self {
+        Self { of, compression, most, state: Mutex::default() }
     }
 
     /// Reads what is left, so that the checksums at the end of the stream are compared.
@@ -81,7 +84,7 @@ impl Packed {
         let stream = Stream::new(self.of.clone());
         let ended = stream.ended.clone();
         let stream = BufReader::with_capacity(64 << 10, stream);
-        let reader = self.packing.unpack(Box::new(stream)).map_err(|error| told(error, &ended))?;
+        let reader = self.compression.all(Box::new(stream)).map_err(|error| told(error, &ended))?;
         Ok(Open { reader, at: 0, ended })
     }
 }
@@ -92,9 +95,7 @@ fn told(error: io::Error, ended: &AtomicBool) -> io::Error {
     let inner = error.get_ref().is_some_and(|e| e.is::<Refused>());
     match inner {
         true => error,
-        false if ended.load(Ordering::Relaxed) && !error.to_string().contains("checksum") => {
-            io::ErrorKind::UnexpectedEof.into()
-        }
+        false if ended.load(Ordering::Relaxed) => io::ErrorKind::UnexpectedEof.into(),
         false => io::Error::new(io::ErrorKind::InvalidData, error.to_string()),
     }
 }

@@ -5,7 +5,8 @@
 //! checksum, names and records are bounded, and what does not add up ends the archive at that byte.
 
 use super::packed::Refused;
-use crate::source::bytes::{Bytes, read_exactly};
+use super::sparse::{Map, Sparse};
+use crate::source::bytes::{Bytes, Held, read_exactly};
 use std::io;
 use std::sync::Arc;
 
@@ -42,8 +43,8 @@ pub(super) enum Content {
     Kept(Box<[u8]>),
     /// In the archive, from this byte on.
     At(Arc<dyn Bytes>, u64),
-    /// In pieces, of so many bytes in all, between which there are holes; they are not read.
-    Sparse(u64),
+    /// In pieces, of so many bytes in all, between which there are holes.
+    Sparse(Arc<Sparse>, u64),
     /// They cannot be read, for this reason.
     Lost(Arc<str>),
 }
@@ -99,7 +100,9 @@ struct Records {
     uid: Option<u32>,
     gid: Option<u32>,
     mtime: Option<i64>,
-    sparse: bool,
+    sparse: Option<Map>,
+    /// The format of a map that lies before the contents.
+    sparse_major: Option<u64>,
     sparse_name: Option<Vec<u8>>,
     real_size: Option<u64>,
 }
@@ -216,14 +219,24 @@ fn walk(
         let mut real_size = records.real_size.unwrap_or(stored);
         let mut sparse = records.sparse;
         if kind == b'S' {
-            sparse = true;
             real_size = header.number(483..495).unwrap_or(stored);
+            let mut map = Map::default();
+            pieces(&header.0[386..482], &mut map);
             let mut more = header.0[482] != 0;
             while more {
                 let next = read_exactly(&**bytes, data, BLOCK as usize)?;
+                pieces(next.get(..504).unwrap_or_default(), &mut map);
                 more = next.get(504).is_some_and(|flag| *flag != 0);
                 data += BLOCK;
             }
+            sparse = Some(map);
+        }
+        // What is stored of the file itself, and from where on.
+        let (mut start, mut pieces) = (data, stored);
+        if records.sparse_major == Some(1) {
+            let (map, len) = Map::before(&**bytes, data, stored)?;
+            sparse = Some(map);
+            (start, pieces) = (data.saturating_add(len), stored.saturating_sub(len));
         }
         let end = after(data, stored)?;
         let path = records.sparse_name.or(records.path).unwrap_or_else(|| header.path());
@@ -240,7 +253,10 @@ fn walk(
                 continue;
             }
             _ if directory || (kind == 0 && path.ends_with(b"/")) => What::Directory,
-            _ if sparse => What::File(Content::Sparse(stored)),
+            _ if let Some(map) = sparse => {
+                let keep = seekable.is_none() && keep(&path, pieces);
+                What::File(with_holes(&map, bytes, start, pieces, real_size, keep)?)
+            }
             _ if stored == 0 => What::File(Content::Kept(Box::default())),
             _ if seekable.is_some() => What::File(Content::At(bytes.clone(), data)),
             _ if keep(&path, stored) => {
@@ -289,6 +305,42 @@ fn walk(
     }
 }
 
+/// The pairs of numbers of the header of a sparse file; unused ones are empty.
+fn pieces(fields: &[u8], map: &mut Map) {
+    for pair in fields.chunks_exact(24).take_while(|pair| pair.first().is_some_and(|b| *b != 0)) {
+        let (at, len) = pair.split_at(12);
+        map.push(number(at), number(len));
+    }
+}
+
+/// The contents of a file with holes.
+fn with_holes(
+    map: &Map,
+    bytes: &Arc<dyn Bytes>,
+    start: u64,
+    stored: u64,
+    size: u64,
+    keep: bool,
+) -> Result<Content, End> {
+    let Some(sparse) = Sparse::new(map, bytes.clone(), start, stored, size) else {
+        return Ok(Content::Lost(
+            "is stored as a sparse file, and the map of its holes makes no sense".into(),
+        ));
+    };
+    let sparse = match keep {
+        true => match read_exactly(&**bytes, start, usize::try_from(stored).unwrap_or(0)) {
+            Ok(all) => sparse.held(Arc::new(Held(all))),
+            // It ends within this file.
+            Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => {
+                return Ok(Content::Lost(early(&**bytes, start)));
+            }
+            Err(error) => return Err(error.into()),
+        },
+        false => sparse,
+    };
+    Ok(Content::Sparse(Arc::new(sparse), stored))
+}
+
 /// No system call takes a longer path, so nobody asks for it either; nor for one of very many directories.
 fn take_short(member: Member, take: &mut dyn FnMut(Member) -> Result<(), Cut>) -> Result<(), End> {
     let long_link = match &member.what {
@@ -333,12 +385,20 @@ impl Records {
                 }
                 b"GNU.sparse.name" => self.sparse_name = Some(value.to_vec()),
                 b"GNU.sparse.realsize" | b"GNU.sparse.size" => {
-                    (self.sparse, self.real_size) = (true, decimal(value));
+                    self.map();
+                    self.real_size = decimal(value);
                 }
-                b"GNU.sparse.major" | b"GNU.sparse.map" | b"GNU.sparse.numblocks" => self.sparse = true,
+                b"GNU.sparse.major" => self.sparse_major = decimal(value),
+                b"GNU.sparse.map" => self.map().read(value),
+                b"GNU.sparse.offset" => self.map().place(decimal(value)),
+                b"GNU.sparse.numbytes" => self.map().bytes(decimal(value)),
                 _ => {}
             }
         }
+    }
+
+    fn map(&mut self) -> &mut Map {
+        self.sparse.get_or_insert_default()
     }
 
     fn or(self, global: &Self) -> Self {
@@ -359,7 +419,7 @@ fn split(text: &[u8], at: u8) -> Option<(&[u8], &[u8])> {
     Some((text.get(..place)?, text.get(place + 1..)?))
 }
 
-fn decimal<T: std::str::FromStr>(text: &[u8]) -> Option<T> {
+pub(super) fn decimal<T: std::str::FromStr>(text: &[u8]) -> Option<T> {
     std::str::from_utf8(text).ok()?.parse().ok()
 }
 
@@ -379,21 +439,7 @@ impl Header<'_> {
 
     /// A number: in octal, or with GNU's first bit as it is in memory.
     fn number(&self, range: std::ops::Range<usize>) -> Option<u64> {
-        let field = &self.0[range];
-        match field {
-            [0x80, rest @ ..] => {
-                rest.iter().try_fold(0_u64, |sum, b| sum.checked_mul(256).map(|sum| sum | u64::from(*b)))
-            }
-            // Below zero.
-            [first, ..] if first & 0x80 != 0 => None,
-            _ => {
-                let text = until_nul(field).trim_ascii();
-                match text.is_empty() {
-                    true => Some(0),
-                    false => u64::from_str_radix(std::str::from_utf8(text).ok()?, 8).ok(),
-                }
-            }
-        }
+        number(&self.0[range])
     }
 
     fn id(&self, range: std::ops::Range<usize>) -> Option<u32> {
@@ -417,6 +463,24 @@ impl Header<'_> {
         match prefix.is_empty() {
             true => name.to_vec(),
             false => [prefix, b"/", name].concat(),
+        }
+    }
+}
+
+/// A number: in octal, or with GNU's first bit as it is in memory.
+fn number(field: &[u8]) -> Option<u64> {
+    match field {
+        [0x80, rest @ ..] => {
+            rest.iter().try_fold(0_u64, |sum, b| sum.checked_mul(256).map(|sum| sum | u64::from(*b)))
+        }
+        // Below zero.
+        [first, ..] if first & 0x80 != 0 => None,
+        _ => {
+            let text = until_nul(field).trim_ascii();
+            match text.is_empty() {
+                true => Some(0),
+                false => u64::from_str_radix(std::str::from_utf8(text).ok()?, 8).ok(),
+            }
         }
     }
 }

@@ -174,8 +174,55 @@ fn long_names_and_records_are_read() {
     assert_eq!((stat.uid, stat.mtime), (3_000_000, 12));
 }
 
+/// As GNU tar writes them: see fixtures/archives/make.
 #[test]
-fn a_sparse_file_is_there_and_unreadable() {
+fn sparse_files_are_read_in_every_format() {
+    let mut many = vec![0; 4 << 20];
+    for i in 0..30 {
+        let piece = format!("piece {i}\n");
+        many[i * 131_072..][..piece.len()].copy_from_slice(piece.as_bytes());
+    }
+    let (mut one, mut ends) = (vec![0; 1 << 20], vec![0; 300_000]);
+    one[524_288..][..7].copy_from_slice(b"middle\n");
+    ends[..5].copy_from_slice(b"start");
+    ends[299_990..].copy_from_slice(b"end here!\n");
+    let expected = [
+        ("one", one),
+        ("ends", ends),
+        ("many", many),
+        ("hole", vec![0; 100_000]),
+        ("plain", b"after\n".to_vec()),
+    ];
+    for name in ["gnu", "pax-0.0", "pax-0.1", "pax-1.0"] {
+        let path = format!("{}/fixtures/archives/sparse-{name}.tar.xz", env!("CARGO_MANIFEST_DIR"));
+        let packed = std::fs::read(path).unwrap();
+        let mut plain = Vec::new();
+        lzma_rust2::XzReader::new(&*packed, false).read_to_end(&mut plain).unwrap();
+        let nothing_kept = Limits { kept: 0, ..Limits::default() };
+        for archive in
+            [open(plain).unwrap(), open(packed.clone()).unwrap(), limited(packed, &nothing_kept).unwrap()]
+        {
+            assert_eq!(names(&archive, "/etc"), ["ends", "hole", "many", "one", "plain"]);
+            for (file, bytes) in &expected {
+                let path = Path::new("/etc").join(file);
+                assert!(archive.read(&path, 8 << 20).unwrap() == *bytes, "{name} {file}");
+                let mut streamed = Vec::new();
+                archive.stream(&path).unwrap().read_to_end(&mut streamed).unwrap();
+                assert!(streamed == *bytes, "{name} {file}, streamed");
+                let tail = archive.read_tail(&path, 10).unwrap();
+                assert_eq!(tail.bytes, bytes[bytes.len().saturating_sub(10)..]);
+                let stat = archive.stat(&path).unwrap();
+                assert_eq!(stat.size, bytes.len() as u64);
+                assert!(
+                    stat.allocated <= 30 * 4096 + 1024 && (*file == "plain" || stat.allocated < stat.size)
+                );
+            }
+        }
+    }
+}
+
+#[test]
+fn a_sparse_file_whose_map_makes_no_sense_is_there_and_unreadable() {
     let mut tar = Builder::new(Vec::new());
     let mut header = Header::new_gnu();
     header.set_entry_type(EntryType::GNUSparse);
@@ -367,13 +414,15 @@ fn members_without_end_are_given_up() {
     assert!(why(archive.list(Path::new("/etc/5"))).contains("more than 50000 entries"));
 }
 
+mod damage;
+
 mod images {
     use super::*;
     use sha2::{Digest, Sha256};
     use std::collections::BTreeMap;
 
     #[derive(Default)]
-    struct Layout(BTreeMap<String, Vec<u8>>);
+    pub(super) struct Layout(pub(super) BTreeMap<String, Vec<u8>>);
 
     impl Layout {
         fn blob(&mut self, bytes: impl Into<Vec<u8>>) -> String {
@@ -384,7 +433,7 @@ mod images {
             descriptor
         }
 
-        fn image(&mut self, platform: &str, layers: &[Vec<u8>]) -> String {
+        pub(super) fn image(&mut self, platform: &str, layers: &[Vec<u8>]) -> String {
             let layers: Vec<_> =
                 layers.iter().map(|layer| format!("{{{}}}", self.blob(layer.clone()))).collect();
             let config =
@@ -394,7 +443,7 @@ mod images {
             self.blob(manifest)
         }
 
-        fn index(&mut self, images: &[(String, &str)]) {
+        pub(super) fn index(&mut self, images: &[(String, &str)]) {
             let one = |(descriptor, name): &(String, &str)| {
                 format!(
                     r#"{{{descriptor}, "annotations": {{"org.opencontainers.image.ref.name": "{name}"}}}}"#
@@ -404,7 +453,7 @@ mod images {
             self.0.insert("index.json".into(), format!(r#"{{"manifests": [{}]}}"#, images.join(",")).into());
         }
 
-        fn tar(&self) -> Vec<u8> {
+        pub(super) fn tar(&self) -> Vec<u8> {
             let mut tar = Tar::new();
             for (path, bytes) in &self.0 {
                 tar = tar.add(EntryType::Regular, path, "", bytes, 0o644);

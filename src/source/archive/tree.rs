@@ -4,7 +4,8 @@ use super::packed::Refused;
 use super::tar::{Content, Cut, Member, What};
 use crate::source::bytes::{Slice, Stream, read_exactly};
 use crate::source::{
-    Entry, FileKind, LIST_CAP, Missing, Reading, Reason, Source, Space, Stat, Tail, normalise, resolve,
+    Entry, FileKind, LIST_CAP, Missing, Reading, Reason, STREAM_CAP, Source, Space, Stat, Tail, normalise,
+    resolve,
 };
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
@@ -336,21 +337,23 @@ fn part(path: &Path, content: &Content, at: u64, len: u64) -> Reading<Vec<u8>> {
     };
     match content {
         Content::Kept(bytes) => Ok(bytes.get(at..).unwrap_or_default().iter().copied().take(len).collect()),
-        Content::Sparse(_) => {
-            let why = "is stored as a sparse file, which hostvet does not read from an archive";
-            Err(Missing::unreadable(path, Reason::NotRead(why.into())))
-        }
         Content::Lost(why) => Err(Missing::unreadable(path, Reason::NotRead(why.to_string()))),
+        Content::Sparse(bytes, _) => {
+            read_exactly(&**bytes, at as u64, len).map_err(|error| failed(path, &error))
+        }
         Content::At(bytes, start) => {
-            read_exactly(&**bytes, start.saturating_add(at as u64), len).map_err(|error| {
-                let reason = match error.get_ref().is_some_and(|e| e.is::<Refused>()) {
-                    true => Reason::NotRead(error.to_string()),
-                    false => Reason::Io(error.to_string()),
-                };
-                Missing::unreadable(path, reason)
-            })
+            let start = start.saturating_add(at as u64);
+            read_exactly(&**bytes, start, len).map_err(|error| failed(path, &error))
         }
     }
+}
+
+fn failed(path: &Path, error: &std::io::Error) -> Missing {
+    let reason = match error.get_ref().is_some_and(|e| e.is::<Refused>()) {
+        true => Reason::NotRead(error.to_string()),
+        false => Reason::Io(error.to_string()),
+    };
+    Missing::unreadable(path, reason)
 }
 
 impl Source for Tree {
@@ -368,6 +371,11 @@ impl Source for Tree {
             Content::At(of, start) => {
                 Box::new(Stream::new(Arc::new(Slice { of: of.clone(), start: *start, len: size })))
             }
+            // Holes cost nothing to whoever made the archive.
+            Content::Sparse(..) if size > STREAM_CAP => {
+                return Err(Missing::unreadable(path, Reason::TooLarge(STREAM_CAP)));
+            }
+            Content::Sparse(bytes, _) => Box::new(Stream::new(bytes.clone())),
             held => Box::new(Cursor::new(part(path, held, 0, size)?)),
         })
     }
@@ -403,7 +411,7 @@ impl Source for Tree {
     fn lstat(&self, path: &Path) -> Reading<Stat> {
         let Node { is, mode, uid, gid, mtime, size } = self.at(path)?;
         let allocated = match is {
-            Is::File(Content::Sparse(stored)) => *stored,
+            Is::File(Content::Sparse(_, stored)) => *stored,
             _ => *size,
         };
         let rdev = if let Is::Special(_, device) = is { *device } else { 0 };

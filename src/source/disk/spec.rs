@@ -138,7 +138,8 @@ mod tests {
             uuid_sub: None,
             health: Health::default(),
         });
-        Volume { name: name.into(), parent: None, bytes: Arc::new(Held(Vec::new())), size: 0, is, holds }
+        let bytes = Arc::new(Held(Vec::new()));
+        Volume { name: name.into(), parent: None, bytes, size: 0, is, holds, unread: None }
     }
 
     fn volumes() -> Vec<Volume> {

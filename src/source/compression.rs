@@ -1,14 +1,14 @@
 //! Compressed streams: what they are by their first bytes, and their contents, piece by piece.
 //!
-//! Read in Rust alone (no C, no `unsafe` of ours), a window at a time. A decoder takes no more bytes from the reader below than
-//! belong to the stream, so that what follows it there can be read on (initial RAM disks are several streams in a row); only that of
-//! LZMA takes all.
+//! Read in Rust alone (no C, no `unsafe` of ours), a window at a time, and with a bound on what a decoder may remember.
 
+use ruzstd::decoding::errors::{FrameDecoderError, ReadFrameHeaderError};
+use ruzstd::decoding::{BlockDecodingStrategy, FrameDecoder};
 use std::io::{self, BufRead, Read};
 
 /// How a stream is compressed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Compression {
+pub(crate) enum Compression {
     /// gzip, RFC 1952.
     Gzip,
     /// xz.
@@ -25,12 +25,14 @@ pub enum Compression {
     Lzo,
 }
 
-/// The most memory that a decoder may take for what it must remember: `xz -9` needs 64 MiB, `zstd --ultra -22` 128.
-const MEMORY_KIB: u32 = 192 << 10;
+/// The most memory that a decoder may take for what it must remember: `xz -9` needs 64 MiB, and zstd unpacks no more than 128 unless
+/// told to (zstd(1), `--long`).
+const MEMORY: u64 = 128 << 20;
+const MEMORY_KIB: u32 = (MEMORY >> 10) as u32;
 
 impl Compression {
     /// By the first bytes, as the kernel tells them apart (lib/decompress.c).
-    pub fn of(start: &[u8]) -> Option<Self> {
+    pub(crate) fn of(start: &[u8]) -> Option<Self> {
         const MAGIC: [(&[u8], Compression); 7] = [
             (b"\x1f\x8b", Compression::Gzip),
             (b"\xfd7zXZ\0", Compression::Xz),
@@ -43,8 +45,18 @@ impl Compression {
         MAGIC.iter().find(|(magic, _)| start.starts_with(magic)).map(|(_, kind)| *kind)
     }
 
+    /// The same of an archive: as archives are packed, and [`Self::all`] unpacks them.
+    pub(crate) fn of_archive(start: &[u8]) -> Option<Self> {
+        match (Self::of(start), start) {
+            // The skippable frames of zstd, with which podman's zstd:chunked layers may begin: 0x184D2A5?.
+            (_, [0x50..=0x5f, 0x2a, 0x4d, 0x18, ..]) => Some(Self::Zstd),
+            (found @ Some(Self::Gzip | Self::Xz | Self::Zstd | Self::Bzip2), _) => found,
+            _ => None,
+        }
+    }
+
     /// The word for it.
-    pub fn name(self) -> &'static str {
+    pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Gzip => "gzip",
             Self::Xz => "xz",
@@ -56,19 +68,105 @@ impl Compression {
         }
     }
 
-    /// The contents of the stream that begins here; none of a kind that is not read (bzip2 and LZO, which no distribution
-    /// uses for this any more).
-    pub fn contents<'a>(self, stream: &'a mut (dyn BufRead + 'a)) -> io::Result<Option<Box<dyn Read + 'a>>> {
+    /// The contents of the one stream that begins here; none of LZO, which is not read, as no distribution uses it any more.
+    ///
+    /// No more bytes are taken than belong to it, so that what follows can be read on (initial RAM disks are several streams in a
+    /// row); only the decoder of LZMA takes all.
+    pub(crate) fn one<'a>(
+        self,
+        stream: &'a mut (dyn BufRead + 'a),
+    ) -> io::Result<Option<Box<dyn Read + 'a>>> {
         Ok(Some(match self {
             Self::Gzip => Box::new(flate2::bufread::GzDecoder::new(stream)),
             Self::Xz => Box::new(lzma_rust2::XzReader::new_mem_limit(stream, false, MEMORY_KIB)),
-            Self::Zstd => {
-                Box::new(ruzstd::decoding::StreamingDecoder::new(stream).map_err(io::Error::other)?)
-            }
+            Self::Zstd => Box::new(Zstd::new(stream, 1)),
             Self::Lz4 => Box::new(Lz4::new(stream)?),
             Self::Lzma => Box::new(lzma_rust2::LzmaReader::new_mem_limit(stream, MEMORY_KIB, None)?),
-            Self::Bzip2 | Self::Lzo => return Ok(None),
+            Self::Bzip2 => Box::new(bzip2::bufread::BzDecoder::new(stream)),
+            Self::Lzo => return Ok(None),
         }))
+    }
+
+    /// The contents of the stream that begins here and of those that follow it up to the end, as `gzip -d` and its like put them
+    /// together.
+    pub(crate) fn all(self, stream: Box<dyn BufRead + Send>) -> io::Result<Box<dyn Read + Send>> {
+        Ok(match self {
+            Self::Gzip => Box::new(flate2::bufread::MultiGzDecoder::new(stream)),
+            Self::Xz => Box::new(lzma_rust2::XzReader::new_mem_limit(stream, true, MEMORY_KIB)),
+            Self::Zstd => Box::new(Zstd::new(stream, usize::MAX)),
+            Self::Bzip2 => Box::new(bzip2::bufread::MultiBzDecoder::new(stream)),
+            Self::Lz4 | Self::Lzma | Self::Lzo => {
+                return Err(io::Error::other(format!("{} is not read here", self.name())));
+            }
+        })
+    }
+}
+
+/// The frames of zstd, one after the other, their checksums compared.
+struct Zstd<R> {
+    stream: R,
+    decoder: FrameDecoder,
+    within: bool,
+    frames_left: usize,
+}
+
+impl<R: BufRead> Zstd<R> {
+    fn new(stream: R, frames: usize) -> Self {
+        let mut decoder = FrameDecoder::new();
+        decoder.set_max_window_size(MEMORY);
+        Self { stream, decoder, within: false, frames_left: frames }
+    }
+
+    /// Begins the next frame; none at the end.
+    fn next(&mut self) -> io::Result<bool> {
+        while self.frames_left > 0 && !self.stream.fill_buf()?.is_empty() {
+            match self.decoder.init(&mut self.stream) {
+                Ok(()) => {
+                    self.frames_left -= 1;
+                    return Ok(true);
+                }
+                Err(FrameDecoderError::ReadFrameHeaderError(ReadFrameHeaderError::SkipFrame {
+                    length,
+                    ..
+                })) => {
+                    let length = u64::from(length);
+                    if io::copy(&mut self.stream.by_ref().take(length), &mut io::sink())? < length {
+                        return Err(io::ErrorKind::UnexpectedEof.into());
+                    }
+                }
+                Err(error) => return Err(io::Error::other(error)),
+            }
+        }
+        Ok(false)
+    }
+}
+
+impl<R: BufRead> Read for Zstd<R> {
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        if into.is_empty() {
+            return Ok(0);
+        }
+        loop {
+            if !self.within {
+                if !self.next()? {
+                    return Ok(0);
+                }
+                self.within = true;
+            }
+            while self.decoder.can_collect() == 0 && !self.decoder.is_finished() {
+                let some = BlockDecodingStrategy::UptoBlocks(1);
+                self.decoder.decode_blocks(&mut self.stream, some).map_err(io::Error::other)?;
+            }
+            if self.decoder.can_collect() > 0 {
+                return self.decoder.read(into);
+            }
+            let (told, found) =
+                (self.decoder.get_checksum_from_data(), self.decoder.get_calculated_checksum());
+            if told.is_some() && told != found {
+                return Err(io::Error::other("the checksum of a zstd frame does not match"));
+            }
+            self.within = false;
+        }
     }
 }
 
@@ -146,8 +244,8 @@ impl Read for Lz4<'_> {
 mod tests {
     use super::*;
 
-    /// "hello hello hello hello\n", by gzip 1.12, xz 5.4, zstd 1.5.4, lz4 1.9.4 (-l) and xz --format=lzma.
-    const PACKED: [(Compression, &str); 5] = [
+    /// "hello hello hello hello\n", by gzip 1.12, xz 5.4, zstd 1.5.4, lz4 1.9.4 (-l), bzip2 1.0.8 and xz --format=lzma.
+    const PACKED: [(Compression, &str); 6] = [
         (Compression::Gzip, "1f8b0800000000000003cb48cdc9c957c84027b9000088590b18000000"),
         (
             Compression::Xz,
@@ -155,6 +253,10 @@ mod tests {
         ),
         (Compression::Zstd, "28b52ffd24186d00003868656c6c6f200a0100994b11a87c2ea8"),
         (Compression::Lz4, "02214c180f0000006968656c6c6f20060050656c6c6f0a"),
+        (
+            Compression::Bzip2,
+            "425a68393141592653596f4f10f3000005d100001040000244a00030c002a834710dad870f1772453850906f4f10f3",
+        ),
         (Compression::Lzma, "5d00008000ffffffffffffffff00341949ee8de9560ac1b620b7ffffba340000"),
     ];
 
@@ -165,7 +267,7 @@ mod tests {
     fn unpack(mut packed: &[u8]) -> io::Result<(Vec<u8>, Vec<u8>)> {
         let kind = Compression::of(packed).unwrap();
         let mut found = Vec::new();
-        kind.contents(&mut packed)?.unwrap().read_to_end(&mut found)?;
+        kind.one(&mut packed)?.unwrap().read_to_end(&mut found)?;
         Ok((found, packed.to_vec()))
     }
 
@@ -196,11 +298,23 @@ mod tests {
 
     #[test]
     fn what_no_distribution_uses_is_known_but_not_read() {
-        for start in [&b"BZh91AY"[..], b"\x89LZO\0"] {
-            let mut stream = start;
-            assert!(Compression::of(start).unwrap().contents(&mut stream).unwrap().is_none());
-        }
+        let mut stream = &b"\x89LZO\0"[..];
+        assert!(Compression::of(stream).unwrap().one(&mut stream).unwrap().is_none());
         assert_eq!(Compression::of(b"070701"), None);
         assert_eq!(Compression::of(b""), None);
+    }
+
+    #[test]
+    fn frames_follow_one_another_and_some_are_skipped() {
+        let pack = |text: &[u8]| {
+            ruzstd::encoding::compress_to_vec(text, ruzstd::encoding::CompressionLevel::Fastest)
+        };
+        let skippable = [0x50, 0x2a, 0x4d, 0x18, 3, 0, 0, 0, 1, 2, 3];
+        let packed = [&skippable[..], &pack(b"one "), &skippable, &pack(b"two"), &skippable].concat();
+        assert_eq!(Compression::of_archive(&packed), Some(Compression::Zstd));
+        let mut text = String::new();
+        let mut reader = Compression::Zstd.all(Box::new(io::Cursor::new(packed))).unwrap();
+        reader.read_to_string(&mut text).unwrap();
+        assert_eq!(text, "one two");
     }
 }
