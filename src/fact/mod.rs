@@ -39,6 +39,7 @@ facts! {
     firewall::Firewall,
     fs_errors::FsErrors,
     fstab::Fstab,
+    grub_settings::GrubSettings,
     hosts::Hosts,
     hugepages::Hugepages,
     ifcfg::Ifcfg,

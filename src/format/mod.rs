@@ -1,5 +1,5 @@
 //! Syntaxes that several facts share: lines with numbers, `key: value`, unit files. Pure functions of text, but for
-//! `descriptors` and `socket_owners`, which go through directories of links, `units`, which finds the files of units, and
+//! `descriptors` and `socket_owners`, which go through directories of links, `units` and `grub_settings`, which find the files they read, and
 //! `elf` and `sqlite`, which read a few pieces of large files.
 
 pub mod boot_menu;
@@ -12,6 +12,7 @@ pub mod descriptors;
 pub mod elf;
 pub mod fs_type;
 pub mod grub_script;
+pub mod grub_settings;
 pub mod kernel_command_line;
 pub mod kernel_files;
 pub mod kernel_release;
