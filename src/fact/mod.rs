@@ -44,6 +44,7 @@ facts! {
     hugepages::Hugepages,
     ifcfg::Ifcfg,
     initramfs::Initramfs,
+    inittab::Inittab,
     interfaces::Interfaces,
     interrupts::Interrupts,
     ipc::Ipc,
