@@ -259,6 +259,17 @@ const BROKEN: &[(&str, &[Diagnosis])] = {
                 &["PasswordAuthentication no", "50-cloud-init.conf:1"],
             )],
         ),
+        (
+            "08",
+            &[(
+                Warning,
+                "boot/fstab-pool-branches",
+                &["/etc/fstab:10", "/mnt/datadisk/*", "/mnt/datadrive/1"],
+            )],
+        ),
+        ("09", &[(Warning, "boot/fstab-device-timeout", &["/etc/fstab:1", "without end"])]),
+        ("34", &[(Warning, "boot/grub-settings-unclosed", &["/etc/default/grub:9"])]),
+        ("45", &[(Warning, "boot/inittab-malformed", &["/etc/inittab:16", "2 more such lines"])]),
         ("43", &[(Critical, "login/root-account", &["zsh", "no absolute path"])]),
         ("36", &[(Critical, "login/selinux-policy-missing", &["/etc/selinux/targeted/policy"])]),
         ("41", &[(Critical, "login/sudoers-syntax", &["/etc/sudoers:6", "`deploy ALL=(ALL)`"])]),

@@ -1,11 +1,10 @@
 //! Java virtual machines: those that run, and those that services are configured to start.
 
 use super::Fact;
-use crate::format::{size_suffix::size, unit_file};
+use crate::format::{size_suffix::size, units::Units};
 use crate::model::{Lazy, Partial};
 use crate::record;
-use crate::source::{At, Host, Missing, Reading, Reason, TEXT_CAP, Unreadable, glob};
-use std::collections::BTreeMap;
+use crate::source::{At, Host, Missing, Reading, Reason, TEXT_CAP, Unreadable};
 
 record! {
     /// Java virtual machines, by what their command lines say of memory.
@@ -60,10 +59,8 @@ impl Fact for Java {
     const READS: &'static [&'static str] = &[
         "/proc/PID/stat",
         "/proc/PID/cmdline",
-        "/etc/systemd/system/*.service",
-        "/usr/local/lib/systemd/system/*.service",
-        "/usr/lib/systemd/system/*.service",
-        "/lib/systemd/system/*.service",
+        "/{etc,run,usr/local/lib,usr/lib,lib}/systemd/system/*.service",
+        "/{etc,run,usr/local/lib,usr/lib,lib}/systemd/system/*.service.d/*.conf",
     ];
 
     fn collect(host: &Host) -> Reading<Self> {
@@ -104,49 +101,37 @@ pub(super) fn running(host: &Host) -> Reading<Partial<Jvm>> {
     Ok(found)
 }
 
-/// The JVMs that units start with a command line of their own. A unit in an earlier directory hides one of the same name.
+/// The JVMs that units start with a command line of their own, as drop-ins leave it.
 fn configured(host: &Host) -> Partial<Jvm> {
-    let mut units: BTreeMap<String, String> = BTreeMap::new();
-    let mut found = Partial::default();
-    for pattern in &Java::READS[2..] {
-        let (paths, unread) = host.glob(pattern, &mut glob::NAMES.clone());
-        found.unread.extend(unread);
-        for path in paths {
-            let name = path.rsplit_once('/').map_or("", |(_, name)| name).to_owned();
-            units.entry(name).or_insert(path);
-        }
-    }
+    let units = Units::find(host);
+    let mut found = Partial { items: Vec::new(), unread: units.unread.clone() };
     let mut bytes = 0;
-    for (unit, path) in units {
-        if bytes > UNITS_CAP {
+    // What is only another name of a unit starts nothing more.
+    let services = units.files.iter().filter(|(name, file)| name.ends_with(".service") && file.alias_of.is_none());
+    for (unit, file) in services {
+        if bytes > UNITS_CAP || found.items.len() >= MOST {
             let what = "was not read: the units before it are too large".to_owned();
-            found.unread.push(Unreadable { path: path.into(), reason: Reason::NotRead(what) });
+            found.unread.push(Unreadable { path: file.path.as_str().into(), reason: Reason::NotRead(what) });
             break;
         }
-        let text = match host.read_text(&path) {
-            Ok(text) => text,
-            Err(Missing::Absent) => continue,
-            Err(Missing::Unreadable(Unreadable { reason: Reason::WrongKind(_), .. })) => continue,
+        let loaded = match units.load(unit) {
+            Ok(loaded) => loaded,
+            Err(
+                Missing::Absent | Missing::Unreadable(Unreadable { reason: Reason::WrongKind(_), .. }),
+            ) => continue,
             Err(Missing::Unreadable(why)) => {
                 found.unread.push(why);
                 continue;
             }
         };
-        bytes += text.len();
-        if !text.contains("java") || found.items.len() >= MOST {
-            continue;
-        }
-        let file = unit_file::parse(&text);
-        // An empty assignment takes back those before it.
-        let last =
-            file.all("Service", "ExecStart").fold(None, |_, s| Some(s).filter(|s| !s.value.is_empty()));
-        let Some(setting) = last else { continue };
+        bytes += loaded.bytes;
+        let starts = loaded.list("Service", "ExecStart");
+        let Some((setting, at)) = starts.last() else { continue };
         let words: Vec<&str> = setting.value.split_ascii_whitespace().map(unquoted).collect();
         let Some((program, arguments)) = words.split_first() else { continue };
         let program = program.trim_start_matches(['-', '@', ':', '+', '!', '|']);
         if program.rsplit('/').next() == Some("java") {
-            let at = At::line(path, setting.line);
-            found.items.push(Jvm { unit: Some(unit), ..of_arguments(arguments, at) });
+            found.items.push(Jvm { unit: Some(unit.clone()), ..of_arguments(arguments, at.clone()) });
         }
     }
     found
@@ -283,9 +268,18 @@ mod tests {
             .file("/etc/systemd/system/a.service", "[Service]\nExecStart=/bin/true\nExecStart=\nExecStart=-/opt/jdk/bin/java \\\n  \"-Xms4g\" -jar a.jar\n")
             .file("/usr/lib/systemd/system/a.service", "[Service]\nExecStart=/usr/bin/java -Xms1g\n")
             .file("/usr/lib/systemd/system/b.service", "[Service]\n# java\nExecStart=/bin/javac\n");
+        let drop_in = "[Service]\nExecStart=\nExecStart=/usr/bin/java -Xms2g\n";
+        files
+            .file("/usr/lib/systemd/system/c.service", "[Service]\nExecStart=/usr/bin/java -Xms1g\n")
+            .file("/etc/systemd/system/c.service.d/heap.conf", drop_in)
+            .link("/etc/systemd/system/alias.service", "/usr/lib/systemd/system/c.service")
+            .link("/etc/systemd/system/d.service", "/dev/null")
+            .special("/dev/null", crate::source::FileKind::Character);
         let java = collect(&files).unwrap();
         let found = &java.configured.get().unwrap().items;
-        assert_eq!(found.len(), 1);
+        assert_eq!(found.len(), 2);
+        assert_eq!((found[1].unit.as_deref(), found[1].initial_heap), (Some("c.service"), Some(2 << 30)));
+        assert_eq!(found[1].at, At::line("/etc/systemd/system/c.service.d/heap.conf", 3));
         assert_eq!((found[0].unit.as_deref(), found[0].initial_heap), (Some("a.service"), Some(4 << 30)));
         assert_eq!(found[0].at, At::line("/etc/systemd/system/a.service", 4));
         assert_eq!(collect(&Files::new()).unwrap_err(), Missing::Absent);

@@ -1,7 +1,7 @@
 //! Prometheus: where its data is, and how many files that is.
 
 use super::Fact;
-use crate::format::unit_file;
+use crate::format::units::Units;
 use crate::model::Lazy;
 use crate::record;
 use crate::source::{At, FileKind, Host, Missing, Reading, Reason, Unreadable};
@@ -16,7 +16,7 @@ record! {
     /// ```
     ///
     /// Source: <https://prometheus.io/docs/prometheus/latest/storage/>. Of several the one with the lowest pid is taken. Absent
-    /// where none runs and there is no prometheus.service.
+    /// where none runs and no prometheus.service starts one.
     pub struct Prometheus {
         /// Its process; absent where none runs.
         pub pid: Option<u32>,
@@ -41,10 +41,8 @@ const MOST: usize = 20_000;
 impl Fact for Prometheus {
     const NAME: &'static str = "prometheus";
     const READS: &'static [&'static str] = &[
-        "/etc/systemd/system/prometheus.service",
-        "/usr/local/lib/systemd/system/prometheus.service",
-        "/usr/lib/systemd/system/prometheus.service",
-        "/lib/systemd/system/prometheus.service",
+        "/{etc,run,usr/local/lib,usr/lib,lib}/systemd/system/prometheus.service",
+        "/{etc,run,usr/local/lib,usr/lib,lib}/systemd/system/prometheus.service.d/*.conf",
         "/proc/PID/stat",
         "/proc/PID/cmdline",
         "/proc/PID/cwd",
@@ -112,24 +110,17 @@ fn running(host: &Host) -> Reading<Option<Found>> {
 }
 
 fn configured(host: &Host) -> Reading<Found> {
-    for path in &Prometheus::READS[..4] {
-        let text = match host.read_text(path) {
-            Err(Missing::Absent) => continue,
-            // Masked: a link to /dev/null.
-            Err(Missing::Unreadable(Unreadable { reason: Reason::WrongKind(_), .. })) => {
-                return Err(Missing::Absent);
-            }
-            text => text?,
-        };
-        let file = unit_file::parse(&text);
-        let last = |key| file.all("Service", key).last();
-        let start = last("ExecStart").ok_or(Missing::Absent)?;
-        let words = start.value.split_ascii_whitespace().skip(1);
-        let arguments = words.map(|word| word.replace(['"', '\''], "")).collect();
-        let dir = last("WorkingDirectory").map_or_else(|| "/".to_owned(), |s| s.value.clone());
-        return Ok((None, arguments, Some(dir), At::line(*path, start.line)));
-    }
-    Err(Missing::Absent)
+    let unit = match Units::find(host).load("prometheus.service") {
+        // A directory or the like in its place.
+        Err(Missing::Unreadable(Unreadable { reason: Reason::WrongKind(_), .. })) => Err(Missing::Absent),
+        unit => unit,
+    }?;
+    let starts = unit.list("Service", "ExecStart");
+    let (start, at) = starts.last().ok_or(Missing::Absent)?;
+    let words = start.value.split_ascii_whitespace().skip(1);
+    let arguments = words.map(|word| word.replace(['"', '\''], "")).collect();
+    let dir = unit.value("Service", "WorkingDirectory").unwrap_or("/");
+    Ok((None, arguments, Some(dir.to_owned()), at.clone()))
 }
 
 /// The value of `--name=value` or `--name value`; one dash did as well before version 2.
@@ -208,6 +199,15 @@ mod tests {
     }
 
     #[test]
+    fn a_drop_in_has_the_last_word() {
+        let mut files = unit("/opt/prometheus --storage.tsdb.path=/data");
+        let drop_in = "/etc/systemd/system/prometheus.service.d/data.conf";
+        files.file(drop_in, "[Service]\nExecStart=\nExecStart=/opt/prometheus --storage.tsdb.path=/srv/data\n");
+        let found = collect(&files).unwrap();
+        assert_eq!((found.data_dir.as_deref(), found.at), (Some("/srv/data"), At::line(drop_in, 3)));
+    }
+
+    #[test]
     fn what_is_not_said_is_absent_and_denied_is_unreadable() {
         assert_eq!(collect(&Files::new()).unwrap_err(), Missing::Absent);
         let mut masked = Files::new();
@@ -216,10 +216,11 @@ mod tests {
             .special("/dev/null", FileKind::Character);
         assert_eq!(collect(&masked).unwrap_err(), Missing::Absent);
         for exec in
-            ["/usr/bin/prometheus $ARGS", "/usr/bin/prometheus --storage.tsdb.path=${DATA}", "", "\0\u{fffd}"]
+            ["/usr/bin/prometheus $ARGS", "/usr/bin/prometheus --storage.tsdb.path=${DATA}", "\0\u{fffd}"]
         {
             assert_eq!(collect(&unit(exec)).unwrap().data_dir, None, "{exec:?}");
         }
+        assert_eq!(collect(&unit("")).unwrap_err(), Missing::Absent);
         let mut files = unit("/usr/bin/prometheus $ARGS");
         files.directory("/var/lib/prometheus/metrics2");
         assert_eq!(collect(&files).unwrap().data_dir.as_deref(), Some("/var/lib/prometheus/metrics2"));

@@ -1,6 +1,6 @@
 //! Syntaxes that several facts share: lines with numbers, `key: value`, unit files. Pure functions of text, but for
-//! `descriptors` and `socket_owners`, which go through directories of links, `units`, which finds the files of units, `device_path`, which
-//! asks for a device, and `elf` and `sqlite`, which read a few pieces of large files.
+//! `descriptors` and `socket_owners`, which go through directories of links, `units` and `grub_settings`, which find the files they
+//! read, `device_path`, which asks for a device, and `elf` and `sqlite`, which read a few pieces of large files.
 
 pub mod boot_menu;
 pub mod counters;
@@ -12,7 +12,9 @@ pub mod device_path;
 pub mod elf;
 pub mod fs_type;
 pub mod grub_script;
+pub mod grub_settings;
 pub mod image_devices;
+
 pub mod kernel_command_line;
 pub mod kernel_files;
 pub mod kernel_release;

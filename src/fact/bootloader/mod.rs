@@ -50,10 +50,6 @@ record! {
         pub default_name: Option<String>,
         /// Whether there is an entry of that name; if not, the first is started.
         pub default_found: bool,
-        /// What /etc/default/grub and the files beside it set, by name: `settings['GRUB_DEFAULT']`. Absent without the file.
-        pub settings: Reading<BTreeMap<String, Text>>,
-        /// Lines of these files with a quote that is never closed.
-        pub settings_unclosed: Reading<Vec<String>>,
         /// What GRUB on the EFI system partition searches for, to find its configuration on another file system; empty where it is
         /// not led so.
         pub searches: Partial<BootSearch>,
@@ -204,9 +200,8 @@ impl Fact for Bootloader {
 
     fn collect(host: &Host) -> Reading<Self> {
         let found = find::look(host)?;
-        let (settings, settings_unclosed) = settings::grub(host);
         let default = found.default.map(Box::new);
-        let mut command_lines = settings::command_lines(host, &settings);
+        let mut command_lines = settings::command_lines(host);
         match &default {
             Ok(entry) => command_lines.items.insert(0, settings::of_default(entry)),
             Err(Missing::Unreadable(why)) => command_lines.unread.push(why.clone()),
@@ -227,9 +222,6 @@ impl Fact for Bootloader {
             default,
             default_name: found.default_name,
             default_found: found.default_found,
-            settings: settings
-                .map(|all| all.values.into_iter().map(|(name, (value, _))| (name, Text(value))).collect()),
-            settings_unclosed,
             command_lines,
             device_map: settings::device_map(host),
         })

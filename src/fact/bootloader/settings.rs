@@ -1,48 +1,21 @@
 //! What new entries are made from, and other files about the boot loader.
 
 use super::{BootCommandLine, BootEntry, CommandLinePlace, DeviceMapLine, optional};
-use crate::format::kernel_command_line;
-use crate::format::shell_variables::Variables;
+use crate::format::{grub_settings, kernel_command_line};
 use crate::model::Partial;
 use crate::source::{At, Host, Missing, Reading};
 
-const DEFAULT: &str = "/etc/default/grub";
-const PARTS: &str = "/etc/default/grub.d";
 const KERNEL: &str = "/etc/kernel/cmdline";
 const RUNNING: &str = "/proc/cmdline";
 
-/// What /etc/default/grub and then the files beside it set, as Debian's grub-mkconfig reads them, and the lines that it would
-/// stumble over.
-pub(super) fn grub(host: &Host) -> (Reading<Variables>, Reading<Vec<String>>) {
-    let all = all(host);
-    let unclosed = all.as_ref().map(|(_, unclosed)| unclosed.clone()).map_err(Clone::clone);
-    (all.map(|(variables, _)| variables), unclosed)
-}
-
-fn all(host: &Host) -> Reading<(Variables, Vec<String>)> {
-    let (mut variables, mut unclosed) = (Variables::default(), Vec::new());
-    let mut files = vec![DEFAULT.to_owned()];
-    let names = optional(host.names(PARTS))?.unwrap_or_default();
-    files.extend(names.iter().filter(|name| name.ends_with(".cfg")).map(|name| format!("{PARTS}/{name}")));
-    let mut seen = false;
-    for file in files {
-        let Some(text) = optional(host.read_text(&file))? else { continue };
-        seen = true;
-        variables.add(&text);
-        unclosed.extend(variables.unclosed.drain(..).map(|line| format!("{file}:{line}")));
-    }
-    seen.then_some((variables, unclosed)).ok_or(Missing::Absent)
-}
-
 /// The command lines but that of the default entry.
-pub(super) fn command_lines(host: &Host, settings: &Reading<Variables>) -> Partial<BootCommandLine> {
+pub(super) fn command_lines(host: &Host) -> Partial<BootCommandLine> {
     let mut found = Partial::default();
-    found.add(settings.clone().map(|settings| {
+    found.add(grub_settings::read(host).map(|settings| {
         let names = ["GRUB_CMDLINE_LINUX", "GRUB_CMDLINE_LINUX_DEFAULT"];
         let set = names.iter().filter_map(|name| Some((*name, settings.values.get(*name)?.clone())));
-        let lines = set.map(|(name, (value, line))| {
-            command_line(CommandLinePlace::Settings, name, &value, At::line(DEFAULT, line))
-        });
+        let lines =
+            set.map(|(name, (value, at))| command_line(CommandLinePlace::Settings, name, &value, at));
         lines.collect::<Vec<_>>()
     }));
     for (place, path) in [(CommandLinePlace::Settings, KERNEL), (CommandLinePlace::Running, RUNNING)] {

@@ -20,6 +20,8 @@ pub struct Loaded {
     pub malformed: Vec<(Malformed, Arc<str>)>,
     /// The files that it was read from, the unit's own first.
     pub files: Vec<Arc<str>>,
+    /// Bytes of these files.
+    pub bytes: usize,
 }
 
 impl Units {
@@ -28,14 +30,13 @@ impl Units {
     pub fn load(&self, name: &str) -> Reading<Loaded> {
         let file = self.file(name).filter(|file| !file.masked).ok_or(Missing::Absent)?;
         let mut loaded = Loaded::default();
-        let mut size = 0;
-        loaded.read(self, &file.path, &mut size)?;
+        loaded.read(self, &file.path)?;
         let drop_ins = self.drop_ins(name);
         if let Some(why) = drop_ins.unread.into_iter().next() {
             return Err(Missing::Unreadable(why));
         }
         for at in drop_ins.items {
-            match loaded.read(self, &at.path, &mut size) {
+            match loaded.read(self, &at.path) {
                 // A link that leads nowhere, or one to /dev/null by a way round: nothing is read.
                 Err(
                     Missing::Absent | Missing::Unreadable(Unreadable { reason: Reason::WrongKind(_), .. }),
@@ -54,10 +55,10 @@ impl Units {
 }
 
 impl Loaded {
-    fn read(&mut self, units: &Units, path: &str, size: &mut usize) -> Reading<()> {
+    fn read(&mut self, units: &Units, path: &str) -> Reading<()> {
         let text = units.host.read_text(path)?;
-        *size += text.len();
-        if *size > MAX_TEXT {
+        self.bytes += text.len();
+        if self.bytes > MAX_TEXT {
             return Err(Missing::unreadable(path, Reason::TooLarge(MAX_TEXT as u64)));
         }
         let path: Arc<str> = path.into();
