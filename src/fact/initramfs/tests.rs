@@ -108,3 +108,22 @@ fn an_image_is_known_good_if_this_kernel_started_with_it() {
     assert_eq!(image(&none, "/boot/none").size_bytes, Err(Missing::Absent));
     assert_eq!(image(&none, "/boot/none").contents.get().map(|_| ()), Err(Missing::Absent));
 }
+
+/// A disk that fails, or an archive that is not unpacked once more.
+#[test]
+fn an_image_that_cannot_be_read_is_not_damaged() {
+    struct Fails(u8);
+    impl std::io::Read for Fails {
+        fn read(&mut self, into: &mut [u8]) -> std::io::Result<usize> {
+            self.0 += 1;
+            let start = gzip(&[0; 64]);
+            match self.0 {
+                1 => std::io::Read::read(&mut &start[..12], into),
+                _ => Err(std::io::Error::other("is not unpacked again")),
+            }
+        }
+    }
+    let found = walk::contents("/boot/initrd", Box::new(Fails(0)));
+    let Err(Missing::Unreadable(why)) = found.map(|_| ()) else { panic!("it is taken for damaged") };
+    assert_eq!(why.to_string(), "/boot/initrd: is not unpacked again");
+}

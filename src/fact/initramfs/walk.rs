@@ -6,6 +6,7 @@ use crate::source::{Compression, Missing, Reading, Reason};
 use std::collections::BTreeSet;
 use std::error::Error;
 use std::io::{self, BufRead, BufReader, Read};
+use std::sync::{Arc, OnceLock};
 
 /// The most bytes that are unpacked: 1 GiB. The largest initial RAM disks, with all of linux-firmware, have half of it.
 const UNPACKED_CAP: u64 = 1 << 30;
@@ -41,9 +42,32 @@ struct Seen {
     versions: BTreeSet<String>,
 }
 
+/// The bytes of the image, with why they cannot be read on: whatever a decoder above makes of that, the image is not damaged.
+struct Noting {
+    stream: Box<dyn Read + Send>,
+    failure: Arc<OnceLock<String>>,
+}
+
+impl Read for Noting {
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        let found = self.stream.read(into);
+        if let Err(error) = &found
+            && error.kind() != io::ErrorKind::Interrupted
+        {
+            let _ = self.failure.set(error.to_string());
+        }
+        found
+    }
+}
+
 pub(super) fn contents(path: &str, stream: Box<dyn Read + Send>) -> Reading<InitramfsContents> {
     let mut seen = Seen::default();
+    let failure = Arc::new(OnceLock::new());
+    let stream: Box<dyn Read + Send> = Box::new(Noting { stream, failure: failure.clone() });
     let end = parts(&mut BufReader::with_capacity(64 << 10, stream), &mut seen);
+    if let Some(why) = failure.get() {
+        return Err(Missing::unreadable(path, Reason::NotRead(why.clone())));
+    }
     let damage = match end {
         Ok(()) => None,
         Err(End::Damaged(what)) => Some(what),
