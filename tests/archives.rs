@@ -214,14 +214,13 @@ fn targets_that_are_no_tree_are_told_with_what_to_do() {
     };
     let mut qcow2 = b"QFI\xfb".to_vec();
     qcow2.resize(1024, 0);
+    let mut boot_sector = vec![0; 4096];
+    boot_sector[510..512].copy_from_slice(b"\x55\xaa");
     let tar = tar("", &all(), &[]);
     for (name, bytes, args, told) in [
-        (
-            "disk",
-            qcow2.as_slice(),
-            &[][..],
-            "is a qcow2 disk image: disk images cannot be read yet; make a tar",
-        ),
+        ("disk", qcow2.as_slice(), &[][..], "is a qcow2 image of version 0"),
+        ("a.xz", b"\xfd7zXZ\0garbage", &[], "holds no root tree"),
+        ("d.img", &boot_sector, &[], "holds no root file system"),
         ("text", b"hello", &[], "is nothing that is known here"),
         ("empty", b"", &[], "is nothing that is known here"),
         (
@@ -234,6 +233,8 @@ fn targets_that_are_no_tree_are_told_with_what_to_do() {
         ("b.tar", &tar, &["--kind", "container-image"], "lacks manifest.json"),
         ("c.tar", &tar, &["--image", "app"], "is no container image"),
         ("d.tar", &tar, &["--platform", "linux"], "is no platform"),
+        ("e.tar", &tar, &["--root-partition", "disk2"], "is no disk"),
+        ("f.tar", &tar, &["--kind", "disk"], "holds no root file system"),
     ] {
         let (status, error) = check(name, bytes, args);
         assert_eq!(status, Some(2), "{name}: {error}");
