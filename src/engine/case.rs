@@ -134,7 +134,7 @@ impl Case {
                 )
             }
         };
-        let mut host = Host::new(files, Target { kind, assume, name: "case".into() });
+        let mut host = Host::new(files, Target { kind, assume, ..Target::root("case") });
         host.deep = raw.deep;
         Ok(Self {
             name: raw.name.clone(),

@@ -7,6 +7,7 @@
 
 mod archive;
 mod bytes;
+mod capture;
 mod dbus;
 mod directory;
 mod disk;
@@ -26,6 +27,7 @@ mod space;
 mod target;
 
 pub use archive::{Archive, BadArchive, BadImage, BadPlatform, Choice, ImagePlatform};
+pub use capture::{BadCapture, Captured, Noted, Output, Recording, Written, open_capture};
 pub(crate) use dbus::Message;
 pub use directory::Directory;
 pub use files::Files;

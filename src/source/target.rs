@@ -1,5 +1,6 @@
 //! What is being vetted, and what the user told of it because the bytes cannot.
 
+use super::Captured;
 use std::fmt;
 use std::str::FromStr;
 
@@ -12,6 +13,8 @@ pub struct Target {
     pub assume: Assume,
     /// How the user named it: `/`, a directory, a file.
     pub name: String,
+    /// Where and when it was captured, if what is vetted is a capture of it.
+    pub captured: Option<Captured>,
 }
 
 /// Kind of target.
@@ -25,8 +28,6 @@ pub enum TargetKind {
     Image,
     /// A container image.
     ContainerImage,
-    /// A capture that hostvet wrote.
-    Capture,
 }
 
 impl TargetKind {
@@ -37,7 +38,6 @@ impl TargetKind {
             Self::Root => "root",
             Self::Image => "image",
             Self::ContainerImage => "container-image",
-            Self::Capture => "capture",
         }
     }
 }
@@ -45,12 +45,12 @@ impl TargetKind {
 impl Target {
     /// The running host.
     pub fn live() -> Self {
-        Self { kind: TargetKind::Live, assume: Assume::default(), name: "/".into() }
+        Self { kind: TargetKind::Live, assume: Assume::default(), name: "/".into(), captured: None }
     }
 
     /// A directory, or an in-memory tree, of this name.
     pub fn root(name: impl Into<String>) -> Self {
-        Self { kind: TargetKind::Root, assume: Assume::default(), name: name.into() }
+        Self { kind: TargetKind::Root, assume: Assume::default(), name: name.into(), captured: None }
     }
 }
 
