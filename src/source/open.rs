@@ -1,6 +1,7 @@
 //! From a path to the source it is, recognised by what is there and not by its name.
 
 use super::archive::{Archive, BadArchive, Choice};
+use super::capture::{self, BadCapture};
 use super::magic::{START, Unsupported, is_archive};
 use super::{Directory, Host, Source, Target, TargetKind};
 use nix::fcntl::OFlag;
@@ -52,6 +53,9 @@ pub enum BadTarget {
     /// The archive cannot be vetted.
     #[error("{0}")]
     Archive(#[from] BadArchive),
+    /// It is a capture that cannot be vetted.
+    #[error("{0}")]
+    Capture(#[from] BadCapture),
     /// Said to be what it is not.
     #[error("{0}")]
     NotThat(&'static str),
@@ -62,6 +66,11 @@ pub enum BadTarget {
 /// `form` says what it is, where it is not to be recognised; `choice` which image of several is meant.
 pub fn open(path: &Path, form: Option<Form>, choice: &Choice) -> Result<Host, BadTarget> {
     let name = path.display().to_string();
+    if form.is_none()
+        && let Some(file) = captured(path)?
+    {
+        return Ok(capture::open(file, &name)?);
+    }
     let (source, kind): (Arc<dyn Source>, _) = match std::fs::metadata(path)?.is_dir() {
         true => directory(path, form, choice)?,
         false => {
@@ -75,6 +84,16 @@ pub fn open(path: &Path, form: Option<Form>, choice: &Choice) -> Result<Host, Ba
         true => Ok(host),
         false => Err(BadTarget::NoRoot),
     }
+}
+
+/// The file, if it is a capture.
+fn captured(path: &Path) -> Result<Option<File>, BadTarget> {
+    if !std::fs::metadata(path)?.is_file() {
+        return Ok(None);
+    }
+    let mut file = File::open(path)?;
+    file.rewind()?;
+    Ok(capture::is_capture(&file)?.then_some(file))
 }
 
 fn directory(
