@@ -7,7 +7,7 @@ use super::text::{WireMissing, kind_of, stat_of, unescape};
 use super::{BadCapture, Captured, KEPT};
 use crate::source::archive::Contents as Files;
 use crate::source::bytes::{Bytes, Slice, read_exactly};
-use crate::source::{Assume, Earlier, Entry, Host, LIST_CAP, Missing, Reading, Reason, Target, TargetKind};
+use crate::source::{Assume, Earlier, Entry, Host, Missing, Reading, Reason, Target, TargetKind};
 use std::collections::{BTreeMap, HashMap};
 use std::ffi::OsString;
 use std::os::unix::ffi::OsStrExt;
@@ -116,12 +116,7 @@ fn known(asked: &str, wire: WirePath, files: &Files) -> Known {
         stat: reading(stat, asked, |text| stat_of(&text)),
         lstat: reading(lstat, asked, |text| stat_of(&text)),
         link: reading(link, asked, |to| Some(PathBuf::from(unescape(&to)))),
-        list: match reading(list, asked, entries) {
-            Some(Ok(entries)) if entries.len() > LIST_CAP => {
-                Some(Err(Missing::unreadable(Path::new(asked), Reason::TooMany(LIST_CAP))))
-            }
-            list => list,
-        },
+        list: reading(list, asked, entries),
         space: reading(statvfs, asked, |text| text.parse().ok()),
         contents: contents(asked, bytes, &unread, files),
     }
