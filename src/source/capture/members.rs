@@ -36,9 +36,6 @@ pub(super) enum Is {
 /// The directory of what is no file of the tree.
 const BESIDE: &str = ".hostvet";
 
-/// Of a directory with more names, those that nothing else is known of are not made.
-const MOST_NAMES: usize = 10_000;
-
 const PLAIN: Stat =
     Stat { kind: FileKind::File, mode: 0o600, uid: 0, gid: 0, size: 0, allocated: 0, mtime: 0, rdev: 0 };
 
@@ -57,23 +54,6 @@ impl Members {
                     _ => continue,
                 };
                 self.all.insert(place, Member { is, stat });
-            }
-        }
-        for (path, known) in &replay.paths {
-            if let Some(Ok(entries)) = &known.list
-                && entries.len() <= MOST_NAMES
-                && let Some(place) = place(replay, Path::new(path), true)
-            {
-                for entry in entries {
-                    let is = match entry.kind {
-                        FileKind::File => Is::File(Vec::new(), false),
-                        FileKind::Directory => Is::Directory,
-                        _ => continue,
-                    };
-                    let mode = if matches!(is, Is::Directory) { 0o755 } else { 0o644 };
-                    let stat = Stat { kind: entry.kind, mode, ..PLAIN };
-                    self.all.entry(place.join(&entry.name)).or_insert(Member { is, stat });
-                }
             }
         }
         // What live looks contradict each other in: nothing can be below what is no directory.

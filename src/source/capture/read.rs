@@ -36,14 +36,14 @@ pub(super) fn read(bytes: Arc<dyn Bytes>, file: &str) -> Result<Host, BadCapture
         };
         answers.insert(asked, answer);
     }
-    let mut host = Host::new(Replay { paths, answers }, target);
+    let mut host = Host::new(Replay::new(paths, answers), target);
     host.deep = manifest.target.deep;
     Ok(match manifest.earlier {
         None => host,
         Some(earlier) => {
             let paths = known_paths(earlier.paths, &files);
             let between = Duration::from_nanos(earlier.nanoseconds);
-            host.with_earlier(Earlier::new(Replay { paths, answers: BTreeMap::new() }, between))
+            host.with_earlier(Earlier::new(Replay::new(paths, BTreeMap::new()), between))
         }
     })
 }

@@ -3,7 +3,7 @@
 use super::known::{Asked, Contents, Known};
 use super::redact::{self, Redacted};
 use super::spool::Spool;
-use crate::source::{Entry, Missing, Question, Reading, Source, Space, Stat, Tail, resolve};
+use crate::source::{Entry, FileKind, Missing, Question, Reading, Source, Space, Stat, Tail, resolve};
 use std::collections::{BTreeMap, HashMap};
 use std::ffi::OsString;
 use std::io::{self, Read};
@@ -35,6 +35,9 @@ pub(super) struct Remembered {
     pub(super) answers: BTreeMap<Question, Reading<Vec<u8>>>,
     pub(super) redacted: BTreeMap<String, Redacted>,
 }
+
+/// The entries of a directory that are looked at one by one, at most.
+const MOST_NAMES: usize = 10_000;
 
 fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
@@ -99,6 +102,24 @@ impl Recording {
         // Whether that succeeds does not matter: it is remembered as it is.
         if let Ok(place) = resolve(self, path, true) {
             let _ = self.lstat(&place);
+        }
+    }
+
+    /// Looks at what a directory holds, so that the tree that a capture unpacks to has them as they were. What the kernel makes
+    /// up is left alone: there are very many, and nothing about them is worth knowing.
+    fn look_at_entries(&self, path: &Path, entries: &[Entry]) {
+        if entries.len() > MOST_NAMES || path.starts_with("/proc") || path.starts_with("/sys") {
+            return;
+        }
+        let Ok(place) = resolve(self, path, true) else { return };
+        if place.starts_with("/proc") || place.starts_with("/sys") {
+            return;
+        }
+        for entry in entries {
+            let path = place.join(&entry.name);
+            if self.lstat(&path).is_ok_and(|stat| stat.kind == FileKind::Link) {
+                let _ = self.read_link(&path);
+            }
         }
     }
 
@@ -214,8 +235,9 @@ impl Source for Recording {
             |known| &mut known.list,
             || {
                 let answer = self.of().list(path);
-                if answer.is_ok() {
+                if let Ok(entries) = &answer {
                     self.look_at_place(path);
+                    self.look_at_entries(path, entries);
                 }
                 answer
             },

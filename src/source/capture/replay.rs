@@ -10,6 +10,7 @@ use std::ffi::OsString;
 use std::fmt::{self, Debug};
 use std::io::Read;
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 
 /// The answers of a source that is not there any more.
 ///
@@ -19,6 +20,8 @@ use std::path::{Path, PathBuf};
 pub(super) struct Replay {
     pub(super) paths: HashMap<OsString, Known>,
     pub(super) answers: BTreeMap<Question, Reading<Vec<u8>>>,
+    /// The paths that were read, by the place they lead to, where that is another one.
+    others: OnceLock<HashMap<PathBuf, OsString>>,
 }
 
 impl Debug for Replay {
@@ -28,6 +31,23 @@ impl Debug for Replay {
 }
 
 impl Replay {
+    pub(super) fn new(
+        paths: HashMap<OsString, Known>,
+        answers: BTreeMap<Question, Reading<Vec<u8>>>,
+    ) -> Self {
+        Self { paths, answers, others: OnceLock::new() }
+    }
+
+    /// What was read by another path, which leads to this place.
+    fn other(&self, place: &Path) -> Option<&Known> {
+        let others = self.others.get_or_init(|| {
+            let read = self.paths.iter().filter(|(_, known)| !known.contents.is_empty());
+            read.filter_map(|(path, _)| Some((self.elsewhere(Path::new(path), true)?, path.clone())))
+                .collect()
+        });
+        self.paths.get(others.get(place)?)
+    }
+
     fn known(&self, path: &Path) -> Option<&Known> {
         self.paths.get(path.as_os_str())
     }
@@ -101,6 +121,9 @@ impl Replay {
             return answer;
         }
         let place = place.as_deref().unwrap_or(path);
+        if let Some(answer) = self.other(place).and_then(|known| get(&known.contents)) {
+            return answer;
+        }
         let known = self.known(place);
         // It was there, and something hindered its reading: that hinders every other way to read it.
         let failed = known.and_then(|known| known.contents.failed.first());

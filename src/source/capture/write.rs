@@ -59,14 +59,14 @@ pub(super) fn write(
         };
         answers.insert(text, wire);
     }
-    let replay = Replay { paths: remembered.paths, answers: remembered.answers };
+    let replay = Replay::new(remembered.paths, remembered.answers);
     members.tree(&replay);
     let paths = wire_paths(&replay, &mut members)?;
     let earlier = match earlier {
         None => None,
         Some((nanoseconds, remembered)) => {
             // Its files are in a tree of their own.
-            let replay = Replay { paths: remembered.paths, answers: BTreeMap::new() };
+            let replay = Replay::new(remembered.paths, BTreeMap::new());
             let mut paths = BTreeMap::new();
             for (path, known) in &replay.paths {
                 let slices: Vec<_> = known.contents.pieces.values().cloned().collect();
@@ -208,17 +208,38 @@ fn tar(
                     tar.append_link(&mut header, path, to)?;
                 }
             }
-            Is::File(slices, is_filled) => {
+            Is::File(_, false) => {
+                header.set_mode(member.stat.mode & 0o777);
+                hole(&mut header, member.stat.size)?;
+                tar.append_data(&mut header, path, io::empty())?;
+            }
+            Is::File(slices, true) => {
                 let length = length(member);
                 header.set_mode(member.stat.mode & 0o777);
                 header.set_size(length);
                 tar.append_data(&mut header, path, Reader::new(slices).take(length))?;
-                written.files += usize::from(*is_filled);
+                written.files += 1;
             }
         }
     }
     written.bytes = tar.into_inner()?.finish()?;
     Ok(written)
+}
+
+/// Makes the header that of a file that is nothing but a hole: it is there, as large as it was, and what was in it was not read.
+fn hole(header: &mut Header, size: u64) -> io::Result<()> {
+    header.set_size(0);
+    if size > 0 {
+        header.set_entry_type(EntryType::GNUSparse);
+        let gnu = header.as_gnu_mut().ok_or(io::ErrorKind::InvalidInput)?;
+        gnu.set_real_size(size);
+        // The end of the file, as GNU tar writes it: a piece of no bytes.
+        if let Some(piece) = gnu.sparse.first_mut() {
+            piece.set_offset(size);
+            piece.set_length(0);
+        }
+    }
+    Ok(())
 }
 
 /// Packs what is written, in frames: the encoder has no way to tell that it could not write.
