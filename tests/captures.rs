@@ -7,8 +7,8 @@ use fixture::{Beside, vet};
 use hostvet::engine::Overrides;
 use hostvet::report::{Detail, Report, human, json};
 use hostvet::source::{
-    Assume, BadCapture, Choice, Directory, Earlier, Files, Host, Live, Missing, Question, Recording, Target,
-    TargetKind, open, open_capture,
+    Assume, BadCapture, Choice, Directory, Earlier, Files, Form, Host, Live, Missing, Question, Recording,
+    Target, TargetKind, open, open_capture,
 };
 use serde::Deserialize;
 use std::collections::BTreeMap;
@@ -599,10 +599,27 @@ fn a_capture_unpacks_to_a_tree_that_can_be_vetted() {
     tar.unpack(directory.path()).unwrap();
     let fstab = fs::read(directory.path().join("etc/fstab")).unwrap();
     assert_eq!(fstab, fs::read(fixture.join("root/etc/fstab")).unwrap());
+    // As the tree that it looks like, which tells less.
+    let report =
+        |form| text(vet(named(open(directory.path(), form, &Choice::default()).unwrap()), &BTreeMap::new()));
     let source = Directory::open(directory.path()).unwrap();
-    let report = vet(Host::new(source, Target::root("tree")), &BTreeMap::new());
-    assert_eq!(fixture::findings(&report, hostvet::engine::Severity::Warning), Vec::<String>::new());
-    assert!(report.passed.len() > 50, "{}", report.passed.len());
+    let as_tree = vet(Host::new(source, Target::root("tree")), &BTreeMap::new());
+    assert_eq!(fixture::findings(&as_tree, hostvet::engine::Severity::Warning), Vec::<String>::new());
+    assert!(as_tree.passed.len() > 50, "{}", as_tree.passed.len());
+    assert_same(&report(Some(Form::Directory)), &text(as_tree), "told to be a tree");
+    // As the capture that it is, it says the same to the byte.
+    let packed = text(vet(named(open_capture(capture, "c").unwrap()), &BTreeMap::new()));
+    assert_same(&report(None), &packed, "unpacked");
+    // What was changed in it since is no part of the capture.
+    fs::write(directory.path().join("etc/fstab"), "changed").unwrap();
+    let changed = open(directory.path(), None, &Choice::default()).unwrap().read_text("/etc/fstab");
+    let why = "cannot be read from the capture: it has 7 bytes there, and not as many as it says";
+    assert_eq!(changed.map_err(reason), Err(why.into()));
+}
+
+fn named(mut host: Host) -> Host {
+    host.target.name = "tree".into();
+    host
 }
 
 /// What was assumed and how deep was looked is a part of it.

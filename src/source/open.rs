@@ -67,9 +67,9 @@ pub enum BadTarget {
 pub fn open(path: &Path, form: Option<Form>, choice: &Choice) -> Result<Host, BadTarget> {
     let name = path.display().to_string();
     if form.is_none()
-        && let Some(file) = captured(path)?
+        && let Some(host) = capture::open(path)?
     {
-        return Ok(capture::open(file, &name)?);
+        return Ok(host);
     }
     let (source, kind): (Arc<dyn Source>, _) = match std::fs::metadata(path)?.is_dir() {
         true => directory(path, form, choice)?,
@@ -84,16 +84,6 @@ pub fn open(path: &Path, form: Option<Form>, choice: &Choice) -> Result<Host, Ba
         true => Ok(host),
         false => Err(BadTarget::NoRoot),
     }
-}
-
-/// The file, if it is a capture.
-fn captured(path: &Path) -> Result<Option<File>, BadTarget> {
-    if !std::fs::metadata(path)?.is_file() {
-        return Ok(None);
-    }
-    let mut file = File::open(path)?;
-    file.rewind()?;
-    Ok(capture::is_capture(&file)?.then_some(file))
 }
 
 fn directory(

@@ -5,6 +5,7 @@
 //! what was denied and why, directories, how full file systems are, what the kernel answered. Replayed, each question gets the
 //! answer that it got then. Passwords, hashes of them and private keys are replaced before they are remembered.
 
+mod files;
 mod known;
 mod manifest;
 mod members;
@@ -25,7 +26,8 @@ pub use write::Written;
 
 use super::archive::{BadArchive, begins_with};
 use super::bytes::{Bytes, FileBytes, Held};
-use super::{Host, Missing, Reason};
+use super::{BadTarget, Directory, FileKind, Host, Missing, Reason, Source};
+use files::Files;
 use manifest::WireTarget;
 use recording::Recording as Recorder;
 use spool::Spool;
@@ -80,21 +82,33 @@ fn not_captured(path: &Path) -> Missing {
     Missing::unreadable(path, Reason::NotRead(NOT_CAPTURED.into()))
 }
 
-/// Whether the file is a capture.
-pub(super) fn is_capture(file: &File) -> io::Result<bool> {
-    let bytes: Arc<dyn Bytes> = Arc::new(FileBytes::new(file.try_clone()?)?);
-    begins_with(&bytes, manifest::NAME)
-}
-
-/// The host that the capture in this file is of.
-pub(super) fn open(file: File, name: &str) -> Result<Host, BadCapture> {
-    let bytes = FileBytes::new(file).map_err(BadArchive::Io)?;
-    read::read(Arc::new(bytes), name)
+/// The host that the file or directory is a capture of, if it is one.
+pub(super) fn open(path: &Path) -> Result<Option<Host>, BadTarget> {
+    let name = path.display().to_string();
+    let about = std::fs::metadata(path)?;
+    let files = if about.is_dir() {
+        // One that was unpacked.
+        let directory = Directory::open(path)?;
+        let manifest = directory.lstat(&Path::new("/").join(manifest::NAME));
+        if !manifest.is_ok_and(|stat| stat.kind == FileKind::File) {
+            return Ok(None);
+        }
+        Files::Directory(Arc::new(directory))
+    } else if about.is_file() {
+        let bytes: Arc<dyn Bytes> = Arc::new(FileBytes::new(File::open(path)?)?);
+        if !begins_with(&bytes, manifest::NAME)? {
+            return Ok(None);
+        }
+        Files::tar(bytes)?
+    } else {
+        return Ok(None);
+    };
+    Ok(Some(read::read(&files, &name)?))
 }
 
 /// The host that the capture of these bytes is of; `name` is what the capture is called.
 pub fn open_capture(capture: Vec<u8>, name: &str) -> Result<Host, BadCapture> {
-    read::read(Arc::new(Held(capture)), name)
+    read::read(&Files::tar(Arc::new(Held(capture)))?, name)
 }
 
 /// Notes what is read of a host.

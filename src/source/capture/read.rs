@@ -1,33 +1,31 @@
 //! Reads a capture: its manifest, and where the bytes lie.
 
+use super::files::Files;
 use super::known::{Asked, Contents, Known};
 use super::manifest::{FORMAT, LARGEST, Manifest, NAME, Wire, WireAnswer, WireBytes, WirePath, WireUnread};
 use super::replay::Replay;
 use super::text::{WireMissing, kind_of, stat_of, unescape};
-use super::{BadCapture, Captured, KEPT};
-use crate::source::archive::Contents as Files;
+use super::{BadCapture, Captured};
 use crate::source::bytes::{Bytes, Slice, read_exactly};
 use crate::source::{Assume, Earlier, Entry, Host, Missing, Reading, Reason, Target, TargetKind};
 use std::collections::{BTreeMap, HashMap};
 use std::ffi::OsString;
-use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
 /// The host that was captured; `file` is how the user named the capture.
-pub(super) fn read(bytes: Arc<dyn Bytes>, file: &str) -> Result<Host, BadCapture> {
-    let files = Files::open(bytes, KEPT, NAME, LARGEST)?;
-    let manifest = manifest(&files)?;
+pub(super) fn read(files: &Files, file: &str) -> Result<Host, BadCapture> {
+    let manifest = manifest(files)?;
     let target = target(&manifest, file)?;
-    let paths = known_paths(manifest.paths, &files);
+    let paths = known_paths(manifest.paths, files);
     let mut answers = BTreeMap::new();
     for (question, answer) in &manifest.answers {
         // What a newer version asked is not asked here.
         let Ok(asked) = question.parse() else { continue };
         let answer = match answer {
             WireAnswer::Missing(missing) => Err(missing.missing(question)),
-            WireAnswer::Here { member } => slice(&files, member)
+            WireAnswer::Here { member } => slice(files, member)
                 .and_then(|slice| {
                     let length = usize::try_from(slice.len).unwrap_or(usize::MAX);
                     read_exactly(&slice, 0, length).map_err(|error| error.to_string())
@@ -41,7 +39,7 @@ pub(super) fn read(bytes: Arc<dyn Bytes>, file: &str) -> Result<Host, BadCapture
     Ok(match manifest.earlier {
         None => host,
         Some(earlier) => {
-            let paths = known_paths(earlier.paths, &files);
+            let paths = known_paths(earlier.paths, files);
             let between = Duration::from_nanos(earlier.nanoseconds);
             host.with_earlier(Earlier::new(Replay::new(paths, BTreeMap::new()), between))
         }
@@ -49,7 +47,7 @@ pub(super) fn read(bytes: Arc<dyn Bytes>, file: &str) -> Result<Host, BadCapture
 }
 
 fn manifest(files: &Files) -> Result<Manifest, BadCapture> {
-    let slice = files.get(NAME.as_bytes()).map_err(BadCapture::Manifest)?;
+    let slice = files.get(NAME).map_err(BadCapture::Manifest)?;
     if slice.len > LARGEST {
         return Err(BadCapture::Manifest(format!("is larger than {} MiB", LARGEST >> 20)));
     }
@@ -135,7 +133,7 @@ fn entries(kinds: BTreeMap<String, Vec<String>>) -> Option<Vec<Entry>> {
 }
 
 fn slice(files: &Files, member: &str) -> Result<Slice, String> {
-    files.get(unescape(member).as_bytes())
+    files.get(&unescape(member))
 }
 
 fn contents(asked: &str, bytes: Option<WireBytes>, unread: &[WireUnread], files: &Files) -> Contents {

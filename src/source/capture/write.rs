@@ -174,6 +174,10 @@ fn tar(
     let mut tar = Builder::new(Frames::new(out));
     let mut header = Header::new_gnu();
     header.set_mode(0o600);
+    header.set_uid(0);
+    header.set_gid(0);
+    let taken = manifest.taken.parse().map_or(0, |taken: jiff::Timestamp| taken.as_second());
+    header.set_mtime(u64::try_from(taken).unwrap_or(0));
     header.set_size(text.len() as u64);
     tar.append_data(&mut header, NAME, text.as_slice())?;
     // What is large comes last, so that the rest is found soon.

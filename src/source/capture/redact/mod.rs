@@ -122,24 +122,37 @@ pub(super) fn answer(question: Question, bytes: &mut [u8]) -> Option<Redacted> {
     }
 }
 
+/// A place where one of the markers begins, and which.
+struct Hit {
+    marker: &'static str,
+    at: usize,
+}
+
 fn anywhere(is_proc: bool, text: &mut Text<'_>) {
-    // Most files hold nothing that could be one.
-    if !may_hold_secrets(text.bytes) {
+    // One look at the bytes tells where a secret may be; in most files that is nowhere.
+    let hits = hits(text.bytes);
+    if hits.is_empty() {
         return;
     }
-    shapes::redact(text);
+    shapes::redact(text, &hits);
     // Programs have names of secrets, and no secrets.
     if is_proc || !text.bytes.iter().take(4096).any(|byte| *byte == 0) {
-        names::redact(text);
+        names::redact(text, &hits);
     }
 }
 
 /// What stands in or before every secret that has a shape or a name.
-fn may_hold_secrets(bytes: &[u8]) -> bool {
-    static MARKERS: OnceLock<Option<AhoCorasick>> = OnceLock::new();
-    let markers = MARKERS.get_or_init(|| {
-        let all = shapes::MARKERS.iter().chain(names::MARKERS);
-        AhoCorasick::builder().ascii_case_insensitive(true).build(all).ok()
-    });
-    markers.as_ref().is_none_or(|markers| markers.is_match(bytes))
+fn hits(bytes: &[u8]) -> Vec<Hit> {
+    static FINDER: OnceLock<Option<AhoCorasick>> = OnceLock::new();
+    let markers = || shapes::MARKERS.iter().chain(names::MARKERS);
+    let finder = FINDER
+        .get_or_init(|| AhoCorasick::builder().ascii_case_insensitive(true).build(markers()).ok())
+        .as_ref();
+    let all: Vec<&'static str> = markers().copied().collect();
+    let found = finder.map(|finder| finder.find_overlapping_iter(bytes));
+    found
+        .into_iter()
+        .flatten()
+        .filter_map(|hit| Some(Hit { marker: all.get(hit.pattern().as_usize())?, at: hit.start() }))
+        .collect()
 }

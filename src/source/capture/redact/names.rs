@@ -1,6 +1,6 @@
 //! Secrets that are known by the names they are given: `DB_PASSWORD=…`, `--token=…`, `bindpw …`.
 
-use super::Text;
+use super::{Hit, Text};
 
 /// Words in the names of secrets.
 pub(super) const MARKERS: &[&str] = &[
@@ -30,23 +30,40 @@ pub(super) const MARKERS: &[&str] = &[
 /// Words before a secret, with blanks between, at the start of a line.
 const KEYWORDS: [&str; 6] = ["bindpw", "rootbindpw", "requirepass", "masterauth", "rootpw", "psk"];
 
-pub(super) fn redact(text: &mut Text<'_>) {
-    assignments(text, b"=", is_name);
-    arguments(text);
-    for (start, end) in text.lines() {
-        let words = text.words(start, end);
-        let word =
-            |i: usize| words.get(i).and_then(|(from, to)| text.bytes.get(*from..*to)).unwrap_or_default();
-        let first = word(0).to_ascii_lowercase();
-        let is_keyword = KEYWORDS.iter().any(|keyword| keyword.as_bytes() == first);
-        let sentinel = first == b"sentinel" && word(1).eq_ignore_ascii_case(b"auth-pass");
-        if (is_keyword && words.len() > 1 && word(1) != b"=") || sentinel {
-            if let Some((from, to)) = words.last().copied()
-                && is_worth(text.bytes.get(from..to).unwrap_or_default())
-            {
-                text.hide(from, to, "password");
-            }
+pub(super) fn redact(text: &mut Text<'_>, hits: &[Hit]) {
+    let mut done = 0;
+    for hit in hits.iter().filter(|hit| MARKERS.contains(&hit.marker)) {
+        if KEYWORDS.contains(&hit.marker) || hit.marker == "auth-pass" {
+            keyword(text, hit.at);
         }
+        // Two words may be in one name.
+        if hit.at < done {
+            continue;
+        }
+        let end = hit.at + text.rest(hit.at).iter().take_while(|b| is_of_name(**b)).count();
+        let after = text.rest(end).iter().take_while(|b| matches!(b, b'"' | b'\'' | b' ' | b'\t')).count();
+        done = end;
+        if text.bytes.get(end + after) == Some(&b'=') {
+            done = assigned(text, end + after, is_name).max(done);
+        }
+    }
+    arguments(text);
+}
+
+/// A line that begins with a word before a secret.
+fn keyword(text: &mut Text<'_>, at: usize) {
+    let before = text.bytes.get(..at).unwrap_or_default();
+    let start = before.iter().rposition(|b| *b == b'\n').map_or(0, |n| n + 1);
+    let words = text.words(start, text.line_end(at));
+    let word = |i: usize| words.get(i).and_then(|(from, to)| text.bytes.get(*from..*to)).unwrap_or_default();
+    let first = word(0).to_ascii_lowercase();
+    let is_keyword = KEYWORDS.iter().any(|keyword| keyword.as_bytes() == first);
+    let sentinel = first == b"sentinel" && word(1).eq_ignore_ascii_case(b"auth-pass");
+    if ((is_keyword && words.len() > 1 && word(1) != b"=") || sentinel)
+        && let Some((from, to)) = words.last().copied()
+        && is_worth(text.bytes.get(from..to).unwrap_or_default())
+    {
+        text.hide(from, to, "password");
     }
 }
 
@@ -103,34 +120,35 @@ fn is_of_name(byte: u8) -> bool {
 pub(super) fn assignments(text: &mut Text<'_>, signs: &[u8], is_secret: impl Fn(&str) -> bool) {
     let mut at = 0;
     while let Some(sign) = text.rest(at).iter().position(|b| signs.contains(b)).map(|n| at + n) {
-        at = sign + 1;
-        let blank = |b: u8| b == b' ' || b == b'\t';
-        let mut end = sign;
-        let before =
-            |end: usize, text: &Text<'_>| end.checked_sub(1).and_then(|i| text.bytes.get(i).copied());
-        while before(end, text).is_some_and(blank) {
-            end -= 1;
-        }
-        if before(end, text).is_some_and(|b| matches!(b, b'"' | b'\'')) {
-            end -= 1;
-        }
-        let mut start = end;
-        while before(start, text).is_some_and(is_of_name) {
-            start -= 1;
-        }
-        let name =
-            String::from_utf8_lossy(text.bytes.get(start..end).unwrap_or_default()).to_ascii_lowercase();
-        if name.is_empty() || !is_secret(&name) {
-            continue;
-        }
-        // The quote that the whole assignment stands in, as in Environment="A=b c".
-        let around = before(start, text).filter(|b| matches!(b, b'"' | b'\'') && end == sign);
-        let (from, to) = value(text, sign + 1, around);
-        if is_worth(text.bytes.get(from..to).unwrap_or_default()) {
-            text.hide(from, to, "password or token");
-        }
-        at = to.max(at);
+        at = assigned(text, sign, &is_secret);
     }
+}
+
+/// Replaces what stands after a sign, if a secret's name stands before it; where to look on.
+fn assigned(text: &mut Text<'_>, sign: usize, is_secret: impl Fn(&str) -> bool) -> usize {
+    let before = |end: usize| end.checked_sub(1).and_then(|i| text.bytes.get(i).copied());
+    let mut end = sign;
+    while before(end).is_some_and(|b| b == b' ' || b == b'\t') {
+        end -= 1;
+    }
+    if before(end).is_some_and(|b| matches!(b, b'"' | b'\'')) {
+        end -= 1;
+    }
+    let mut start = end;
+    while before(start).is_some_and(is_of_name) {
+        start -= 1;
+    }
+    let name = String::from_utf8_lossy(text.bytes.get(start..end).unwrap_or_default()).to_ascii_lowercase();
+    if name.is_empty() || !is_secret(&name) {
+        return sign + 1;
+    }
+    // The quote that the whole assignment stands in, as in Environment="A=b c".
+    let around = before(start).filter(|b| matches!(b, b'"' | b'\'') && end == sign);
+    let (from, to) = value(text, sign + 1, around);
+    if is_worth(text.bytes.get(from..to).unwrap_or_default()) {
+        text.hide(from, to, "password or token");
+    }
+    to.max(sign + 1)
 }
 
 /// Where a value begins and ends.

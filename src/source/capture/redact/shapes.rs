@@ -1,6 +1,6 @@
 //! Secrets that are known by their shape, wherever they stand.
 
-use super::Text;
+use super::{Hit, Text};
 
 /// What is in every one of them.
 pub(super) const MARKERS: &[&str] = &[
@@ -41,23 +41,24 @@ pub(super) const MARKERS: &[&str] = &[
     "AGE-SECRET-KEY-",
 ];
 
-pub(super) fn redact(text: &mut Text<'_>) {
-    private_keys(text);
-    hashes(text);
-    grub(text);
-    tokens(text);
-    urls(text);
+pub(super) fn redact(text: &mut Text<'_>, hits: &[Hit]) {
+    for Hit { marker, at } in hits {
+        // Markers are found in small letters and capital ones.
+        if !text.rest(*at).starts_with(marker.as_bytes()) {
+            continue;
+        }
+        match *marker {
+            "PRIVATE KEY" => private_key(text, *at),
+            "grub.pbkdf2." => grub(text, *at),
+            "://" => url(text, *at),
+            _ if marker.starts_with('$') => hash(text, *at),
+            _ => token(text, *at, marker),
+        }
+    }
 }
 
 fn find(text: &Text<'_>, what: &[u8], from: usize) -> Option<usize> {
-    let rest = text.rest(from);
-    let first = *what.first()?;
-    // The first byte is looked for alone: most places are ruled out by it.
-    rest.iter()
-        .enumerate()
-        .filter(|(_, byte)| **byte == first)
-        .find(|(i, _)| rest.get(*i..).is_some_and(|here| here.starts_with(what)))
-        .map(|(i, _)| from + i)
+    text.rest(from).windows(what.len()).position(|here| here == what).map(|n| from + n)
 }
 
 fn is_base64(byte: u8) -> bool {
@@ -70,45 +71,37 @@ const OPENSSH: &[u8] = b"b3BlbnNzaC1rZXktdjE";
 const OPENSSH_KEPT: usize = 40;
 
 /// The body of `-----BEGIN … PRIVATE KEY-----`, RFC 7468 and the like; in JSON its lines end with `\n`.
-fn private_keys(text: &mut Text<'_>) {
-    let mut from = 0;
-    while let Some(marker) = find(text, b"PRIVATE KEY", from) {
-        from = marker + 1;
-        let before = text.bytes.get(marker.saturating_sub(20)..marker).unwrap_or_default();
-        if !before.windows(5).any(|word| word == b"BEGIN") {
-            continue;
-        }
-        let Some(dashes) = find(text, b"-----", marker).filter(|at| *at <= marker + 20) else { continue };
-        let mut at = dashes + 5;
-        // What follows in a program is no key.
-        if !matches!(text.rest(at), [b'\n' | b'\r', ..] | [b'\\', b'n' | b'r', ..]) {
-            continue;
-        }
-        let end = find(text, b"-----END", at).unwrap_or(text.bytes.len());
-        let is_first = |at: usize, text: &Text<'_>| text.rest(at).starts_with(OPENSSH);
-        let mut begun = false;
-        while at < end {
-            match text.rest(at) {
-                [0, ..] => break,
-                // An escape of JSON.
-                [b'\\', _, ..] => at += 2,
-                [byte, ..] if is_base64(*byte) => {
-                    let run = text.rest(at).iter().take_while(|b| is_base64(**b)).count().min(end - at);
-                    let after = text.rest(at + run);
-                    // `Proc-Type: 4,ENCRYPTED` and `DEK-Info: …`, which come before the key.
-                    if after.starts_with(b": ") && !begun {
-                        at = text.line_end(at).min(end);
-                        continue;
-                    }
-                    let kept = if !begun && is_first(at, text) { OPENSSH_KEPT.min(run) } else { 0 };
-                    text.hide_only(at + kept, at + run, "private key", is_base64);
-                    begun = true;
-                    at += run;
+fn private_key(text: &mut Text<'_>, marker: usize) {
+    let before = text.bytes.get(marker.saturating_sub(20)..marker).unwrap_or_default();
+    let dashes = find(text, b"-----", marker).filter(|at| *at <= marker + 20);
+    let (true, Some(dashes)) = (before.windows(5).any(|word| word == b"BEGIN"), dashes) else { return };
+    let mut at = dashes + 5;
+    // What follows in a program is no key.
+    if !matches!(text.rest(at), [b'\n' | b'\r', ..] | [b'\\', b'n' | b'r', ..]) {
+        return;
+    }
+    let end = find(text, b"-----END", at).unwrap_or(text.bytes.len());
+    let mut begun = false;
+    while at < end {
+        match text.rest(at) {
+            [0, ..] => break,
+            // An escape of JSON.
+            [b'\\', _, ..] => at += 2,
+            [byte, ..] if is_base64(*byte) => {
+                let run = text.rest(at).iter().take_while(|b| is_base64(**b)).count().min(end - at);
+                // `Proc-Type: 4,ENCRYPTED` and `DEK-Info: …`, which come before the key.
+                if text.rest(at + run).starts_with(b": ") && !begun {
+                    at = text.line_end(at).min(end);
+                    continue;
                 }
-                _ => at += 1,
+                let is_first = !begun && text.rest(at).starts_with(OPENSSH);
+                let kept = if is_first { OPENSSH_KEPT.min(run) } else { 0 };
+                text.hide_only(at + kept, at + run, "private key", is_base64);
+                begun = true;
+                at += run;
             }
+            _ => at += 1,
         }
-        from = end;
     }
 }
 
@@ -121,20 +114,15 @@ fn is_of_hash(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'/' | b'$' | b'=' | b',' | b'+')
 }
 
-/// Hashes of passwords as crypt(5) writes them: `$y$j9T$salt$hash`.
-fn hashes(text: &mut Text<'_>) {
-    let mut from = 0;
-    while let Some(at) = find(text, b"$", from) {
-        let length = text.rest(at).iter().take_while(|b| is_of_hash(**b)).count();
-        from = at + 1;
-        let Ok(hash) = std::str::from_utf8(text.rest(at).get(..length).unwrap_or_default()) else { continue };
-        let mut parts = hash.split('$').skip(1);
-        let is_scheme = parts.next().is_some_and(|scheme| SCHEMES.contains(&scheme));
-        // The shortest is that of MD5; in shell scripts stand things like $1$HOME.
-        if is_scheme && parts.last().is_some_and(|hash| hash.len() >= 22) {
-            hash_parts(text, at, at + length);
-            from = at + length;
-        }
+/// The hash of a password as crypt(5) writes it: `$y$j9T$salt$hash`.
+fn hash(text: &mut Text<'_>, at: usize) {
+    let length = text.rest(at).iter().take_while(|b| is_of_hash(**b)).count();
+    let Ok(hash) = std::str::from_utf8(text.rest(at).get(..length).unwrap_or_default()) else { return };
+    let mut parts = hash.split('$').skip(1);
+    let is_scheme = parts.next().is_some_and(|scheme| SCHEMES.contains(&scheme));
+    // The shortest is that of MD5; in shell scripts stand things like $1$HOME.
+    if is_scheme && parts.last().is_some_and(|hash| hash.len() >= 22) {
+        hash_parts(text, at, at + length);
     }
 }
 
@@ -161,19 +149,15 @@ pub(super) fn hash_parts(text: &mut Text<'_>, from: usize, to: usize) {
 }
 
 /// `grub.pbkdf2.sha512.10000.SALT.HASH`, in hex.
-fn grub(text: &mut Text<'_>) {
-    let mut from = 0;
-    while let Some(at) = find(text, b"grub.pbkdf2.", from) {
-        let length = text.rest(at).iter().take_while(|b| b.is_ascii_alphanumeric() || **b == b'.').count();
-        from = at + length;
-        let dots = text.rest(at).iter().take(length).enumerate().filter(|(_, b)| **b == b'.').map(|(i, _)| i);
-        if let Some(fourth) = dots.clone().nth(3) {
-            text.hide_only(at + fourth, at + length, "password hash of GRUB", |b| b.is_ascii_alphanumeric());
-        }
+fn grub(text: &mut Text<'_>, at: usize) {
+    let length = text.rest(at).iter().take_while(|b| b.is_ascii_alphanumeric() || **b == b'.').count();
+    let dots = text.rest(at).iter().take(length).enumerate().filter(|(_, b)| **b == b'.').map(|(i, _)| i);
+    if let Some(fourth) = dots.clone().nth(3) {
+        text.hide_only(at + fourth, at + length, "password hash of GRUB", |b| b.is_ascii_alphanumeric());
     }
 }
 
-/// Tokens that say themselves what they are, by how they begin; how long they are at least.
+/// Tokens that say themselves what they are, by how they begin; how long they are at least after that.
 const TOKENS: [(&str, usize); 21] = [
     ("ghp_", 20),
     ("gho_", 20),
@@ -198,46 +182,33 @@ const TOKENS: [(&str, usize); 21] = [
     ("AGE-SECRET-KEY-", 30),
 ];
 
-fn tokens(text: &mut Text<'_>) {
-    for (start, least) in TOKENS {
-        let mut from = 0;
-        while let Some(at) = find(text, start.as_bytes(), from) {
-            let begin = at + start.len();
-            // A web token is three parts with dots between.
-            let is_part = |b: &u8| is_base64(*b) && *b != b'/' || (*b == b'.' && start == "eyJ");
-            let length = text.rest(begin).iter().take_while(|b| is_part(b)).count();
-            from = begin + length;
-            let token = text.rest(begin).get(..length).unwrap_or_default();
-            // Names such as npm_config_… have none.
-            let has_digits = token.iter().any(u8::is_ascii_digit);
-            let is_word =
-                at.checked_sub(1).and_then(|i| text.bytes.get(i)).is_some_and(u8::is_ascii_alphanumeric);
-            if length >= least && has_digits && !is_word {
-                text.hide_only(begin, begin + length, "token", |b| b != b'.');
-            }
-        }
+fn token(text: &mut Text<'_>, at: usize, start: &str) {
+    let Some((_, least)) = TOKENS.iter().find(|(known, _)| *known == start) else { return };
+    let begin = at + start.len();
+    // A web token is three parts with dots between.
+    let is_part = |b: &u8| (is_base64(*b) && *b != b'/') || (*b == b'.' && start == "eyJ");
+    let length = text.rest(begin).iter().take_while(|b| is_part(b)).count();
+    let token = text.rest(begin).get(..length).unwrap_or_default();
+    // Names such as npm_config_… have none.
+    let has_digits = token.iter().any(u8::is_ascii_digit);
+    let is_word = at.checked_sub(1).and_then(|i| text.bytes.get(i)).is_some_and(u8::is_ascii_alphanumeric);
+    if length >= *least && has_digits && !is_word {
+        text.hide_only(begin, begin + length, "token", |b| b != b'.');
     }
 }
 
 /// The password in `https://user:password@host/`.
-fn urls(text: &mut Text<'_>) {
-    let mut from = 0;
-    while let Some(at) = find(text, b"://", from) {
-        let begin = at + 3;
-        from = begin;
-        let is_in = |b: &u8| {
-            !b.is_ascii_whitespace() && !matches!(b, b'/' | b'"' | b'\'' | b'<' | b'>' | b'?' | b'#' | 0)
-        };
-        let length = text.rest(begin).iter().take_while(|b| is_in(b)).count();
-        let authority = text.rest(begin).get(..length).unwrap_or_default();
-        let Some(host) = authority.iter().rposition(|b| *b == b'@') else { continue };
-        let Some(colon) = authority.iter().position(|b| *b == b':').filter(|colon| *colon < host) else {
-            continue;
-        };
-        // A variable's name, or a place to fill in.
-        let is_name = matches!(authority.get(colon + 1), Some(b'$' | b'{' | b'%'));
-        if !is_name {
-            text.hide(begin + colon + 1, begin + host, "password in a URL");
-        }
+fn url(text: &mut Text<'_>, at: usize) {
+    let begin = at + 3;
+    let is_in = |b: &u8| {
+        !b.is_ascii_whitespace() && !matches!(b, b'/' | b'"' | b'\'' | b'<' | b'>' | b'?' | b'#' | 0)
+    };
+    let length = text.rest(begin).iter().take_while(|b| is_in(b)).count();
+    let authority = text.rest(begin).get(..length).unwrap_or_default();
+    let Some(host) = authority.iter().rposition(|b| *b == b'@') else { return };
+    let Some(colon) = authority.iter().position(|b| *b == b':').filter(|colon| *colon < host) else { return };
+    // A variable's name, or a place to fill in.
+    if !matches!(authority.get(colon + 1), Some(b'$' | b'{' | b'%')) {
+        text.hide(begin + colon + 1, begin + host, "password in a URL");
     }
 }
