@@ -106,8 +106,8 @@ fn names_say_what_is_a_secret() {
     );
     check(
         "/proc/7/cmdline",
-        "app\0--api-key\0Abc9\0--password=Secret\0--port\0123\0",
-        "app\0--api-key\0xxxx\0--password=xxxxxx\0--port\0123\0",
+        "app\0--api-key\0Abc9\0--password=Secret\0--port\x00123\0",
+        "app\0--api-key\0xxxx\0--password=xxxxxx\0--port\x00123\0",
     );
     check(
         "/proc/7/cmdline",
