@@ -109,12 +109,7 @@ impl Members {
             None => {
                 self.all.insert(place.to_owned(), Member { is: Is::File(slices, true), stat: PLAIN });
             }
-            Some(Member { is: Is::File(there, false), .. }) => {
-                (*there, _) = (slices, ());
-                if let Some(Member { is: Is::File(_, filled), .. }) = self.all.get_mut(place) {
-                    *filled = true;
-                }
-            }
+            Some(Member { is: is @ Is::File(_, false), .. }) => *is = Is::File(slices, true),
             Some(Member { is: Is::File(there, true), .. }) if same(there, &slices)? => {}
             Some(_) => return self.beside("files", place, slices),
         }

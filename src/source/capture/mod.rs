@@ -18,9 +18,6 @@ mod spool;
 mod text;
 mod write;
 
-#[cfg(test)]
-mod tests;
-
 pub use output::Output;
 pub use write::Written;
 

@@ -133,7 +133,7 @@ fn entries(kinds: BTreeMap<String, Vec<String>>) -> Option<Vec<Entry>> {
 }
 
 fn slice(files: &Files, member: &str) -> Result<Slice, String> {
-    files.get(&unescape(member))
+    files.get(unescape(member))
 }
 
 fn contents(asked: &str, bytes: Option<WireBytes>, unread: &[WireUnread], files: &Files) -> Contents {

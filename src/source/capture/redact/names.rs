@@ -209,10 +209,9 @@ fn arguments(text: &mut Text<'_>) {
     let program = program.rsplit('/').next().unwrap_or_default().to_owned();
     for (i, (from, to)) in bounds.iter().enumerate().skip(1) {
         let this = argument(text, i);
-        if program.starts_with("mysql") || program.starts_with("mariadb") {
-            if this.starts_with("-p") && this.len() > 2 && !this.starts_with("-port") {
-                text.hide(from + 2, *to, "password or token");
-            }
+        let is_mysql = program.starts_with("mysql") || program.starts_with("mariadb");
+        if is_mysql && this.starts_with("-p") && this.len() > 2 {
+            text.hide(from + 2, *to, "password or token");
         }
         let before = argument(text, i - 1);
         let is_option = before.starts_with('-') && !before.contains('=');

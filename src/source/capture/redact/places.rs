@@ -267,7 +267,7 @@ fn grub_passwords(text: &mut Text<'_>) {
                     .get(*from..*to)
                     .is_some_and(|word| !word.starts_with(b"-") && !word.starts_with(b"/"))
             };
-            if let Some((from, to)) = words.iter().skip(1).filter(is_hash).last().copied() {
+            if let Some((from, to)) = words.iter().skip(1).rfind(is_hash).copied() {
                 match text.bytes.get(from) {
                     Some(b'$') => hash_parts(text, from, to),
                     _ => text.hide(from, to, "password"),
