@@ -66,15 +66,19 @@ pub enum BadTarget {
 /// `form` says what it is, where it is not to be recognised; `choice` which image of several is meant.
 pub fn open(path: &Path, form: Option<Form>, choice: &Choice) -> Result<Host, BadTarget> {
     let name = path.display().to_string();
-    if form.is_none()
-        && let Some(host) = capture::open(path)?
-    {
-        return Ok(host);
-    }
     let (source, kind): (Arc<dyn Source>, _) = match std::fs::metadata(path)?.is_dir() {
-        true => directory(path, form, choice)?,
+        true => match form.is_none().then(|| capture::in_directory(path, &name)).transpose()?.flatten() {
+            Some(host) => return Ok(host),
+            None => directory(path, form, choice)?,
+        },
         false => {
-            let archive = file(path, form, choice)?;
+            let file = file(path, form)?;
+            if form.is_none()
+                && let Some(host) = capture::in_file(&file, &name)?
+            {
+                return Ok(host);
+            }
+            let archive = archive(file, form, choice)?;
             let kind = archive.kind();
             (Arc::new(archive), kind)
         }
@@ -107,13 +111,17 @@ fn directory(
     }
 }
 
-fn file(path: &Path, form: Option<Form>, choice: &Choice) -> Result<Archive, BadTarget> {
+fn file(path: &Path, form: Option<Form>) -> Result<File, BadTarget> {
     if form == Some(Form::Directory) {
         return Err(BadTarget::NotThat("is a file, not a directory"));
     }
     // A FIFO is not waited for. What is open already, as /dev/stdin, may be a pipe or a file.
-    let mut file = OpenOptions::new().read(true).custom_flags(OFlag::O_NONBLOCK.bits()).open(path)?;
+    let file = OpenOptions::new().read(true).custom_flags(OFlag::O_NONBLOCK.bits()).open(path)?;
     require_file(&file)?;
+    Ok(file)
+}
+
+fn archive(mut file: File, form: Option<Form>, choice: &Choice) -> Result<Archive, BadTarget> {
     let mut start = Vec::new();
     file.rewind()?;
     (&mut file).take(START as u64).read_to_end(&mut start)?;

@@ -79,28 +79,23 @@ fn not_captured(path: &Path) -> Missing {
     Missing::unreadable(path, Reason::NotRead(NOT_CAPTURED.into()))
 }
 
-/// The host that the file or directory is a capture of, if it is one.
-pub(super) fn open(path: &Path) -> Result<Option<Host>, BadTarget> {
-    let name = path.display().to_string();
-    let about = std::fs::metadata(path)?;
-    let files = if about.is_dir() {
-        // One that was unpacked.
-        let directory = Directory::open(path)?;
-        let manifest = directory.lstat(&Path::new("/").join(manifest::NAME));
-        if !manifest.is_ok_and(|stat| stat.kind == FileKind::File) {
-            return Ok(None);
-        }
-        Files::Directory(Arc::new(directory))
-    } else if about.is_file() {
-        let bytes: Arc<dyn Bytes> = Arc::new(FileBytes::new(File::open(path)?)?);
-        if !begins_with(&bytes, manifest::NAME)? {
-            return Ok(None);
-        }
-        Files::tar(bytes)?
-    } else {
-        return Ok(None);
-    };
-    Ok(Some(read::read(&files, &name)?))
+/// The host that this file is a capture of, if it is one.
+pub(super) fn in_file(file: &File, name: &str) -> Result<Option<Host>, BadTarget> {
+    let bytes: Arc<dyn Bytes> = Arc::new(FileBytes::new(file.try_clone()?)?);
+    match begins_with(&bytes, manifest::NAME)? {
+        true => Ok(Some(read::read(&Files::tar(bytes)?, name)?)),
+        false => Ok(None),
+    }
+}
+
+/// The host that was captured in what was unpacked to this directory.
+pub(super) fn in_directory(path: &Path, name: &str) -> Result<Option<Host>, BadTarget> {
+    let directory = Directory::open(path)?;
+    let manifest = directory.lstat(&Path::new("/").join(manifest::NAME));
+    match manifest.is_ok_and(|stat| stat.kind == FileKind::File) {
+        true => Ok(Some(read::read(&Files::Directory(Arc::new(directory)), name)?)),
+        false => Ok(None),
+    }
 }
 
 /// The host that the capture of these bytes is of; `name` is what the capture is called.

@@ -119,9 +119,18 @@ fn hash(text: &mut Text<'_>, at: usize) {
     let length = text.rest(at).iter().take_while(|b| is_of_hash(**b)).count();
     let Ok(hash) = std::str::from_utf8(text.rest(at).get(..length).unwrap_or_default()) else { return };
     let mut parts = hash.split('$').skip(1);
-    let is_scheme = parts.next().is_some_and(|scheme| SCHEMES.contains(&scheme));
-    // The shortest is that of MD5; in shell scripts stand things like $1$HOME.
-    if is_scheme && parts.last().is_some_and(|hash| hash.len() >= 22) {
+    let scheme = parts.next().filter(|scheme| SCHEMES.contains(scheme)).unwrap_or_default();
+    // In shell scripts stand things like $1$HOME.
+    let is_hash = |hash: &str| match scheme {
+        "" => false,
+        // A comma or the end of a sentence may follow.
+        "1" | "md5" | "apr1" => (22..=24).contains(&hash.len()),
+        "5" | "7" | "y" | "gy" => hash.len() >= 43,
+        "6" => hash.len() >= 86,
+        "sha1" => hash.len() >= 28,
+        _ => hash.len() >= 22,
+    };
+    if parts.last().is_some_and(is_hash) {
         hash_parts(text, at, at + length);
     }
 }

@@ -34,7 +34,7 @@ fn hashes_keep_their_scheme_and_what_locks_them() {
     check(
         "/etc/shadow",
         "a:abCdefghijk./:1\nb:_J9..K0AyUubRzRpXZp:1\n",
-        "a:xxxxxxxxxxxxx:1\nb:_xxxxxxxxxxxxxxxxxxx:1\n",
+        "a:xxxxxxxxxxxxx:1\nb:_xxxxxxxxxxxxxxxxxx:1\n",
     );
     check("/etc/gshadow", "wheel:$1$ab$cd:a:b\n", "wheel:$1$ab$xx:a:b\n");
     check("/etc/passwd", "a:open:0:0::/:/bin/sh\n", "a:xxxx:0:0::/:/bin/sh\n");
