@@ -1,7 +1,7 @@
 //! `hostvet check`: the main job.
 
-use super::{Failure, RuleDirs, Status, Terminal, config, host, progress};
-use crate::engine::{self, Selection, Severity, judge_all, waive};
+use super::{Failure, RuleDirs, Status, Terminal, choice, config, host, progress};
+use crate::engine::{Severity, judge_all, waive};
 use crate::fact::Facts;
 use crate::report::{Detail, Report, human, json};
 use crate::source::TargetKind;
@@ -14,15 +14,8 @@ pub(super) struct Args {
     host: host::HostArgs,
     #[command(flatten)]
     rules: RuleDirs,
-    /// Run the rules that belong to an occasion
-    #[arg(long, value_enum, value_name = "PROFILE")]
-    profile: Option<Profile>,
-    /// Run only these rules: globs over ids (`limits/*`), areas (`boot`), tags (`tag:login`)
-    #[arg(long, value_name = "PATTERN", value_delimiter = ',')]
-    select: Vec<String>,
-    /// Leave these rules out
-    #[arg(long, value_name = "PATTERN", value_delimiter = ',')]
-    ignore: Vec<String>,
+    #[command(flatten)]
+    choice: choice::Choice,
     /// Exit with 1 if a finding is at least this bad [default: warning]
     #[arg(long, value_enum, value_name = "SEVERITY")]
     fail_on: Option<config::FailOn>,
@@ -40,29 +33,6 @@ pub(super) struct Args {
     verbose: bool,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-enum Profile {
-    /// If it restarts now, does it come back and let an administrator in?
-    Reboot,
-    /// All that can be wrong with a host that was just set up
-    Provision,
-    /// TARGET is a golden image: also, what did its builder leave in it?
-    Image,
-    /// All but what is only worth knowing
-    Cron,
-}
-
-impl Profile {
-    fn rules(self) -> engine::Profile {
-        match self {
-            Self::Reboot => engine::Profile::Reboot,
-            Self::Provision => engine::Profile::Provision,
-            Self::Image => engine::Profile::Image,
-            Self::Cron => engine::Profile::Cron,
-        }
-    }
-}
-
 #[derive(Clone, Copy, Debug, Default, ValueEnum)]
 enum Format {
     /// For people
@@ -75,24 +45,14 @@ enum Format {
 pub(super) fn run(args: &Args, terminal: &mut Terminal) -> Result<Status, Failure> {
     let (library, config) = config::load(&args.rules)?;
     let (rules, broken) = config::compile(&library, &config, terminal);
-    let flags = Selection::new(&args.select, &args.ignore)?;
-    flags.check(rules.iter().map(|rule| &*rule.about))?;
-    let configured = Selection::new(&config.select, &config.ignore)?;
-    let mut host = args.host.host(config.assume.as_deref())?;
-    if args.profile == Some(Profile::Image) {
-        host = host::as_image(host)?;
-    }
+    let rules = args.choice.of(&rules, &config)?;
+    let host = args.choice.host(&args.host, &config)?;
     let target = host.target.clone();
     let facts = Facts::new(host);
-    // What is asked for by name on the command line runs even if the configuration leaves it out.
-    let wanted = |about: &_| {
-        args.profile.is_none_or(|profile| profile.rules().has(about))
-            && flags.has(about)
-            && (!args.select.is_empty() || configured.has(about))
-    };
-    let rules: Vec<_> = rules.iter().filter(|rule| wanted(&rule.about)).collect();
     let mut outcomes = judge_all(&rules, &facts);
-    let today = jiff::Timestamp::now().strftime("%Y-%m-%d").to_string();
+    // A capture is judged as of the day when it was taken.
+    let now = target.captured.as_ref().map_or_else(jiff::Timestamp::now, |captured| captured.taken);
+    let today = now.strftime("%Y-%m-%d").to_string();
     let (waived, notes) = waive(&mut outcomes, &config.waivers, &today);
     for note in notes {
         terminal.say(format!("hostvet: {note}"));
@@ -101,7 +61,9 @@ pub(super) fn run(args: &Args, terminal: &mut Terminal) -> Result<Status, Failur
     progress::end();
     report.sample_seconds = facts.host().earlier.as_ref().map(|earlier| earlier.seconds());
     report.bytes_read = facts.host().source.bytes_read();
-    report.root_sees_more = report.target.kind == TargetKind::Live && !nix::unistd::geteuid().is_root();
+    let as_root = report.target.captured.as_ref().map(|captured| captured.as_root);
+    report.root_sees_more = report.target.kind == TargetKind::Live
+        && !as_root.unwrap_or_else(|| nix::unistd::geteuid().is_root());
     match args.format {
         Format::Json => json(&report, &mut terminal.out)?,
         Format::Human => {

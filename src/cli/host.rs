@@ -14,7 +14,7 @@ use std::time::Duration;
 #[derive(Debug, clap::Args)]
 pub(super) struct HostArgs {
     /// What holds a root tree: a directory, a tar (also compressed), a sosreport, a container image (an OCI layout or what
-    /// `docker save` writes), a disk image (raw, qcow2 …) or a disk; this host if left out
+    /// `docker save` writes), a disk image (raw, qcow2 …) or a disk, a capture; this host if left out
     pub(super) target: Option<PathBuf>,
     #[command(flatten)]
     pub(super) form: FormArgs,
@@ -120,7 +120,7 @@ impl HostArgs {
     /// The host, with what the configuration assumes where the arguments say nothing.
     pub(super) fn host(&self, configured: Option<&str>) -> Result<Host, Failure> {
         let mut host = self.shallow(configured)?;
-        host.deep = self.deep;
+        host.deep |= self.deep;
         Ok(host)
     }
 
@@ -151,7 +151,10 @@ impl HostArgs {
             Some(path) => {
                 let error = |error| Failure::Target { path: path.to_path_buf(), error };
                 let mut host = self.form.open(path).map_err(error)?;
-                host.target.assume = assume;
+                // What was assumed of a captured tree holds until the user assumes something else.
+                if host.target.captured.is_none() || self.assume.is_some() {
+                    host.target.assume = assume;
+                }
                 Ok(host)
             }
         }

@@ -2,7 +2,9 @@
 //!
 //! Results go to standard output, everything else to standard error.
 
+mod capture;
 mod check;
+mod choice;
 mod config;
 mod explain;
 mod facts;
@@ -41,6 +43,8 @@ const EXIT_CODES: &str = "Exit status: 0 nothing found at or above --fail-on; 1 
 enum Command {
     /// Vet this host, or the root tree in a directory, an archive or a container image
     Check(check::Args),
+    /// Write what rules read of a host into a file, which can be vetted instead of it
+    Capture(capture::Args),
     /// Show what is known of a host: the facts that rules ask
     Facts(facts::Args),
     /// List, show, lint, test and start rules
@@ -158,6 +162,7 @@ pub fn main() -> ExitCode {
 fn run(command: Command, terminal: &mut Terminal) -> Result<Status, Failure> {
     match command {
         Command::Check(args) => check::run(&args, terminal),
+        Command::Capture(args) => capture::run(&args, terminal),
         Command::Facts(args) => facts::run(&args, terminal),
         Command::Rules(command) => rules::run(&command, terminal),
         Command::Explain(args) => explain::run(&args, terminal),

@@ -153,6 +153,11 @@ impl Case {
         })
     }
 
+    #[cfg(test)]
+    pub(super) fn host(&self) -> &Host {
+        &self.host
+    }
+
     pub(super) fn expects(&self) -> &Expectation {
         &self.expect
     }

@@ -9,6 +9,8 @@
 //! evaluated by the `cel` crate, because that turns an unreadable value into a default, and knows no spans of fields;
 //! that crate is the oracle of the tests instead.
 
+#[cfg(test)]
+mod captured;
 mod case;
 mod check;
 mod diagnostic;

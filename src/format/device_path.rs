@@ -13,7 +13,7 @@ pub fn exists(host: &Host, path: &str) -> Reading<bool> {
         Err(Missing::Absent) => {}
         Err(unreadable) => return Err(unreadable),
     }
-    let shown = matches!(host.target.kind, TargetKind::Live | TargetKind::Capture)
+    let shown = host.target.kind == TargetKind::Live
         || host.source.list(Path::new("/dev/disk")).is_ok_and(|entries| !entries.is_empty())
         // Links of udev's own making that its database does not list are not there.
         || (path.starts_with("/dev/disk/") && host.names("/run/udev/data").is_ok_and(|names| !names.is_empty()));

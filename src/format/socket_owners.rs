@@ -126,7 +126,7 @@ fn counts(sockets: &[(u64, u32)], inodes: &[u64]) -> BTreeMap<u32, u64> {
 }
 
 fn look(host: &Host) -> Reading<Held> {
-    let kernel = matches!(host.target.kind, TargetKind::Live | TargetKind::Capture);
+    let kernel = host.target.kind == TargetKind::Live;
     let pids: Vec<u32> = host.names("/proc")?.iter().filter_map(|name| name.parse().ok()).collect();
     let mut held = Held::default();
     let mut unread: Vec<Unreadable> = Vec::new();

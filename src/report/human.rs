@@ -206,13 +206,22 @@ fn summary(report: &Report, out: &mut dyn Write) -> io::Result<()> {
     add(rules(&mut report.unknown.iter().map(|(rule, _)| rule)), "could not be judged");
     add(rules(&mut report.waived.iter().map(|(rule, _)| rule)), "waived");
     add(report.broken_rules, "unusable");
-    let target = match report.target.kind {
-        TargetKind::Live => "this host".to_owned(),
-        TargetKind::Root => format!("tree {}", one_line(&report.target.name)),
-        kind => format!("{} {}", kind.word(), one_line(&report.target.name)),
+    let captured = report.target.captured.as_ref();
+    let target = match (report.target.kind, captured) {
+        (TargetKind::Live, None) => "this host".to_owned(),
+        (TargetKind::Live, Some(captured)) => match &captured.host {
+            Some(name) => format!("host {}", one_line(name)),
+            None => "a host".to_owned(),
+        },
+        (TargetKind::Root, _) => format!("tree {}", one_line(&report.target.name)),
+        (kind, _) => format!("{} {}", kind.word(), one_line(&report.target.name)),
     };
     let system = report.system.as_ref().map(|s| format!(" ({})", one_line(s))).unwrap_or_default();
     writeln!(out, "{target}{system}: {}", found.join(", "))?;
+    if let Some(captured) = captured {
+        let (file, taken) = (one_line(&captured.file), captured.taken.strftime("%Y-%m-%d %H:%M"));
+        writeln!(out, "as captured in {file} on {taken} UTC")?;
+    }
     writeln!(out, "rules: {}", judged.join(", "))?;
     match report.sample_seconds {
         Some(seconds) => writeln!(out, "rates: over {} s", render_double(seconds)),

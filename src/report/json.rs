@@ -38,6 +38,16 @@ struct Target<'a> {
     layout: &'a [String],
     #[serde(skip_serializing_if = "<[String]>::is_empty")]
     damage: &'a [String],
+    captured: Option<WireCaptured<'a>>,
+}
+
+#[derive(Serialize)]
+struct WireCaptured<'a> {
+    file: &'a str,
+    taken: String,
+    version: &'a str,
+    host: Option<&'a str>,
+    as_root: bool,
 }
 
 #[derive(Serialize)]
@@ -108,6 +118,13 @@ pub fn json(report: &Report, out: &mut dyn Write) -> io::Result<()> {
             assumed: (!assumed.is_empty()).then_some(assumed),
             layout: &report.target.layout,
             damage: &report.target.damage,
+            captured: report.target.captured.as_ref().map(|captured| WireCaptured {
+                file: &captured.file,
+                taken: captured.taken.strftime("%Y-%m-%dT%H:%M:%SZ").to_string(),
+                version: &captured.version,
+                host: captured.host.as_deref(),
+                as_root: captured.as_root,
+            }),
         },
         // The clock tells nanoseconds, which nobody wants to read.
         sample_seconds: report.sample_seconds.map(|seconds| (seconds * 1000.0).round() / 1000.0),

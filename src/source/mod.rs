@@ -7,6 +7,7 @@
 
 mod archive;
 mod bytes;
+mod capture;
 mod compression;
 mod dbus;
 mod directory;
@@ -30,6 +31,7 @@ mod target;
 mod watch;
 
 pub use archive::{Archive, BadArchive, BadImage, BadPlatform, Choice, ImagePlatform};
+pub use capture::{BadCapture, Captured, Noted, Output, Recording, Written, open_capture};
 pub(crate) use compression::Compression;
 pub(crate) use dbus::Message;
 pub use directory::Directory;

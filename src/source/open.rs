@@ -1,6 +1,7 @@
 //! From a path to the source it is, recognised by what is there and not by its name.
 
 use super::archive::{Archive, BadArchive, Choice};
+use super::capture::{self, BadCapture};
 use super::disk::{BadDisk, Disk, DiskChoice};
 use super::magic::{Known, START, recognise};
 use super::{Directory, Host, Source, Target, TargetKind, Watch};
@@ -71,6 +72,9 @@ pub enum BadTarget {
     /// The disk cannot be vetted.
     #[error("{0}")]
     Disk(#[from] BadDisk),
+    /// It is a capture that cannot be vetted.
+    #[error("{0}")]
+    Capture(#[from] BadCapture),
     /// Said to be what it is not.
     #[error("{0}")]
     NotThat(&'static str),
@@ -79,9 +83,19 @@ pub enum BadTarget {
 /// What holds the root tree at `path`, ready to be vetted; nothing in it is read yet but indexes.
 pub fn open(path: &Path, options: &Options) -> Result<Host, BadTarget> {
     let name = path.display().to_string();
+    let recognises = options.form.is_none();
     let (source, target) = match std::fs::metadata(path)?.is_dir() {
-        true => directory(path, options)?,
-        false => file(path, options)?,
+        true => match recognises.then(|| capture::in_directory(path, &name)).transpose()?.flatten() {
+            Some(host) => return Ok(host),
+            None => directory(path, options)?,
+        },
+        false => {
+            let file = file(path, options)?;
+            if recognises && let Some(host) = capture::in_file(&file, &name)? {
+                return Ok(host);
+            }
+            of_file(file, path, options)?
+        }
     };
     let kind = target.kind;
     let host = Host::of(source, Target { name, ..target });
@@ -116,13 +130,17 @@ fn directory(path: &Path, options: &Options) -> Result<Opened, BadTarget> {
     }
 }
 
-fn file(path: &Path, options: &Options) -> Result<Opened, BadTarget> {
+fn file(path: &Path, options: &Options) -> Result<File, BadTarget> {
     if options.form == Some(Form::Directory) {
         return Err(BadTarget::NotThat("is a file, not a directory"));
     }
     // A FIFO is not waited for. What is open already, as /dev/stdin, may be a pipe or a file.
-    let mut file = OpenOptions::new().read(true).custom_flags(OFlag::O_NONBLOCK.bits()).open(path)?;
+    let file = OpenOptions::new().read(true).custom_flags(OFlag::O_NONBLOCK.bits()).open(path)?;
     require_file(&file)?;
+    Ok(file)
+}
+
+fn of_file(mut file: File, path: &Path, options: &Options) -> Result<Opened, BadTarget> {
     let mut start = Vec::new();
     file.rewind()?;
     (&mut file).take(START as u64).read_to_end(&mut start)?;

@@ -20,6 +20,21 @@ impl Earlier {
         Self { source: Arc::new(source), between }
     }
 
+    /// The same, of which another source gives the answers.
+    pub(super) fn of_source(&self, source: Arc<dyn Source>) -> Self {
+        Self { source, between: self.between }
+    }
+
+    /// What was read then.
+    pub(super) fn source(&self) -> Arc<dyn Source> {
+        self.source.clone()
+    }
+
+    /// The time between the two readings.
+    pub(super) fn between(&self) -> Duration {
+        self.between
+    }
+
     /// The time between the two readings, in seconds.
     pub fn seconds(&self) -> f64 {
         self.between.as_secs_f64()

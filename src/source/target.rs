@@ -1,5 +1,6 @@
 //! What is being vetted, and what the user told of it because the bytes cannot.
 
+use super::Captured;
 use std::fmt;
 use std::str::FromStr;
 
@@ -16,6 +17,8 @@ pub struct Target {
     pub layout: Vec<String>,
     /// What of it is damaged, or could not be read, as a whole: a partition table, a logical volume.
     pub damage: Vec<String>,
+    /// Where and when it was captured, if what is vetted is a capture of it.
+    pub captured: Option<Captured>,
 }
 
 /// Kind of target.
@@ -29,8 +32,6 @@ pub enum TargetKind {
     Image,
     /// A container image.
     ContainerImage,
-    /// A capture that hostvet wrote.
-    Capture,
 }
 
 impl TargetKind {
@@ -41,7 +42,6 @@ impl TargetKind {
             Self::Root => "root",
             Self::Image => "image",
             Self::ContainerImage => "container-image",
-            Self::Capture => "capture",
         }
     }
 }
@@ -60,6 +60,7 @@ impl Target {
             name: name.into(),
             layout: Vec::new(),
             damage: Vec::new(),
+            captured: None,
         }
     }
 }

@@ -161,7 +161,7 @@ impl Fact for Block {
 /// No devices are to be seen: in a tree that says nothing; on a running host something hides them.
 fn not_shown(host: &Host) -> Missing {
     let why = match host.target.kind {
-        TargetKind::Live | TargetKind::Capture => {
+        TargetKind::Live => {
             "no block devices are to be seen: a container, or /sys is not mounted"
         }
         _ => "a tree of files does not show the disks it will boot from",

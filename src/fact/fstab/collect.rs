@@ -95,7 +95,7 @@ fn look(host: &Arc<Host>, entry: &mut FstabEntry) {
 
 /// A running host, or what was captured of one.
 fn is_live(host: &Host) -> bool {
-    matches!(host.target.kind, TargetKind::Live | TargetKind::Capture)
+    host.target.kind == TargetKind::Live
 }
 
 /// What is at a mount point, if anything.

@@ -182,7 +182,7 @@ impl Fact for Process {
             return Err(Missing::Absent);
         }
         let lines = host.processes()?;
-        let kernel = matches!(host.target.kind, TargetKind::Live | TargetKind::Capture);
+        let kernel = host.target.kind == TargetKind::Live;
         let mut places = Vec::with_capacity(lines.len());
         let mut unread = Vec::new();
         let stats = parallel::map(lines, parallel::READS, |ProcessLine { pid, stat }| {

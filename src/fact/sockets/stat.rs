@@ -77,5 +77,5 @@ fn group(text: &str, line: u32) -> Option<Group> {
 
 /// Whether what is not in /proc is not in the kernel, as on a live host; a copy of /proc may lack anything.
 pub(super) fn of_kernel(host: &Host) -> bool {
-    matches!(host.target.kind, TargetKind::Live | TargetKind::Capture)
+    host.target.kind == TargetKind::Live
 }

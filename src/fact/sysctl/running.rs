@@ -25,7 +25,7 @@ impl Running {
     /// Whether a key that cannot be found is one that the kernel does not have; a tree with a copy of /proc
     /// need not have copied all of it.
     pub(super) fn knows_every_key(&self) -> bool {
-        self.is_running && matches!(self.host.target.kind, TargetKind::Live | TargetKind::Capture)
+        self.is_running && self.host.target.kind == TargetKind::Live
     }
 
     /// The running value of the key at this path below /proc/sys.

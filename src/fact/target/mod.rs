@@ -63,8 +63,6 @@ word! {
         Image = "image",
         /// A container image.
         ContainerImage = "container-image",
-        /// A capture that hostvet wrote.
-        Capture = "capture",
     }
 }
 
@@ -117,7 +115,6 @@ impl Fact for Target {
                 TargetKind::Root => Kind::Root,
                 TargetKind::Image => Kind::Image,
                 TargetKind::ContainerImage => Kind::ContainerImage,
-                TargetKind::Capture => Kind::Capture,
             },
             image: matches!(target.kind, TargetKind::Image | TargetKind::ContainerImage),
             name: target.name.clone(),

@@ -2,7 +2,8 @@ use super::*;
 use crate::source::{Files, Missing};
 
 fn collect(files: &Files, kind: TargetKind, assume: &str) -> Target {
-    let target = crate::source::Target { kind, assume: assume.parse().unwrap(), ..crate::source::Target::root("/srv/tree") };
+    let assume = assume.parse().unwrap();
+    let target = crate::source::Target { kind, assume, ..crate::source::Target::root("/srv/tree") };
     Target::collect(&Host::new(files.clone(), target)).unwrap()
 }
 

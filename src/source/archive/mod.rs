@@ -4,6 +4,7 @@
 //! read where they lie. A compressed one would have to be unpacked anew for each, so its small files are kept on the way
 //! (`kept.rs`), and others cost another pass, of which there are few.
 
+mod contents;
 mod image;
 mod kept;
 mod packed;
@@ -14,6 +15,7 @@ mod tree;
 #[cfg(test)]
 mod tests;
 
+pub(super) use contents::{Contents, begins_with};
 pub use image::{BadImage, BadPlatform, Choice, ImagePlatform};
 
 use super::Compression;
@@ -162,14 +164,24 @@ fn scan(
         room -= if wanted { size } else { 0 };
         wanted
     };
+    members(bytes, limits, &mut keep, take)
+}
+
+/// The same, of which the files that `keep` wants are kept where the tar is compressed.
+fn members(
+    bytes: Arc<dyn Bytes>,
+    limits: &Limits,
+    keep: &mut dyn FnMut(&[u8], u64) -> bool,
+    take: &mut dyn FnMut(tar::Member) -> Result<(), tar::Cut>,
+) -> Result<Option<tar::Cut>, BadArchive> {
     let mut start = [0; 8];
     bytes.read_at(0, &mut start)?;
     let Some(compression) = Compression::of_archive(&start) else {
-        return Ok(tar::members(&bytes, &mut keep, take)?.cut);
+        return Ok(tar::members(&bytes, keep, take)?.cut);
     };
     let packed = Arc::new(Packed::new(bytes, compression, limits.unpacked));
     let unpacked: Arc<dyn Bytes> = packed.clone();
-    let end = tar::members(&unpacked, &mut keep, take)?;
+    let end = tar::members(&unpacked, keep, take)?;
     match end.cut {
         Some(why) => Ok(Some(why)),
         // The checksum of the whole comes last.
