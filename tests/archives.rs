@@ -219,7 +219,7 @@ fn targets_that_are_no_tree_are_told_with_what_to_do() {
     let tar = tar("", &all(), &[]);
     for (name, bytes, args, told) in [
         ("disk", qcow2.as_slice(), &[][..], "is a qcow2 image of version 0"),
-        ("a.xz", b"\xfd7zXZ\0garbage", &[], "holds no root tree"),
+        ("a.xz", b"\xfd7zXZ\0garbage", &[], "the compressed archive is damaged"),
         ("d.img", &boot_sector, &[], "holds no root file system"),
         ("text", b"hello", &[], "is nothing that is known here"),
         ("empty", b"", &[], "is nothing that is known here"),

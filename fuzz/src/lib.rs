@@ -6,7 +6,6 @@
 use hostvet::source::{FileKind, Host, Missing, Options, open};
 use nix::sys::memfd::{MFdFlags, memfd_create};
 use std::fs::File;
-use std::io::Read;
 use std::os::fd::AsRawFd;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
@@ -23,10 +22,8 @@ struct Image {
 }
 
 fn image(name: &str) -> Image {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../fixtures/images").join(format!("{name}.zst"));
-    let packed = File::open(&path).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
-    let mut bytes = Vec::new();
-    ruzstd::decoding::StreamingDecoder::new(packed).unwrap().read_to_end(&mut bytes).unwrap();
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("images").join(name);
+    let bytes = std::fs::read(&path).unwrap_or_else(|e| panic!("{}: {e}; fuzz/run makes it", path.display()));
     let sectors = (0..bytes.len().div_ceil(SECTOR))
         .filter(|i| bytes[i * SECTOR..bytes.len().min((i + 1) * SECTOR)].iter().any(|byte| *byte != 0))
         .collect();
@@ -35,7 +32,7 @@ fn image(name: &str) -> Image {
     Image { bytes, sectors, file }
 }
 
-/// Reads all of the image of this name in fixtures/images that `damage` leaves readable.
+/// Reads all of the image of this name in fuzz/images that `damage` leaves readable.
 ///
 /// A damage is eight bytes: a sector that is not zero (2), a place in it (2), what to do there (1), and with what (3).
 pub fn damaged(name: &str, damage: &[u8]) {
@@ -64,7 +61,13 @@ pub fn damaged(name: &str, damage: &[u8]) {
             _ => put(at, &image.bytes[at].wrapping_add(one[5]).to_le_bytes()),
         }
     }
-    if let Ok(host) = open(Path::new(&format!("/proc/self/fd/{}", image.file.as_raw_fd())), &Options::default()) {
+    let mut options = Options::default();
+    if name == "vfat" {
+        // It looks like no root, which has links and owners.
+        options.disk.root_partition = Some("disk".into());
+    }
+    let path = format!("/proc/self/fd/{}", image.file.as_raw_fd());
+    if let Ok(host) = open(Path::new(&path), &options) {
         walk(&host);
     }
     for (at, length) in touched {

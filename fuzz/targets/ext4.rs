@@ -1,2 +1,2 @@
 #![no_main]
-libfuzzer_sys::fuzz_target!(|damage: &[u8]| hostvet_fuzz::damaged("systems/ext4", damage));
+libfuzzer_sys::fuzz_target!(|damage: &[u8]| hostvet_fuzz::damaged("ext4", damage));

@@ -70,7 +70,7 @@ fn gzip(bytes: &[u8]) -> Vec<u8> {
 }
 
 fn read(source: &dyn Source, path: &str) -> Reading<String> {
-    source.read(Path::new(path), 1 << 20).map(|bytes| String::from_utf8(bytes).unwrap())
+    source.read(Path::new(path), 1 << 20).map(crate::source::text)
 }
 
 fn why(reading: Reading<impl std::fmt::Debug>) -> String {

@@ -1,0 +1,2 @@
+#![no_main]
+libfuzzer_sys::fuzz_target!(|damage: &[u8]| hostvet_fuzz::damaged("lvm", damage));
