@@ -166,7 +166,10 @@ fn meant(text: &str) -> Reading<InittabReader> {
     if runlevel {
         return Ok(InittabReader::Sysvinit);
     }
-    Err(Missing::unreadable(INIT, Reason::NotRead("which init reads /etc/inittab is not to be seen here".into())))
+    Err(Missing::unreadable(
+        INIT,
+        Reason::NotRead("which init reads /etc/inittab is not to be seen here".into()),
+    ))
 }
 
 /// The lines that this init takes, and those that it does not.
@@ -220,7 +223,9 @@ fn busybox(entry: &InittabEntry) -> Option<String> {
         return Some("has no command".to_owned());
     }
     let blank = entry.id.starts_with([' ', '\t']);
-    blank.then(|| "begins with a blank, which becomes part of the terminal's name: nothing is started".to_owned())
+    blank.then(|| {
+        "begins with a blank, which becomes part of the terminal's name: nothing is started".to_owned()
+    })
 }
 
 fn sysvinit(entry: &InittabEntry, ids: &mut BTreeSet<String>) -> Option<String> {
@@ -278,11 +283,19 @@ mod tests {
 
     #[test]
     fn sysvinit_takes_the_lines_it_takes_on_a_real_system() {
-        let found = of("# comment\nid:3:initdefault:\nsi::sysinit:/bin/rcS\nif [ $(uname -m) = a ]; then\n  in:3:once:/bin/a:b\nfi\nnu:3:once:/bin/c\nnu:3:once:/bin/d\n::once:/bin/e\nfo:3:foo:/bin/true\nup:3:Once:/bin/f\nem:3:once:\ntoolong:3:once:/bin/g\n~~:S:wait:/sbin/sulogin\n~~:S:wait:/sbin/x\n");
-        assert_eq!((found.reader.clone(), found.default_runlevel.as_deref()), (Ok(InittabReader::Sysvinit), Some("3")));
+        let found = of(
+            "# comment\nid:3:initdefault:\nsi::sysinit:/bin/rcS\nif [ $(uname -m) = a ]; then\n  in:3:once:/bin/a:b\nfi\nnu:3:once:/bin/c\nnu:3:once:/bin/d\n::once:/bin/e\nfo:3:foo:/bin/true\nup:3:Once:/bin/f\nem:3:once:\ntoolong:3:once:/bin/g\n~~:S:wait:/sbin/sulogin\n~~:S:wait:/sbin/x\n",
+        );
+        assert_eq!(
+            (found.reader.clone(), found.default_runlevel.as_deref()),
+            (Ok(InittabReader::Sysvinit), Some("3"))
+        );
         let ids: Vec<_> = found.entries.iter().map(|entry| entry.id.as_str()).collect();
         assert_eq!(ids, ["id", "si", "in", "nu", "up", "em", "~~", "~~"]);
-        assert_eq!((found.entries[2].process.as_str(), found.entries[4].action.as_str()), ("/bin/a:b", "once"));
+        assert_eq!(
+            (found.entries[2].process.as_str(), found.entries[4].action.as_str()),
+            ("/bin/a:b", "once")
+        );
         let expected = [
             "4 has 1 field instead of 4",
             "6 has 1 field instead of 4",
@@ -297,7 +310,9 @@ mod tests {
 
     #[test]
     fn busybox_takes_the_lines_it_takes_on_a_real_system() {
-        let found = of("::sysinit:/bin/sh -c \"a\"\nif [ a ]; then\n    null::once:/bin/b\nfi\nnull::once:/bin/c\na:3:initdefault:\n::foo:/bin/d\n::once:\n::Once:/bin/e\n::once:/bin/f # comment\nx:y\n");
+        let found = of(
+            "::sysinit:/bin/sh -c \"a\"\nif [ a ]; then\n    null::once:/bin/b\nfi\nnull::once:/bin/c\na:3:initdefault:\n::foo:/bin/d\n::once:\n::Once:/bin/e\n::once:/bin/f # comment\nx:y\n",
+        );
         assert_eq!(found.reader, Ok(InittabReader::Busybox));
         assert_eq!(found.entries.len(), 3);
         let lines: Vec<_> = found.malformed.iter().filter_map(|m| m.at.line).collect();
@@ -308,7 +323,9 @@ mod tests {
     fn init_itself_says_who_reads_the_file() {
         let mut files = Files::new();
         files.file(PATH, "::sysinit:/bin/a\n");
-        for (to, wanted) in [("/bin/busybox", InittabReader::Busybox), ("../lib/systemd/systemd", InittabReader::Nobody)] {
+        for (to, wanted) in
+            [("/bin/busybox", InittabReader::Busybox), ("../lib/systemd/systemd", InittabReader::Nobody)]
+        {
             files.link(INIT, to);
             assert_eq!(collect(&files).unwrap().reader, Ok(wanted));
         }

@@ -107,7 +107,8 @@ fn configured(host: &Host) -> Partial<Jvm> {
     let mut found = Partial { items: Vec::new(), unread: units.unread.clone() };
     let mut bytes = 0;
     // What is only another name of a unit starts nothing more.
-    let services = units.files.iter().filter(|(name, file)| name.ends_with(".service") && file.alias_of.is_none());
+    let services =
+        units.files.iter().filter(|(name, file)| name.ends_with(".service") && file.alias_of.is_none());
     for (unit, file) in services {
         if bytes > UNITS_CAP || found.items.len() >= MOST {
             let what = "was not read: the units before it are too large".to_owned();
@@ -116,9 +117,9 @@ fn configured(host: &Host) -> Partial<Jvm> {
         }
         let loaded = match units.load(unit) {
             Ok(loaded) => loaded,
-            Err(
-                Missing::Absent | Missing::Unreadable(Unreadable { reason: Reason::WrongKind(_), .. }),
-            ) => continue,
+            Err(Missing::Absent | Missing::Unreadable(Unreadable { reason: Reason::WrongKind(_), .. })) => {
+                continue;
+            }
             Err(Missing::Unreadable(why)) => {
                 found.unread.push(why);
                 continue;

@@ -52,8 +52,7 @@ impl Fact for Load {
 fn printed(host: &Host, missing: Missing) -> Reading<Load> {
     let path = printed_uptime::PATH;
     let printed = printed_uptime::parse(&host.read_text(path)?);
-    let [one, five, fifteen] =
-        printed.ok_or_else(|| Missing::garbled(path, "is no output of uptime"))?.load;
+    let [one, five, fifteen] = printed.ok_or_else(|| Missing::garbled(path, "is no output of uptime"))?.load;
     let at = At::file(path);
     let [running, tasks] = [(); 2].map(|()| Err(missing.clone()));
     Ok(Load { one, five, fifteen, running, tasks, latest_pid: Err(missing), at })

@@ -202,7 +202,10 @@ mod tests {
     fn a_drop_in_has_the_last_word() {
         let mut files = unit("/opt/prometheus --storage.tsdb.path=/data");
         let drop_in = "/etc/systemd/system/prometheus.service.d/data.conf";
-        files.file(drop_in, "[Service]\nExecStart=\nExecStart=/opt/prometheus --storage.tsdb.path=/srv/data\n");
+        files.file(
+            drop_in,
+            "[Service]\nExecStart=\nExecStart=/opt/prometheus --storage.tsdb.path=/srv/data\n",
+        );
         let found = collect(&files).unwrap();
         assert_eq!((found.data_dir.as_deref(), found.at), (Some("/srv/data"), At::line(drop_in, 3)));
     }

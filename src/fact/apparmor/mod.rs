@@ -127,8 +127,7 @@ const INCLUDE_STEPS: usize = 5;
 
 impl Fact for Apparmor {
     const NAME: &'static str = "apparmor";
-    const READS: &'static [&'static str] =
-        &["/etc/apparmor.d/*", CONFIGURATION, PARSERS[0], ENABLED];
+    const READS: &'static [&'static str] = &["/etc/apparmor.d/*", CONFIGURATION, PARSERS[0], ENABLED];
 
     fn collect(host: &Host) -> Reading<Self> {
         let names = loaded_names(host, DIRECTORY)?;

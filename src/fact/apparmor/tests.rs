@@ -23,9 +23,8 @@ fn tree() -> Files {
 fn told(files: &Files) -> Vec<String> {
     let found = collect(files).unwrap().mistakes;
     assert_eq!(found.unread, []);
-    let told = |m: ApparmorMistake| {
-        format!("{} {} {} stops {}", m.at, m.kind.word(), m.name, m.stops.join(" "))
-    };
+    let told =
+        |m: ApparmorMistake| format!("{} {} {} stops {}", m.at, m.kind.word(), m.name, m.stops.join(" "));
     found.items.into_iter().map(told).collect()
 }
 
@@ -76,7 +75,8 @@ fn a_link_to_nothing_stops_whoever_reads_its_directory() {
     files.link("/etc/apparmor.d/abstractions/x.d/a", "/gone").link("/etc/apparmor.d/b", "gone");
     files.file("/etc/apparmor.d/y", "/y {\n include <abstractions/x.d>\n}\n");
     files.file("/etc/apparmor.d/z", "/z {\n include <abstractions/x.d>\n}\n");
-    let expected = ["/etc/apparmor.d/abstractions/x.d/a link /gone stops y z", "/etc/apparmor.d/b link gone stops b"];
+    let expected =
+        ["/etc/apparmor.d/abstractions/x.d/a link /gone stops y z", "/etc/apparmor.d/b link gone stops b"];
     assert_eq!(told(&files), expected);
 }
 
@@ -112,10 +112,16 @@ fn includes_are_found_where_a_token_begins() {
     };
     use lex::Include;
     assert_eq!(found("#include <a>\ninclude <b/c d>\n\n #include<e>\n"), ["a:1", "b/c d:2", "e:4"]);
-    assert_eq!(found("/a r, #include \"/f\"\n include if exists <g>\n #include if  exists \"h\""), ["/f:1", "g?:2", "h?:3"]);
+    assert_eq!(
+        found("/a r, #include \"/f\"\n include if exists <g>\n #include if  exists \"h\""),
+        ["/f:1", "g?:2", "h?:3"]
+    );
     assert_eq!(found(" include /i/j,\n\"x\ninclude <k>\" include <l>"), ["/i/j:1", "l:3"]);
     assert_eq!(found("abi <kernel>,\nabi <default>,\nabi <abi/4.0>,"), ["abi/4.0:3"]);
-    assert!(found("# include <a>\n# x #include <a>\n/include <a>\nincludes <a>\n#included by <a>\ninclude <a\n>").is_empty());
+    assert!(
+        found("# include <a>\n# x #include <a>\n/include <a>\nincludes <a>\n#included by <a>\ninclude <a\n>")
+            .is_empty()
+    );
 }
 
 #[test]
@@ -123,7 +129,10 @@ fn what_is_denied_is_unknown() {
     let mut files = tree();
     files.deny("/etc/apparmor.d/abstractions/base");
     let found = collect(&files).unwrap();
-    assert_eq!((found.mistakes.items.len(), found.mistakes.unread.len(), found.files.unread.len()), (0, 1, 0));
+    assert_eq!(
+        (found.mistakes.items.len(), found.mistakes.unread.len(), found.files.unread.len()),
+        (0, 1, 0)
+    );
     files.deny("/etc/apparmor.d");
     assert!(matches!(collect(&files), Err(Missing::Unreadable(_))));
 }

@@ -28,7 +28,8 @@ fn device(exported: &Exported<'_>, sizes: &HashMap<&str, u64>) -> BlockDevice {
     };
     let known = Ok(udev::Known::of(exported));
     let mut device = udev::device(name, path, kind, known, At::line(PATH, exported.line));
-    device.number = exported.property("MAJOR").zip(exported.property("MINOR")).map(|(a, b)| format!("{a}:{b}"));
+    device.number =
+        exported.property("MAJOR").zip(exported.property("MINOR")).map(|(a, b)| format!("{a}:{b}"));
     device.size_bytes = sizes.get(name).copied();
     device.parent = match is_partition {
         true => exported.place.rsplit('/').nth(1).map(str::to_owned),

@@ -11,7 +11,8 @@ pub(super) fn block(answer: &str) -> Block {
     links.dedup();
     let mut devices: Vec<BlockDevice> = found.iter().map(device).collect();
     devices.sort_by(|a, b| a.name.cmp(&b.name));
-    let why = "what the kernel will call its disks depends on the machine that the image will run on".to_owned();
+    let why =
+        "what the kernel will call its disks depends on the machine that the image will run on".to_owned();
     Block { devices, paths: Err(Missing::unreadable("/dev", Reason::NotRead(why))), links: Ok(links) }
 }
 

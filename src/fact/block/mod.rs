@@ -154,16 +154,18 @@ impl Fact for Block {
         udev::add_linked(&mut devices, &links);
         devices.sort_by(|a, b| a.name.cmp(&b.name));
         mark_members(host, &mut devices);
-        Ok(Self { paths: Ok(paths(&devices, &links)), links: all_links(&devices, &links, &database), devices })
+        Ok(Self {
+            paths: Ok(paths(&devices, &links)),
+            links: all_links(&devices, &links, &database),
+            devices,
+        })
     }
 }
 
 /// No devices are to be seen: in a tree that says nothing; on a running host something hides them.
 fn not_shown(host: &Host) -> Missing {
     let why = match host.target.kind {
-        TargetKind::Live => {
-            "no block devices are to be seen: a container, or /sys is not mounted"
-        }
+        TargetKind::Live => "no block devices are to be seen: a container, or /sys is not mounted",
         _ => "a tree of files does not show the disks it will boot from",
     };
     Missing::unreadable(sysfs::CLASS, Reason::NotRead(why.into()))

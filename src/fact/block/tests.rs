@@ -97,9 +97,7 @@ fn members_of_arrays_and_their_partitions_are_marked() {
     let members: Vec<_> = block.devices.iter().filter(|d| d.member).map(|d| d.name.as_str()).collect();
     assert_eq!(members, ["sda", "sda1", "sdb"]);
     let paths = block.paths.unwrap();
-    assert!(
-        paths.contains(&"/dev/mapper/vg-root".to_owned()) && paths.contains(&"/dev/vg/root".to_owned())
-    );
+    assert!(paths.contains(&"/dev/mapper/vg-root".to_owned()) && paths.contains(&"/dev/vg/root".to_owned()));
     assert_eq!(block.devices[0].kind, BlockKind::Dm);
 }
 
@@ -161,8 +159,14 @@ fn a_disk_image_tells_of_its_devices() {
     files.answer(crate::source::Question::BlockDevices, Ok(IMAGE.into()));
     let block = collect(&files).unwrap();
     let [disk, one, two, volume] = block.devices.as_slice() else { panic!() };
-    assert_eq!((disk.kind, disk.path.as_str(), disk.size_bytes), (BlockKind::Disk, "the whole disk", Some(4096)));
-    assert_eq!((one.kind, one.path.as_str(), one.parent.as_deref()), (BlockKind::Partition, "partition 1", Some("disk")));
+    assert_eq!(
+        (disk.kind, disk.path.as_str(), disk.size_bytes),
+        (BlockKind::Disk, "the whole disk", Some(4096))
+    );
+    assert_eq!(
+        (one.kind, one.path.as_str(), one.parent.as_deref()),
+        (BlockKind::Partition, "partition 1", Some("disk"))
+    );
     assert_eq!((one.uuid.as_deref(), one.label.as_deref()), (Ok("0a34"), Ok("my disk")));
     assert_eq!((one.clean, one.errors, one.error_count), (Some(false), Some(true), Some(3)));
     assert_eq!(one.last_error_date.as_deref(), Some("2024-01-31 06:00:00"));

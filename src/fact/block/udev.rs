@@ -104,9 +104,8 @@ impl Known {
             "DEVTYPE",
             "DM_NAME",
         ];
-        let properties = PROPERTIES.iter().filter_map(|key| {
-            Some(((*key).to_owned(), exported.property(key)?.to_owned()))
-        });
+        let properties =
+            PROPERTIES.iter().filter_map(|key| Some(((*key).to_owned(), exported.property(key)?.to_owned())));
         Self {
             links: exported.links.iter().map(|link| format!("/dev/{link}")).collect(),
             priority: exported.priority,

@@ -14,8 +14,7 @@ pub(super) fn command_lines(host: &Host) -> Partial<BootCommandLine> {
     found.add(grub_settings::read(host).map(|settings| {
         let names = ["GRUB_CMDLINE_LINUX", "GRUB_CMDLINE_LINUX_DEFAULT"];
         let set = names.iter().filter_map(|name| Some((*name, settings.values.get(*name)?.clone())));
-        let lines =
-            set.map(|(name, (value, at))| command_line(CommandLinePlace::Settings, name, &value, at));
+        let lines = set.map(|(name, (value, at))| command_line(CommandLinePlace::Settings, name, &value, at));
         lines.collect::<Vec<_>>()
     }));
     for (place, path) in [(CommandLinePlace::Settings, KERNEL), (CommandLinePlace::Running, RUNNING)] {

@@ -10,8 +10,8 @@ use super::Fact;
 use crate::format::mountinfo;
 use crate::source::{At, Host, Missing, Reading, Reason, Space, Unreadable};
 use crate::{record, word};
-use printed::Printed;
 use choose::Chosen;
+use printed::Printed;
 use std::path::Path;
 
 record! {
@@ -145,7 +145,10 @@ fn ask(host: &Host, chosen: &Chosen, printed: &Printed) -> Reading<Space> {
         FileSystemKind::Network => not_asked("a network file system can hang"),
         FileSystemKind::User => not_asked("a file system in user space can hang"),
         _ if chosen.below_remote => not_asked("it is mounted on a file system that can hang"),
-        _ => match (printed.space(&chosen.mount.mount_point), host.source.statvfs(Path::new(&chosen.mount.mount_point))) {
+        _ => match (
+            printed.space(&chosen.mount.mount_point),
+            host.source.statvfs(Path::new(&chosen.mount.mount_point)),
+        ) {
             (Some((space, _)), Err(_)) => Ok(space),
             (_, asked) => asked,
         },

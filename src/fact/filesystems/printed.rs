@@ -58,7 +58,8 @@ fn line(line: &str) -> Option<(String, [u64; 3])> {
     words.windows(4).enumerate().skip(1).find_map(|(at, window)| {
         let [size, used, available, percent] = window else { return None };
         let numbers = [size.parse().ok()?, used.parse().ok()?, available.parse().ok()?];
-        let is_percent = *percent == "-" || percent.strip_suffix('%').is_some_and(|n| n.parse::<u8>().is_ok());
+        let is_percent =
+            *percent == "-" || percent.strip_suffix('%').is_some_and(|n| n.parse::<u8>().is_ok());
         let mut rest = line;
         for _ in 0..at + 4 {
             rest = rest.trim_start().split_once([' ', '\t'])?.1;
@@ -88,6 +89,9 @@ mod tests {
         for text in ["", "df: command not found\n", "Filesystem\n", "\0\u{fffd}"] {
             assert_eq!(parse(text, "1K-blocks"), None, "{text:?}");
         }
-        assert_eq!(parse("Filesystem 1K-blocks\n1 2 3\n-1 -1 -1 1% /\n1 1 1 1 1% x", "1K-blocks"), Some(Table::new()));
+        assert_eq!(
+            parse("Filesystem 1K-blocks\n1 2 3\n-1 -1 -1 1% /\n1 1 1 1 1% x", "1K-blocks"),
+            Some(Table::new())
+        );
     }
 }

@@ -2,8 +2,8 @@
 
 use super::{FstabEffect, FstabEntry, FstabFault, FstabLine, FstabPart, FstabSpecKind, option};
 use crate::format::{fs_type, udev_link};
-use crate::source::octal;
 use crate::model::Lazy;
+use crate::source::octal;
 use crate::source::{At, Missing};
 use std::collections::HashSet;
 

@@ -143,7 +143,9 @@ impl Log {
         let tail = match host.source.read_tail(Path::new(path), FILE_CAP.min(*budget)) {
             Ok(tail) => tail,
             // Of older ones a report has what its size allows. How far back the lines go is told.
-            Err(Missing::Unreadable(why)) if why.reason == Reason::NotCollected && path.ends_with(".1") => return,
+            Err(Missing::Unreadable(why)) if why.reason == Reason::NotCollected && path.ends_with(".1") => {
+                return;
+            }
             Err(Missing::Unreadable(why)) => return self.unread.push(why),
             Err(Missing::Absent) => return,
         };

@@ -49,11 +49,14 @@ pub(super) fn units(host: &Host) -> Reading<Vec<FailedUnit>> {
 /// 1 loaded units listed. Pass --all to see loaded but inactive units, too.
 /// ```
 fn printed(text: &str) -> Option<Vec<FailedUnit>> {
-    let told = text.lines().find_map(|line| line.split_once(" loaded units listed")?.0.trim().parse::<usize>().ok())?;
+    let told = text
+        .lines()
+        .find_map(|line| line.split_once(" loaded units listed")?.0.trim().parse::<usize>().ok())?;
     let unit = |(line, number): (&str, u32)| {
         let line = line.trim_start_matches([' ', '●', '*', '×']);
         let mut words = line.split_ascii_whitespace();
-        let (name, load_state, active, sub_state) = (words.next()?, words.next()?, words.next()?, words.next()?);
+        let (name, load_state, active, sub_state) =
+            (words.next()?, words.next()?, words.next()?, words.next()?);
         (active == "failed" && name.contains('.')).then(|| FailedUnit {
             name: name.to_owned(),
             description: words.collect::<Vec<_>>().join(" "),
@@ -123,10 +126,18 @@ mod tests {
         let text = "  UNIT LOAD ACTIVE SUB DESCRIPTION\n● kdump.service loaded failed failed Crash recovery\n  a.mount not-found failed failed a.mount\n\n\
             LOAD = Reflects whether\n\n2 loaded units listed. Pass --all\n";
         let found = printed(text).unwrap();
-        assert_eq!(found.iter().map(|u| (&*u.name, &*u.load_state)).collect::<Vec<_>>(), [("a.mount", "not-found"), ("kdump.service", "loaded")]);
+        assert_eq!(
+            found.iter().map(|u| (&*u.name, &*u.load_state)).collect::<Vec<_>>(),
+            [("a.mount", "not-found"), ("kdump.service", "loaded")]
+        );
         assert_eq!((found[1].description.as_str(), found[1].at.line), ("Crash recovery", Some(2)));
         assert_eq!(printed("0 loaded units listed.\n"), Some(Vec::new()));
-        for torn in ["", "System has not been booted with systemd as init system (PID 1). Can't operate.\n", &text[..60], "3 loaded units listed.\n"] {
+        for torn in [
+            "",
+            "System has not been booted with systemd as init system (PID 1). Can't operate.\n",
+            &text[..60],
+            "3 loaded units listed.\n",
+        ] {
             assert_eq!(printed(torn), None, "{torn:?}");
         }
     }

@@ -3,6 +3,7 @@
 
 mod assemble;
 mod btrfs;
+mod checksum;
 mod ext;
 mod fat;
 mod field;

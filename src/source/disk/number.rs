@@ -1,7 +1,8 @@
-//! Numbers as they stand on disks, and checksums over them.
+//! Numbers and texts as they stand on disks.
 
-fn array<const N: usize>(bytes: &[u8], at: usize) -> Option<[u8; N]> {
-    bytes.get(at..at.checked_add(N)?)?.try_into().ok()
+/// `N` bytes from `at` on; none where there are fewer.
+pub(super) fn array<const N: usize>(bytes: &[u8], at: usize) -> Option<[u8; N]> {
+    bytes.get(at..)?.first_chunk().copied()
 }
 
 /// Two bytes, the lowest first; none where there are fewer. So are the others.
@@ -32,37 +33,6 @@ pub(super) fn be32(bytes: &[u8], at: usize) -> Option<u32> {
 /// Eight bytes, the highest first.
 pub(super) fn be64(bytes: &[u8], at: usize) -> Option<u64> {
     array(bytes, at).map(u64::from_be_bytes)
-}
-
-/// The polynomial of Ethernet, for [`crc`].
-const ETHERNET: u32 = 0xedb8_8320;
-/// Castagnoli's polynomial, for [`crc`].
-const CASTAGNOLI: u32 = 0x82f6_3b78;
-
-/// The CRC of Ethernet, as GPT has it.
-pub(super) fn crc32(bytes: &[u8]) -> u32 {
-    !crc(ETHERNET, !0, bytes)
-}
-
-/// That of LVM: begun with a number of its own, and not turned over at the end (lib/misc/crc.c of LVM2).
-pub(super) fn crc_of_lvm(bytes: &[u8]) -> u32 {
-    crc(ETHERNET, 0xf597_a6cf, bytes)
-}
-
-/// That of Castagnoli, as XFS and btrfs have it.
-pub(super) fn crc32c(bytes: &[u8]) -> u32 {
-    !raw_crc32c(!0, bytes)
-}
-
-/// The same, begun with `seed` and not turned over at the end, as ext4 has it.
-pub(super) fn raw_crc32c(seed: u32, bytes: &[u8]) -> u32 {
-    crc(CASTAGNOLI, seed, bytes)
-}
-
-/// Bit by bit: what is summed up here is a few KiB.
-fn crc(polynomial: u32, seed: u32, bytes: &[u8]) -> u32 {
-    let bit = |crc: u32| (crc >> 1) ^ if crc & 1 == 1 { polynomial } else { 0 };
-    bytes.iter().fold(seed, |crc, byte| (0..8).fold(crc ^ u32::from(*byte), |crc, _| bit(crc)))
 }
 
 /// Sixteen bytes as `0a3407de-014b-458b-b5c1-848e92a327a3`; none where all are zero, which stands for none.
@@ -104,13 +74,6 @@ pub(super) fn text16(bytes: &[u8], at: usize, len: usize) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn checksums_are_those_of_the_catalogue() {
-        // The check values of the catalogue of CRCs: CRC-32/ISO-HDLC and CRC-32/ISCSI.
-        assert_eq!(crc32(b"123456789"), 0xcbf4_3926);
-        assert_eq!(crc32c(b"123456789"), 0xe306_9283);
-    }
 
     #[test]
     fn numbers_end_with_the_bytes() {

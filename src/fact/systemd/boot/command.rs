@@ -1,7 +1,7 @@
 //! The programs that a service starts with.
 
-use crate::source::octal;
 use crate::format::units::{Assignment, Loaded};
+use crate::source::octal;
 use crate::source::{At, FileKind, Host, Missing, Reading, Reason};
 use crate::{record, word};
 use std::path::Path;

@@ -1,5 +1,6 @@
 //! The checksums that btrfs keeps of its tree blocks and its data.
 
+use crate::source::disk::checksum::{crc32c, crc32c_on};
 use sha2::{Digest, Sha256};
 use twox_hash::XxHash64;
 
@@ -24,7 +25,7 @@ impl Checksum {
     /// Whether `stored`, which may be longer, is that of the bytes.
     pub(super) fn matches(self, bytes: &[u8], stored: &[u8]) -> bool {
         match self {
-            Self::Crc32c => stored.starts_with(&(!crc32c(u32::MAX, bytes)).to_le_bytes()),
+            Self::Crc32c => stored.starts_with(&crc32c(bytes).to_le_bytes()),
             Self::XxHash64 => stored.starts_with(&XxHash64::oneshot(0, bytes).to_le_bytes()),
             Self::Sha256 => stored.starts_with(&Sha256::digest(bytes)),
         }
@@ -34,54 +35,7 @@ impl Checksum {
 /// The hash of a name, by which its directory item is found.
 pub(super) fn name_hash(name: &[u8]) -> u64 {
     // The seed is btrfs' own, and the register is left as it is at the end.
-    u64::from(crc32c(0xffff_fffe, name))
-}
-
-/// The register of CRC-32C (Castagnoli) behind the bytes, eight of them at a step.
-pub(super) fn crc32c(seed: u32, bytes: &[u8]) -> u32 {
-    let mut crc = seed;
-    let (eights, rest) = bytes.as_chunks::<8>();
-    for &[a, b, c, d, e, f, g, h] in eights {
-        let [a, b, c, d] = (u32::from_le_bytes([a, b, c, d]) ^ crc).to_le_bytes();
-        crc = of(7, a) ^ of(6, b) ^ of(5, c) ^ of(4, d) ^ of(3, e) ^ of(2, f) ^ of(1, g) ^ of(0, h);
-    }
-    for &byte in rest {
-        crc = of(0, crc.to_le_bytes()[0] ^ byte) ^ (crc >> 8);
-    }
-    crc
-}
-
-fn of(table: usize, byte: u8) -> u32 {
-    TABLES[table][usize::from(byte)]
-}
-
-/// What a byte does to the register, with 0 to 7 bytes of zeros behind it.
-static TABLES: [[u32; 256]; 8] = tables();
-
-const fn tables() -> [[u32; 256]; 8] {
-    let mut tables = [[0; 256]; 8];
-    let mut byte = 0;
-    while byte < 256 {
-        let mut crc = byte as u32;
-        let mut bit = 0;
-        while bit < 8 {
-            crc = if crc & 1 == 1 { (crc >> 1) ^ 0x82f6_3b78 } else { crc >> 1 };
-            bit += 1;
-        }
-        tables[0][byte] = crc;
-        byte += 1;
-    }
-    let mut table = 1;
-    while table < 8 {
-        let mut byte = 0;
-        while byte < 256 {
-            let before = tables[table - 1][byte];
-            tables[table][byte] = tables[0][(before & 0xff) as usize] ^ (before >> 8);
-            byte += 1;
-        }
-        table += 1;
-    }
-    tables
+    u64::from(crc32c_on(0xffff_fffe, name))
 }
 
 #[cfg(test)]

@@ -1,9 +1,10 @@
 //! The contents of files: their extents, and the checksums of the data in them.
 
 use super::decompress::{name, unpack};
-use super::layout::{Key, Tree, id, kind, u64_at};
+use super::layout::{Key, Tree, id, kind};
 use super::volume::{Item, Volume};
 use super::{Place, Result, damaged, not_read};
+use crate::source::disk::number::le64;
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// The tree of the data's checksums, and the extent that was unpacked last.
@@ -43,14 +44,14 @@ impl Extent {
 
     fn parse(item: &Item) -> Option<Result<Self>> {
         let data = item.data();
-        let (ram_bytes, packed) = (u64_at(data, 8)?, *data.get(16)?);
+        let (ram_bytes, packed) = (le64(data, 8)?, *data.get(16)?);
         if data.get(17..20)? != [0; 3] {
             return Some(Err(not_read("a part of it is encrypted, or encoded in an unknown way")));
         }
         let known = match data.get(20)? {
             0 => Self { ram_bytes, packed, length: ram_bytes, is: Is::Inline },
             kind @ 1..=2 => {
-                let field = |at| u64_at(data, at);
+                let field = |at| le64(data, at);
                 let (logical, size, from, length) = (field(21)?, field(29)?, field(37)?, field(45)?);
                 let hole = logical == 0 || *kind == 2;
                 Self {

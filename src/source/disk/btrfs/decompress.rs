@@ -1,6 +1,6 @@
 //! The three ways in which btrfs compresses an extent.
 
-use super::layout::u32_at;
+use crate::source::disk::number::le32;
 use flate2::read::ZlibDecoder;
 use ruzstd::decoding::StreamingDecoder;
 use std::io::Read;
@@ -30,7 +30,7 @@ pub(super) fn name(how: u8) -> Option<&'static str> {
 
 /// Segments of a sector each, of LZO1X, with their sizes before them; the size of all is at the start.
 fn lzo(packed: &[u8], size: usize, sector: usize) -> Option<Vec<u8>> {
-    let packed = packed.get(..usize::try_from(u32_at(packed, 0)?).ok()?)?;
+    let packed = packed.get(..usize::try_from(le32(packed, 0)?).ok()?)?;
     let mut all = Vec::new();
     let mut at = 4;
     while at < packed.len() && all.len() < size {
@@ -38,7 +38,7 @@ fn lzo(packed: &[u8], size: usize, sector: usize) -> Option<Vec<u8>> {
         if sector - at % sector < 4 {
             at = at.next_multiple_of(sector);
         }
-        let end = at.checked_add(4)?.checked_add(usize::try_from(u32_at(packed, at)?).ok()?)?;
+        let end = at.checked_add(4)?.checked_add(usize::try_from(le32(packed, at)?).ok()?)?;
         lzo1x(packed.get(at + 4..end)?, &mut all, sector)?;
         at = end;
     }

@@ -5,6 +5,7 @@
 use super::Result;
 use super::checksum::Checksum;
 use crate::source::bytes::{Bytes, read_exactly};
+use crate::source::disk::number::{array, le16, le32, le64};
 
 /// Kinds of items in the trees.
 pub(super) mod kind {
@@ -55,26 +56,9 @@ impl Key {
     }
 
     pub(super) fn at(bytes: &[u8], at: usize) -> Option<Self> {
-        let [kind] = part(bytes, at + 8)?;
-        Some(Self { id: u64_at(bytes, at)?, kind, offset: u64_at(bytes, at + 9)? })
+        let [kind] = array(bytes, at + 8)?;
+        Some(Self { id: le64(bytes, at)?, kind, offset: le64(bytes, at + 9)? })
     }
-}
-
-/// `N` bytes from `at` on; none where there are fewer.
-pub(super) fn part<const N: usize>(bytes: &[u8], at: usize) -> Option<[u8; N]> {
-    bytes.get(at..)?.first_chunk().copied()
-}
-
-pub(super) fn u16_at(bytes: &[u8], at: usize) -> Option<u16> {
-    part(bytes, at).map(u16::from_le_bytes)
-}
-
-pub(super) fn u32_at(bytes: &[u8], at: usize) -> Option<u32> {
-    part(bytes, at).map(u32::from_le_bytes)
-}
-
-pub(super) fn u64_at(bytes: &[u8], at: usize) -> Option<u64> {
-    part(bytes, at).map(u64::from_le_bytes)
 }
 
 /// Where a tree begins.
@@ -137,15 +121,15 @@ impl Superblock {
     }
 
     fn parse(block: &[u8]) -> Result<Option<Self>> {
-        let u64_at = |at| u64_at(block, at);
+        let number = |at| le64(block, at);
         let tree = |root, level: usize, generation| {
-            Some(Tree { root: u64_at(root)?, level: *block.get(level)?, generation: u64_at(generation)? })
+            Some(Tree { root: number(root)?, level: *block.get(level)?, generation: number(generation)? })
         };
         let read = || -> Option<Result<Self>> {
             if block.get(64..72) != Some(b"_BHRfS_M") {
                 return Some(Err(super::damaged("it has no superblock")));
             }
-            let checksum = match u16_at(block, 196)? {
+            let checksum = match le16(block, 196)? {
                 0 => Checksum::Crc32c,
                 1 => Checksum::XxHash64,
                 2 => Checksum::Sha256,
@@ -161,16 +145,16 @@ impl Superblock {
                     "the checksum of its superblock does not match, and a kernel refuses to mount it",
                 )));
             }
-            let features = u64_at(188)?;
+            let features = number(188)?;
             if features & !READABLE != 0 {
                 return Some(Err(super::not_read(&unknown(features & !READABLE))));
             }
-            if u64_at(56)? & METADATA_DUMP != 0 {
+            if number(56)? & METADATA_DUMP != 0 {
                 return Some(Err(super::not_read(
                     "it is a dump of metadata by btrfs-image, without the contents of files",
                 )));
             }
-            let (sector, node) = (u32_at(block, 144)?, u32_at(block, 148)?);
+            let (sector, node) = (le32(block, 144)?, le32(block, 148)?);
             let sane = |size: u32| (4096..=65536).contains(&size) && size.is_power_of_two();
             if !sane(sector) || !sane(node) {
                 let what = format!(
@@ -178,18 +162,18 @@ impl Superblock {
                 );
                 return Some(Err(super::damaged(&what)));
             }
-            let system = usize::try_from(u32_at(block, 160)?).ok()?;
+            let system = usize::try_from(le32(block, 160)?).ok()?;
             let Some(system_chunks) = block.get(811..811 + 2048).and_then(|all| all.get(..system)) else {
                 return Some(Err(super::damaged("its superblock tells more chunks than it can hold")));
             };
             Some(Ok(Self {
                 checksum,
-                uuid: part(block, if features & METADATA_UUID != 0 { 571 } else { 32 })?,
+                uuid: array(block, if features & METADATA_UUID != 0 { 571 } else { 32 })?,
                 roots: tree(80, 198, 72)?,
                 chunks: tree(88, 199, 164)?,
-                log: u64_at(96)? != 0,
-                devices: u64_at(136)?,
-                device: u64_at(201)?,
+                log: number(96)? != 0,
+                devices: number(136)?,
+                device: number(201)?,
                 sector: usize::try_from(sector).ok()?,
                 node: usize::try_from(node).ok()?,
                 system_chunks: system_chunks.to_vec(),
@@ -227,12 +211,12 @@ impl Chunk {
 
     /// The chunk item that begins the bytes, and how long it is.
     pub(super) fn parse(bytes: &[u8]) -> Option<(Self, usize)> {
-        let count = usize::from(u16_at(bytes, 44)?);
+        let count = usize::from(le16(bytes, 44)?);
         let size = Self::HEAD + count * Self::STRIPE;
         let stripes = bytes.get(Self::HEAD..size)?.chunks_exact(Self::STRIPE);
         let stripes =
-            stripes.map(|stripe| Some((u64_at(stripe, 0)?, u64_at(stripe, 8)?))).collect::<Option<_>>()?;
-        Some((Self { length: u64_at(bytes, 0)?, profile: u64_at(bytes, 24)?, stripes }, size))
+            stripes.map(|stripe| Some((le64(stripe, 0)?, le64(stripe, 8)?))).collect::<Option<_>>()?;
+        Some((Self { length: le64(bytes, 0)?, profile: le64(bytes, 24)?, stripes }, size))
     }
 
     /// The name of the profile, where its stripes are no copies of each other.

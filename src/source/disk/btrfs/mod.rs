@@ -15,10 +15,11 @@ mod tests;
 
 use super::file_system::FileSystem;
 use crate::source::bytes::Bytes;
+use crate::source::disk::number::{array, le16, le32, le64};
 use crate::source::{Entry, FileKind, LIST_CAP, Missing, Reading, Reason, Space, Stat};
 use checksum::name_hash;
 use contents::{Contents, File};
-use layout::{Key, Tree, id, kind, part, u16_at, u32_at, u64_at};
+use layout::{Key, Tree, id, kind};
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Component, Path, PathBuf};
@@ -290,18 +291,18 @@ struct Inode {
 impl Inode {
     fn parse(item: &[u8]) -> Option<Self> {
         // As the kernel keeps device numbers, twelve bits and twenty.
-        let device = u64_at(item, 56)?;
-        let (mode, device) = (u32_at(item, 52)?, nix::sys::stat::makedev(device >> 20, device & 0xf_ffff));
+        let device = le64(item, 56)?;
+        let (mode, device) = (le32(item, 52)?, nix::sys::stat::makedev(device >> 20, device & 0xf_ffff));
         let node = matches!(FileKind::of_mode(mode), FileKind::Block | FileKind::Character);
         Some(Self {
-            size: u64_at(item, 16)?,
-            bytes: u64_at(item, 24)?,
-            uid: u32_at(item, 44)?,
-            gid: u32_at(item, 48)?,
+            size: le64(item, 16)?,
+            bytes: le64(item, 24)?,
+            uid: le32(item, 44)?,
+            gid: le32(item, 48)?,
             mode,
             rdev: if node { device } else { 0 },
-            flags: u64_at(item, 64)?,
-            mtime: part(item, 136).map(i64::from_le_bytes)?,
+            flags: le64(item, 64)?,
+            mtime: array(item, 136).map(i64::from_le_bytes)?,
         })
     }
 }
@@ -318,9 +319,9 @@ impl<'a> DirEntry<'a> {
 
     /// The entry that begins the bytes, and how long it is.
     fn parse(bytes: &'a [u8]) -> Option<(Self, usize)> {
-        let end = Self::HEAD + usize::from(u16_at(bytes, 27)?);
+        let end = Self::HEAD + usize::from(le16(bytes, 27)?);
         let name = bytes.get(Self::HEAD..end).filter(|name| !name.is_empty())?;
-        let size = end + usize::from(u16_at(bytes, 25)?);
+        let size = end + usize::from(le16(bytes, 25)?);
         let entry = Self { location: Key::at(bytes, 0)?, r#type: *bytes.get(29)?, name };
         (size <= bytes.len()).then_some((entry, size))
     }

@@ -1,8 +1,9 @@
 //! Subvolumes: their roots, the default one, and their paths.
 
-use super::layout::{Key, Tree, id, kind, u16_at, u32_at, u64_at};
+use super::layout::{Key, Tree, id, kind};
 use super::volume::{Item, Volume};
 use super::{DirEntry, Place, Result, damaged};
+use crate::source::disk::number::{le16, le32, le64};
 use crate::source::{LIST_CAP, Reason};
 use std::collections::HashMap;
 use std::ffi::OsString;
@@ -22,7 +23,7 @@ fn root_item(volume: &Volume, id: u64) -> Result<Option<Item>> {
 }
 
 fn parse(item: &[u8]) -> Option<Tree> {
-    Some(Tree { root: u64_at(item, 176)?, level: *item.get(238)?, generation: u64_at(item, 160)? })
+    Some(Tree { root: le64(item, 176)?, level: *item.get(238)?, generation: le64(item, 160)? })
 }
 
 /// The tree of this number.
@@ -37,7 +38,7 @@ pub(super) fn root(volume: &Volume, id: u64) -> Result<Option<Place>> {
         return Ok(None);
     }
     let Some(item) = root_item(volume, id)? else { return Ok(None) };
-    let read = || Some((parse(item.data())?, u64_at(item.data(), 168)?, u32_at(item.data(), 216)?));
+    let read = || Some((parse(item.data())?, le64(item.data(), 168)?, le32(item.data(), 216)?));
     let (tree, inode, links) =
         read().ok_or_else(|| damaged(&format!("the root of its subvolume {id} is too short")))?;
     Ok((links > 0).then_some(Place { subvolume: id, tree, inode, stub: false }))
@@ -66,8 +67,8 @@ pub(super) struct Link<'a> {
 
 impl<'a> Link<'a> {
     pub(super) fn parse(item: &'a [u8]) -> Option<Self> {
-        let end = 18 + usize::from(u16_at(item, 16)?);
-        Some(Self { directory: u64_at(item, 0)?, name: item.get(18..end)? })
+        let end = 18 + usize::from(le16(item, 16)?);
+        Some(Self { directory: le64(item, 0)?, name: item.get(18..end)? })
     }
 }
 
@@ -118,7 +119,7 @@ fn above(volume: &Volume, root: &Place, directory: u64, names: &mut Vec<Vec<u8>>
         let item = item.filter(|item| (item.key.id, item.key.kind) == (at, kind::INODE_REF));
         let item = item.filter(|_| names.len() < DEPTH).ok_or_else(lost)?;
         let data = item.data();
-        let name = u16_at(data, 8).and_then(|size| data.get(10..10 + usize::from(size))).ok_or_else(lost)?;
+        let name = le16(data, 8).and_then(|size| data.get(10..10 + usize::from(size))).ok_or_else(lost)?;
         names.push(name.to_vec());
         at = item.key.offset;
     }

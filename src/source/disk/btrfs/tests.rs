@@ -3,6 +3,7 @@
 use super::super::harness::{Damaged, exhaust, fixture, held, image, same_as_listed, walk, words};
 use super::*;
 use crate::source::bytes::Held;
+use crate::source::disk::number;
 
 fn at(image: &str, subvolume: &Subvolume) -> Arc<dyn FileSystem> {
     super::open(held(&format!("btrfs/{image}.zst")), subvolume).unwrap()
@@ -33,7 +34,7 @@ fn forged(image: &[u8], block: usize, at: usize, new: &[u8]) -> Vec<u8> {
 
 fn forge(block: &mut [u8], at: usize, new: &[u8]) {
     block[at..at + new.len()].copy_from_slice(new);
-    let sum = (!checksum::crc32c(u32::MAX, &block[32..])).to_le_bytes();
+    let sum = crate::source::disk::checksum::crc32c(&block[32..]).to_le_bytes();
     block[..sum.len()].copy_from_slice(&sum);
 }
 
@@ -334,7 +335,7 @@ fn forged_blocks_with_right_checksums_do_no_harm() {
         let mut bytes = sound.clone();
         for _ in 0..=random(3) {
             let block = nodes[random(nodes.len())];
-            let used = 101 + 25 * usize::from(u16_at(&sound, block + 96).unwrap());
+            let used = 101 + 25 * usize::from(number::le16(&sound, block + 96).unwrap());
             // Either what names the items, or the items themselves, which are at the end.
             let at = if random(2) == 0 { 48 + random(used.min(3000)) } else { 4095 - random(2000) };
             let value = [0, 1, 0x7f, 0x80, 0xff, random(256) as u8][random(6)];

@@ -1,8 +1,9 @@
 //! The bytes of a file system by their logical addresses, and its tree blocks.
 
-use super::layout::{Chunk, Key, Superblock, Tree, id, kind, part, u32_at, u64_at};
+use super::layout::{Chunk, Key, Superblock, Tree, id, kind};
 use super::{Result, damaged, io, not_read};
 use crate::source::bytes::Bytes;
+use crate::source::disk::number::{array, le32, le64};
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -200,7 +201,7 @@ const MAX_LEVEL: u8 = 7;
 impl Node {
     fn parse(bytes: Vec<u8>, logical: u64, superblock: &Superblock) -> Result<Self> {
         let wrong = |what: &str| damaged(&format!("its tree block at {logical} is damaged: {what}"));
-        let head = || Some((u64_at(&bytes, 48)?, u64_at(&bytes, 80)?, u32_at(&bytes, 96)?, *bytes.get(100)?));
+        let head = || Some((le64(&bytes, 48)?, le64(&bytes, 80)?, le32(&bytes, 96)?, *bytes.get(100)?));
         let (own, generation, count, level) = head().ok_or_else(|| wrong("it is too short"))?;
         if !superblock
             .checksum
@@ -208,7 +209,7 @@ impl Node {
         {
             return Err(wrong("its checksum does not match"));
         }
-        if own != logical || part(&bytes, 32) != Some(superblock.uuid) {
+        if own != logical || array(&bytes, 32) != Some(superblock.uuid) {
             return Err(wrong("another block is in its place"));
         }
         let count = usize::try_from(count).unwrap_or(usize::MAX);
@@ -252,14 +253,14 @@ impl Node {
     /// The first key of the child, its logical address, and the transaction that wrote it.
     fn child(&self, at: usize) -> Option<(Key, u64, u64)> {
         let place = HEAD + at * CHILD + Key::SIZE;
-        Some((self.key(at)?, u64_at(&self.bytes, place)?, u64_at(&self.bytes, place + 8)?))
+        Some((self.key(at)?, le64(&self.bytes, place)?, le64(&self.bytes, place + 8)?))
     }
 
     /// Where in the block the item's data is.
     fn range(&self, at: usize) -> Option<std::ops::Range<usize>> {
         let place = HEAD + at * ITEM + Key::SIZE;
-        let start = usize::try_from(u32_at(&self.bytes, place)?).ok()?.checked_add(HEAD)?;
-        let end = start.checked_add(usize::try_from(u32_at(&self.bytes, place + 4)?).ok()?)?;
+        let start = usize::try_from(le32(&self.bytes, place)?).ok()?.checked_add(HEAD)?;
+        let end = start.checked_add(usize::try_from(le32(&self.bytes, place + 4)?).ok()?)?;
         (end <= self.bytes.len()).then_some(start..end)
     }
 

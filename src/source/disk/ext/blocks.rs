@@ -1,10 +1,10 @@
 //! Where the blocks of a file are: extents, or the older blocks that list blocks.
 
-use super::checksum::crc32c;
 use super::garbled;
 use super::inode::Inode;
 use super::volume::Volume;
 use crate::source::Reason;
+use crate::source::disk::checksum::crc32c_on;
 use crate::source::disk::field::{le16, le32};
 use std::collections::HashMap;
 use std::rc::Rc;
@@ -193,7 +193,7 @@ fn wrong_with(node: &[u8], inner: Option<(u16, Option<u32>)>) -> Option<&'static
         Some((expected, _)) if depth != expected => return Some("is not as deep as it says"),
         Some((_, Some(seed))) => {
             let covered = node.get(..end).unwrap_or_default();
-            if le32(node, end).ok() != Some(crc32c(seed, covered)) {
+            if le32(node, end).ok() != Some(crc32c_on(seed, covered)) {
                 return Some("has a wrong checksum");
             }
         }

@@ -1,10 +1,10 @@
 //! Directories.
 
 use super::blocks::Map;
-use super::checksum::crc32c;
 use super::inode::Inode;
 use super::volume::Volume;
 use super::{garbled, name};
+use crate::source::disk::checksum::crc32c_on;
 use crate::source::disk::ext::layout::incompat;
 use crate::source::disk::field::{le16, le32};
 use crate::source::{Entry, FileKind, LIST_CAP, Reason};
@@ -199,7 +199,7 @@ fn checksum_is_right(block: &[u8], seed: u32, first: bool) -> bool {
             return number(tail) == 0
                 && short(tail + 4) == 12
                 && block.get(tail + 6..tail + 8) == Some(&[0, 0xde])
-                && block.get(..tail).is_some_and(|covered| crc32c(seed, covered) == number(tail + 8));
+                && block.get(..tail).is_some_and(|covered| crc32c_on(seed, covered) == number(tail + 8));
         }
     };
     let (room, used) = (short(index), short(index + 2));
@@ -210,6 +210,6 @@ fn checksum_is_right(block: &[u8], seed: u32, first: bool) -> bool {
     if used > room || tail + 8 > block.len() {
         return false;
     }
-    let sum = crc32c(crc32c(crc32c(seed, covered), reserved), &[0; 4]);
+    let sum = crc32c_on(crc32c_on(crc32c_on(seed, covered), reserved), &[0; 4]);
     number(tail + 4) == sum
 }

@@ -1,10 +1,10 @@
 //! Inodes.
 
 use super::blocks::Map;
-use super::checksum::crc32c;
 use super::garbled;
 use super::layout::{incompat, ro_compat};
 use super::volume::Volume;
+use crate::source::disk::checksum::crc32c_on;
 use crate::source::disk::field::{le16, le32};
 use crate::source::{FileKind, Reason, Stat};
 use nix::sys::stat::makedev;
@@ -64,7 +64,8 @@ impl Inode {
             return garbled(format!("inode {number} is damaged: it is larger than it can be"));
         }
         let has = |end: usize| end <= OLD_SIZE + extra && end <= of.len();
-        let seed = crc32c(crc32c(layout.seed, &number.to_le_bytes()), of.get(0x64..0x68).unwrap_or_default());
+        let seed =
+            crc32c_on(crc32c_on(layout.seed, &number.to_le_bytes()), of.get(0x64..0x68).unwrap_or_default());
         if layout.has_checksums() {
             let high = has(0x84);
             let mut covered = of.clone();
@@ -76,7 +77,7 @@ impl Inode {
                 expected |= u32::from(le16(of, 0x82)?) << 16;
                 mask = !0;
             }
-            if crc32c(seed, &covered) & mask != expected {
+            if crc32c_on(seed, &covered) & mask != expected {
                 return garbled(format!("inode {number} is damaged: its checksum is wrong"));
             }
         }

@@ -3,11 +3,11 @@
 //! As the kernel's jbd2 recovers it, in three passes: find the end of what was committed, gather what was revoked, take the rest.
 
 use super::blocks::Map;
-use super::checksum::{START, crc32c};
 use super::garbled;
 use super::inode::Inode;
 use super::volume::Volume;
 use crate::source::Reason;
+use crate::source::disk::checksum::{START, crc32c_on};
 use crate::source::disk::field::{be16, be32, le16, le32};
 use std::collections::HashMap;
 
@@ -88,7 +88,7 @@ impl Log {
         if checked {
             let mut covered = head.to_vec();
             covered.get_mut(0xfc..0x100).unwrap_or_default().fill(0);
-            if head.get(0x50) != Some(&4) || crc32c(START, &covered) != be32(head, 0xfc)? {
+            if head.get(0x50) != Some(&4) || crc32c_on(START, &covered) != be32(head, 0xfc)? {
                 return garbled("is damaged: the checksum of its superblock is wrong");
             }
         }
@@ -110,7 +110,7 @@ impl Log {
         if start < first || start >= end {
             return garbled("is damaged: its sizes do not fit together");
         }
-        let seed = crc32c(START, head.get(0x30..0x40).unwrap_or_default());
+        let seed = crc32c_on(START, head.get(0x30..0x40).unwrap_or_default());
         let mut journal = Journal { volume, map, features, first: first.into(), end: end.into(), seed };
         let (tags, revoked, next) = journal.committed(start.into(), be32(head, 0x18)?)?;
         let mut log = Self { blocks: HashMap::new(), seed, fast_commits: false };
@@ -139,7 +139,7 @@ impl Log {
         let size = u64::from(volume.layout.block_size);
         let mut block = vec![0; volume.layout.block_size as usize];
         volume.fill_unlogged(logged.at.saturating_mul(size), &mut block)?;
-        let sum = || crc32c(crc32c(self.seed, &logged.sequence.to_be_bytes()), &block);
+        let sum = || crc32c_on(crc32c_on(self.seed, &logged.sequence.to_be_bytes()), &block);
         let right = match logged.checksum {
             Checksum::None => true,
             Checksum::Low(low) => sum() & 0xffff == u32::from(low),
@@ -221,14 +221,14 @@ impl Journal<'_> {
     /// Whether the checksum in the last four bytes is right.
     fn tail_is_right(&self, block: &[u8]) -> Result<bool, Reason> {
         let Some((covered, tail)) = block.split_last_chunk::<4>() else { return Ok(false) };
-        let sum = || crc32c(crc32c(self.seed, covered), &[0; 4]);
+        let sum = || crc32c_on(crc32c_on(self.seed, covered), &[0; 4]);
         Ok(!self.has_checksums() || sum() == u32::from_be_bytes(*tail))
     }
 
     fn commit_is_right(&self, block: &[u8]) -> Result<bool, Reason> {
         let mut covered = block.to_vec();
         covered.get_mut(16..20).unwrap_or_default().fill(0);
-        Ok(!self.has_checksums() || crc32c(self.seed, &covered) == be32(block, 16)?)
+        Ok(!self.has_checksums() || crc32c_on(self.seed, &covered) == be32(block, 16)?)
     }
 
     /// What a descriptor says of the blocks behind it.

@@ -1,8 +1,8 @@
 //! The superblock: how large everything is, and where.
 
-use super::checksum::{START, crc32c};
 use super::garbled;
 use crate::source::Reason;
+use crate::source::disk::checksum::{START, crc32c_on};
 use crate::source::disk::field::{le16, le32};
 
 /// Where the superblock is, in bytes, and its size.
@@ -93,7 +93,7 @@ impl Layout {
             if of.get(0x175) != Some(&1) {
                 return Err(Reason::NotRead("the file system has checksums of an unknown kind".into()));
             }
-            if of.get(..0x3fc).map(|covered| crc32c(START, covered)) != Some(le32(of, 0x3fc)?) {
+            if of.get(..0x3fc).map(|covered| crc32c_on(START, covered)) != Some(le32(of, 0x3fc)?) {
                 return garbled("the superblock is damaged: its checksum is wrong");
             }
         }
@@ -169,7 +169,7 @@ impl Layout {
                     ro_compat,
                     uuid,
                     seed: match incompat & incompat::CSUM_SEED {
-                        0 => crc32c(START, &uuid),
+                        0 => crc32c_on(START, &uuid),
                         _ => le32(of, 0x270)?,
                     },
                 })

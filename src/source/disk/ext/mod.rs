@@ -4,7 +4,6 @@
 //! that is to be replayed is replayed in memory.
 
 mod blocks;
-mod checksum;
 mod directory;
 mod inode;
 mod journal;

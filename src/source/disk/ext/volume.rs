@@ -1,11 +1,11 @@
 //! The bytes of a file system as they are once its journal is replayed, and its block groups.
 
-use super::checksum::{crc16, crc32c};
 use super::garbled;
 use super::inode::Inode;
 use super::journal::Log;
 use super::layout::{Layout, SUPERBLOCK, compat, incompat, ro_compat};
 use crate::source::bytes::{Bytes, read_exactly};
+use crate::source::disk::checksum::{crc16, crc32c_on};
 use crate::source::disk::field::{le16, le32};
 use crate::source::{Reason, Space};
 use std::io;
@@ -152,8 +152,8 @@ impl Volume {
         let (before, after) =
             (of.get(..CHECKSUM).unwrap_or_default(), of.get(CHECKSUM + 2..).unwrap_or_default());
         let right = if layout.has_checksums() {
-            let of_number = crc32c(layout.seed, &number.to_le_bytes());
-            let all = crc32c(crc32c(crc32c(of_number, before), &[0; 2]), after);
+            let of_number = crc32c_on(layout.seed, &number.to_le_bytes());
+            let all = crc32c_on(crc32c_on(crc32c_on(of_number, before), &[0; 2]), after);
             all & 0xffff == u32::from(le16(of, CHECKSUM)?)
         } else if layout.ro_compat & ro_compat::GDT_CSUM != 0 {
             crc16(&[&layout.uuid, &number.to_le_bytes(), before, after]) == le16(of, CHECKSUM)?

@@ -448,7 +448,7 @@ fn a_log_that_is_to_be_replayed_is_refused_and_one_of_two_copies_is_enough() {
         image[header + 48..header + 64].fill(7);
         image[header + 4..header + 8].fill(0);
         // The checksum of this header, by the same function: what is tried here is the log.
-        let checksum = super::vhdx::crc32c(&image[header..header + 4096]);
+        let checksum = crate::source::disk::checksum::crc32c(&image[header..header + 4096]);
         image[header + 4..header + 8].copy_from_slice(&checksum.to_le_bytes());
     }
     assert!(opened(image.clone()).is_ok(), "an empty log");

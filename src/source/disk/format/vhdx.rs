@@ -7,6 +7,7 @@ use super::image::Image;
 use super::mapped::{Beneath, Kept, Map, Mapped, Run};
 use super::{BadFormat, Format, damaged, field};
 use crate::source::bytes::Bytes;
+use crate::source::disk::checksum::crc32c;
 use std::io;
 use std::sync::Arc;
 
@@ -87,25 +88,6 @@ fn sound(image: &Image, at: u64, len: usize, signature: &[u8]) -> io::Result<Opt
         own.fill(0);
     }
     Ok((crc32c(&bytes) == u32::from_le_bytes(told)).then_some(bytes))
-}
-
-pub(super) fn crc32c(bytes: &[u8]) -> u32 {
-    const TABLE: [u32; 256] = {
-        let mut table = [0; 256];
-        let mut byte = 0;
-        while byte < 256 {
-            let mut crc = byte as u32;
-            let mut bit = 0;
-            while bit < 8 {
-                crc = if crc & 1 == 1 { crc >> 1 ^ 0x82f6_3b78 } else { crc >> 1 };
-                bit += 1;
-            }
-            table[byte] = crc;
-            byte += 1;
-        }
-        table
-    };
-    !bytes.iter().fold(!0, |crc, byte| crc >> 8 ^ TABLE[usize::from(crc as u8 ^ byte)])
 }
 
 /// Refuses an image with a log that is to be replayed first.

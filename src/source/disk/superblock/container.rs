@@ -1,7 +1,8 @@
 //! What is no file system: parts of arrays and groups, encrypted volumes, swap space.
 
 use super::{Probe, Superblock};
-use crate::source::disk::number::{be16, be64, crc_of_lvm, le32, le64, text, uuid};
+use crate::source::disk::checksum::crc_of_lvm;
+use crate::source::disk::number::{be16, be64, le32, le64, text, uuid};
 use std::io;
 
 /// A physical volume of LVM2: the label in one of the first four sectors.

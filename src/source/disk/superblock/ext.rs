@@ -1,7 +1,8 @@
 //! ext2, ext3 and ext4: the kernel's Documentation/filesystems/ext4/super.rst.
 
 use super::{Health, Superblock};
-use crate::source::disk::number::{le16, le32, raw_crc32c, text, uuid};
+use crate::source::disk::checksum::{START, crc32c_on};
+use crate::source::disk::number::{le16, le32, text, uuid};
 
 const AT: usize = 1024;
 const LEN: usize = 1024;
@@ -26,7 +27,7 @@ pub(super) fn ext(head: &[u8]) -> Option<Superblock> {
         return None;
     }
     let (compatible, incompatible, read_only) = (le32(block, 0x5c)?, le32(block, 0x60)?, le32(block, 0x64)?);
-    if read_only & CHECKSUMS != 0 && raw_crc32c(!0, block.get(..LEN - 4)?) != le32(block, LEN - 4)? {
+    if read_only & CHECKSUMS != 0 && crc32c_on(START, block.get(..LEN - 4)?) != le32(block, LEN - 4)? {
         return None;
     }
     let kind = if incompatible & JOURNAL_DEVICE != 0 {

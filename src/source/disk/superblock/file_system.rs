@@ -1,7 +1,8 @@
 //! File systems whose superblock tells little more than a name.
 
 use super::{Health, Superblock};
-use crate::source::disk::number::{crc32c, le16, le32, le64, text, text16, uuid};
+use crate::source::disk::checksum::crc32c;
+use crate::source::disk::number::{le16, le32, le64, text, text16, uuid};
 
 /// btrfs: the kernel's include/uapi/linux/btrfs_tree.h.
 pub(super) fn btrfs(head: &[u8]) -> Option<Superblock> {

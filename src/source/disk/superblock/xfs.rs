@@ -1,7 +1,8 @@
 //! XFS: the XFS Algorithms & Data Structures document, and the kernel's fs/xfs/xfs_log_recover.c for its log.
 
 use super::{Health, Probe, Superblock};
-use crate::source::disk::number::{be16, be32, be64, crc32c, le32, text, uuid};
+use crate::source::disk::checksum::crc32c;
+use crate::source::disk::number::{be16, be32, be64, le32, text, uuid};
 use std::io;
 
 /// `sb_features_incompat`: xfs_repair(8) must be run first.

@@ -3,7 +3,8 @@
 use super::mbr::BootSector;
 use super::table::{MOST, Slot, Table};
 use crate::source::bytes::{Bytes, read_exactly};
-use crate::source::disk::number::{crc32, guid, le32, le64, text16};
+use crate::source::disk::checksum::crc32;
+use crate::source::disk::number::{guid, le32, le64, text16};
 use std::io;
 
 /// Sectors of disks are of one of these sizes, and an image does not say which.

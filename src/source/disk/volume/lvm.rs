@@ -3,8 +3,9 @@
 use super::mapped::{Mapped, Piece, Place};
 use super::{Damage, Volume};
 use crate::source::bytes::{Bytes, read_exactly};
+use crate::source::disk::checksum::crc_of_lvm;
 use crate::source::disk::lvm_metadata::{self, Section, Value};
-use crate::source::disk::number::{crc_of_lvm, le32, le64};
+use crate::source::disk::number::{le32, le64};
 use crate::source::disk::superblock::lvm_label;
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;

@@ -227,7 +227,7 @@ fn what_is_no_disk_is_one_volume() {
 
 #[test]
 fn an_absurd_gpt_is_bounded() {
-    use crate::source::disk::number::crc32;
+    use crate::source::disk::checksum::crc32;
     let mut disk = image("gpt");
     for (count, entry) in [(u32::MAX, 128_u32), (128, u32::MAX), (8192, 128), (0, 128)] {
         let mut header = read_exactly(&disk, 512, 92).unwrap();

@@ -1,31 +1,13 @@
-//! CRC-32C (Castagnoli), which every block of XFS' version 5 metadata carries.
+//! The checksum which every block of XFS' version 5 metadata carries.
 
-const TABLE: [u32; 256] = table();
+use crate::source::disk::checksum::{START, crc32c_on};
 
-const fn table() -> [u32; 256] {
-    let mut table = [0; 256];
-    let mut n = 0;
-    while n < 256 {
-        let mut value = n as u32;
-        let mut bit = 0;
-        while bit < 8 {
-            value = if value & 1 == 1 { (value >> 1) ^ 0x82f6_3b78 } else { value >> 1 };
-            bit += 1;
-        }
-        table[n] = value;
-        n += 1;
-    }
-    table
-}
-
-/// The checksum of the block, its own four bytes at `at` taken as zeros.
+/// CRC-32C of the block, its own four bytes at `at` taken as zeros.
 pub(super) fn crc32c(block: &[u8], at: usize) -> u32 {
-    let mut crc = !0;
-    for (n, byte) in block.iter().enumerate() {
-        let byte = if n.wrapping_sub(at) < 4 { 0 } else { *byte };
-        crc = (crc >> 8) ^ TABLE[usize::from(crc as u8 ^ byte)];
-    }
-    !crc
+    let Some((before, [_, _, _, _, after @ ..])) = block.split_at_checked(at) else {
+        return !crc32c_on(START, block);
+    };
+    !crc32c_on(crc32c_on(crc32c_on(START, before), &[0; 4]), after)
 }
 
 /// Whether the block carries its own checksum at `at`: it alone is little-endian.

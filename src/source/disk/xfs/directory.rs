@@ -1,12 +1,12 @@
 //! Directories in all their forms. The names are in the inode itself, or in blocks; the index of hashes that larger ones have
 //! behind those is not needed to read them all.
 
-use super::big_endian::{u16_at, u32_at, u64_at};
 use super::blocks::Blocks;
 use super::checksum;
 use super::fork;
 use super::geometry::Geometry;
 use super::inode::{Format, Inode};
+use crate::source::disk::number::{be16, be32, be64};
 use crate::source::{FileKind, LIST_CAP, Reason};
 use std::collections::HashMap;
 
@@ -69,7 +69,7 @@ type Parsed<T> = Result<T, &'static str>;
 fn short(fork: &[u8], size: usize, ftype: bool) -> Option<Parsed<Directory>> {
     let fork = fork.get(..size)?;
     let (count, wide) = (*fork.first()?, *fork.get(1)? != 0);
-    let number = |at: usize| if wide { u64_at(fork, at) } else { u32_at(fork, at).map(u64::from) };
+    let number = |at: usize| if wide { be64(fork, at) } else { be32(fork, at).map(u64::from) };
     let width = if wide { 8 } else { 4 };
     let mut directory = Directory { parent: number(2)?, ..Directory::default() };
     let mut at = 2 + width;
@@ -139,7 +139,7 @@ fn data_block<'a>(
     only: bool,
 ) -> Parsed<(usize, &'a [u8])> {
     // "XDB3", "XDD3", "XD2B", "XD2D". The only block of a directory may have the index at its end.
-    let (indexed, header) = match (geometry.v5, u32_at(block, 0)) {
+    let (indexed, header) = match (geometry.v5, be32(block, 0)) {
         (true, Some(0x5844_4233)) if only => (true, 64),
         (true, Some(0x5844_4433)) => (false, 64),
         (false, Some(0x5844_3242)) if only => (true, 16),
@@ -150,15 +150,15 @@ fn data_block<'a>(
         if !checksum::is_right(block, 4) {
             return Err("has a wrong checksum");
         }
-        if u64_at(block, 8) != place.map(|place| place >> 9)
+        if be64(block, 8) != place.map(|place| place >> 9)
             || block.get(24..40) != Some(&geometry.uuid)
-            || u64_at(block, 40) != Some(owner)
+            || be64(block, 40) != Some(owner)
         {
             return Err("belongs to something else");
         }
     }
     let end = if indexed {
-        let count = block.len().checked_sub(8).and_then(|at| u32_at(block, at)).unwrap_or(u32::MAX);
+        let count = block.len().checked_sub(8).and_then(|at| be32(block, at)).unwrap_or(u32::MAX);
         usize::try_from(count).ok().and_then(|n| block.len().checked_sub(n.checked_add(1)?.checked_mul(8)?))
     } else {
         Some(block.len())
@@ -180,15 +180,15 @@ impl Found {
         let mut at = 0;
         while at < names.len() {
             let rest = names.get(at..)?;
-            let free = u16_at(rest, 0)? == 0xffff;
+            let free = be16(rest, 0)? == 0xffff;
             let name_len = if free { 0 } else { usize::from(*rest.get(8)?) };
             let len = match free {
-                true => u16_at(rest, 2)?.into(),
+                true => be16(rest, 2)?.into(),
                 // The inode, the length of the name, the name, its kind, where it begins: rounded up to eights.
                 false => (8 + 1 + name_len + usize::from(ftype) + 2).next_multiple_of(8),
             };
             let entry = rest.get(..len)?;
-            if len < 8 || len % 8 != 0 || u16_at(entry, len - 2)? as usize != header + at {
+            if len < 8 || len % 8 != 0 || be16(entry, len - 2)? as usize != header + at {
                 return Some(Err("holds a name that does not know its place"));
             }
             at += len;
@@ -196,7 +196,7 @@ impl Found {
                 continue;
             }
             let name = entry.get(9..9 + name_len)?;
-            let inode = u64_at(entry, 0)?;
+            let inode = be64(entry, 0)?;
             let kind = if ftype { kind(*entry.get(9 + name_len)?) } else { FileKind::Other };
             match name {
                 b"." => self.itself = Some(inode),

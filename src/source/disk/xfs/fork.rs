@@ -1,11 +1,11 @@
 //! Where the contents of a file are: extents, listed in its inode or in a B+tree that is rooted there.
 
-use super::big_endian::{u16_at, u32_at, u64_at};
 use super::blocks::Blocks;
 use super::checksum;
 use super::geometry::Geometry;
 use super::inode::{Format, Inode};
 use crate::source::Reason;
+use crate::source::disk::number::{be16, be32, be64};
 use std::ops::Range;
 
 /// Blocks of a file that follow one another in the volume too.
@@ -43,8 +43,8 @@ pub(super) fn extents(
             )?;
         }
         Format::Btree => {
-            let root = node(fork, 4, u16_at(fork, 2), (fork.len().saturating_sub(4)) / 16);
-            let level = u16_at(fork, 0).filter(|level| (1..=9).contains(level));
+            let root = node(fork, 4, be16(fork, 2), (fork.len().saturating_sub(4)) / 16);
+            let level = be16(fork, 0).filter(|level| (1..=9).contains(level));
             let (Some(root), Some(level)) = (root, level) else {
                 return Err(search.damaged("the root of its extents makes no sense"));
             };
@@ -63,7 +63,7 @@ fn node(bytes: &[u8], at: usize, count: Option<u16>, most: usize) -> Option<Node
     let count = usize::from(count?);
     let pointers = at.checked_add(most.checked_mul(8)?)?;
     let found: Option<Node> =
-        (0..count).map(|n| Some((u64_at(bytes, at + n * 8)?, u64_at(bytes, pointers + n * 8)?))).collect();
+        (0..count).map(|n| Some((be64(bytes, at + n * 8)?, be64(bytes, pointers + n * 8)?))).collect();
     found.filter(|found| (1..=most).contains(&count) && found.is_sorted_by(|(a, _), (b, _)| a < b))
 }
 
@@ -127,24 +127,24 @@ impl Search<'_> {
             self.damaged(&format!("block {} of their tree {what}", place >> self.geometry.block_log))
         };
         let header = if self.geometry.v5 { 72 } else { 24 };
-        if u32_at(&block, 0) != Some(if self.geometry.v5 { 0x424d_4133 } else { 0x424d_4150 }) {
+        if be32(&block, 0) != Some(if self.geometry.v5 { 0x424d_4133 } else { 0x424d_4150 }) {
             return Err(bad("is none"));
         }
         if self.geometry.v5 {
             if !checksum::is_right(&block, 64) {
                 return Err(bad("has a wrong checksum"));
             }
-            if u64_at(&block, 24) != Some(place >> 9)
+            if be64(&block, 24) != Some(place >> 9)
                 || block.get(40..56) != Some(&self.geometry.uuid)
-                || u64_at(&block, 56) != Some(self.inode.number)
+                || be64(&block, 56) != Some(self.inode.number)
             {
                 return Err(bad("belongs to something else"));
             }
         }
-        if u16_at(&block, 4) != Some(level) {
+        if be16(&block, 4) != Some(level) {
             return Err(bad("is on another level"));
         }
-        let count = u16_at(&block, 6);
+        let count = be16(&block, 6);
         let most = (block.len() - header) / 16;
         if level == 0 {
             let len = count.map(|count| usize::from(count) * 16);

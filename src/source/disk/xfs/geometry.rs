@@ -1,8 +1,8 @@
 //! The superblock: what of XFS it is, and where in it everything lies.
 
-use super::big_endian::{u16_at, u32_at, u64_at, uuid_at};
 use super::checksum;
 use crate::source::Reason;
+use crate::source::disk::number::{array, be16, be32, be64};
 
 /// How many bytes of the volume hold a superblock of any sector size.
 pub(super) const SUPERBLOCK_SIZE: usize = 32 << 10;
@@ -52,11 +52,11 @@ impl Geometry {
     /// Reads the superblock out of the first [`SUPERBLOCK_SIZE`] bytes, or as many as there are.
     pub(super) fn parse(bytes: &[u8]) -> Result<Self, Reason> {
         let short = || Reason::Garbled("the image ends within the superblock".into());
-        if u32_at(bytes, 0).ok_or_else(short)? != 0x5846_5342 {
+        if be32(bytes, 0).ok_or_else(short)? != 0x5846_5342 {
             return Err(Reason::Garbled("there is no XFS superblock".into()));
         }
-        let sector_size = u32::from(u16_at(bytes, 102).ok_or_else(short)?);
-        let version = u16_at(bytes, 100).ok_or_else(short)?;
+        let sector_size = u32::from(be16(bytes, 102).ok_or_else(short)?);
+        let version = be16(bytes, 100).ok_or_else(short)?;
         let v5 = match version & 0xf {
             5 => true,
             4 if version & 0x2000 != 0 => false,
@@ -72,7 +72,7 @@ impl Geometry {
         }
         let geometry = Self::fields(sector, v5).ok_or_else(short)??;
         geometry.check()?;
-        if u32_at(sector, 4).map(u64::from) != Some(geometry.block_size()) {
+        if be32(sector, 4).map(u64::from) != Some(geometry.block_size()) {
             return Err(damaged("its block size is none"));
         }
         Ok(geometry)
@@ -81,11 +81,11 @@ impl Geometry {
     fn fields(sector: &[u8], v5: bool) -> Option<Result<Self, Reason>> {
         let byte = |at: usize| sector.get(at).copied();
         let log = |at: usize| byte(at).map(u32::from);
-        let incompat = if v5 { u32_at(sector, 216)? } else { 0 };
+        let incompat = if v5 { be32(sector, 216)? } else { 0 };
         // They count where `XFS_SB_VERSION_MOREBITSBIT` is set; `sb_bad_features2` is where some old kernels put them.
-        let more = u16_at(sector, 100)? & 0x8000 != 0;
-        let features2 = if more { u32_at(sector, 200)? | u32_at(sector, 204)? } else { 0 };
-        let log_start = u64_at(sector, 48)?;
+        let more = be16(sector, 100)? & 0x8000 != 0;
+        let features2 = if more { be32(sector, 200)? | be32(sector, 204)? } else { 0 };
+        let log_start = be64(sector, 48)?;
         let refused = if incompat & NEEDS_REPAIR != 0 {
             Some(Reason::Garbled("it is marked as damaged: xfs_repair was begun and has not finished".into()))
         } else if incompat & !KNOWN_INCOMPAT != 0 {
@@ -93,7 +93,7 @@ impl Geometry {
             Some(cannot(&format!("it has features that are not known (incompatible features {bits:#x})")))
         } else if byte(126)? != 0 {
             Some(Reason::Garbled("mkfs.xfs did not finish making it".into()))
-        } else if u64_at(sector, 16)? != 0 {
+        } else if be64(sector, 16)? != 0 {
             Some(cannot("it has a realtime section"))
         } else if log_start == 0 {
             Some(cannot("its log is on another device"))
@@ -107,19 +107,19 @@ impl Geometry {
             v5,
             ftype: if v5 { incompat & FTYPE != 0 } else { features2 & 0x200 != 0 },
             block_log: log(120)?,
-            blocks: u64_at(sector, 8)?,
-            ag_blocks: u32_at(sector, 84)?,
-            ag_count: u32_at(sector, 88)?,
+            blocks: be64(sector, 8)?,
+            ag_blocks: be32(sector, 84)?,
+            ag_count: be32(sector, 88)?,
             ag_block_log: log(124)?,
-            sector_size: u32::from(u16_at(sector, 102)?),
-            inode_size: u32::from(u16_at(sector, 104)?),
+            sector_size: u32::from(be16(sector, 102)?),
+            inode_size: u32::from(be16(sector, 104)?),
             inodes_per_block_log: log(123)?,
             dir_block_log: log(192)?,
-            root: u64_at(sector, 56)?,
-            uuid: uuid_at(sector, if incompat & META_UUID != 0 { 248 } else { 32 })?,
+            root: be64(sector, 56)?,
+            uuid: array(sector, if incompat & META_UUID != 0 { 248 } else { 32 })?,
             log_start,
-            log_blocks: u32_at(sector, 96)?,
-            ro_compat: if v5 { u32_at(sector, 212)? } else { 0 },
+            log_blocks: be32(sector, 96)?,
+            ro_compat: if v5 { be32(sector, 212)? } else { 0 },
             inodes_max_percent: byte(127)?,
         }))
     }

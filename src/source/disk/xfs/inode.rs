@@ -1,9 +1,9 @@
 //! Inodes: what is known of a file besides its name and contents.
 
-use super::big_endian::{u16_at, u32_at, u64_at};
 use super::blocks::Blocks;
 use super::checksum;
 use super::geometry::Geometry;
+use crate::source::disk::number::{be16, be32, be64};
 use crate::source::{FileKind, Reason, Stat};
 
 /// Where the contents of a file are (`di_format`).
@@ -38,14 +38,14 @@ impl Inode {
         let place =
             geometry.inode_place(number).ok_or_else(|| damaged("it would lie outside the file system"))?;
         let bytes = blocks.metadata(place, geometry.inode_size as usize)?;
-        if u16_at(&bytes, 0) != Some(0x494e) {
+        if be16(&bytes, 0) != Some(0x494e) {
             return Err(damaged("there is none in its place"));
         }
         if geometry.v5 {
             if !checksum::is_right(&bytes, 100) {
                 return Err(damaged("its checksum is wrong"));
             }
-            if u64_at(&bytes, 152) != Some(number) || bytes.get(160..176) != Some(&geometry.uuid) {
+            if be64(&bytes, 152) != Some(number) || bytes.get(160..176) != Some(&geometry.uuid) {
                 return Err(damaged("another one is in its place"));
             }
         }
@@ -56,13 +56,13 @@ impl Inode {
     /// `allocated` still in blocks.
     fn fields(bytes: &[u8], v5: bool, number: u64) -> Option<Result<Self, &'static str>> {
         let byte = |at: usize| bytes.get(at).copied();
-        let (version, bits) = (byte(4)?, u16_at(bytes, 2)?);
+        let (version, bits) = (byte(4)?, be16(bytes, 2)?);
         if !(if v5 { 3..=3 } else { 1..=2 }).contains(&version) {
             return Some(Err("its version is not that of the file system"));
         }
-        let flags2 = if v5 { u64_at(bytes, 120)? } else { 0 };
+        let flags2 = if v5 { be64(bytes, 120)? } else { 0 };
         let (bigtime, large_counts) = (flags2 & 1 << 3 != 0, flags2 & 1 << 4 != 0);
-        if u16_at(bytes, 90)? & 1 != 0 {
+        if be16(bytes, 90)? & 1 != 0 {
             return Some(Err("its contents are on a realtime device, which there is not"));
         }
 
@@ -86,7 +86,7 @@ impl Inode {
             (FileKind::Directory | FileKind::Link | FileKind::File, 3) => Format::Btree,
             _ => return Some(Err("its contents are not where those of such a file can be")),
         };
-        let size = u64_at(bytes, 56)?;
+        let size = be64(bytes, 56)?;
         if size > i64::MAX as u64 || format == Format::Local && size > fork.len() as u64 {
             return Some(Err("its size is impossible"));
         }
@@ -94,14 +94,14 @@ impl Inode {
         let stat = Stat {
             kind,
             mode: mode & 0o7777,
-            uid: u32_at(bytes, 8)?,
-            gid: u32_at(bytes, 12)?,
+            uid: be32(bytes, 8)?,
+            gid: be32(bytes, 12)?,
             size,
-            allocated: u64_at(bytes, 64)?,
+            allocated: be64(bytes, 64)?,
             mtime: seconds(bytes, 40, bigtime)?,
-            rdev: if device { device_number(u32_at(fork, 0)?) } else { 0 },
+            rdev: if device { device_number(be32(fork, 0)?) } else { 0 },
         };
-        let extents = if large_counts { u64_at(bytes, 24)? } else { u32_at(bytes, 76)?.into() };
+        let extents = if large_counts { be64(bytes, 24)? } else { be32(bytes, 76)?.into() };
         Some(Ok(Self { number, stat, format, extents, fork: fork.to_vec() }))
     }
 
@@ -114,9 +114,9 @@ impl Inode {
 /// A time in seconds since 1970: 32 bits of them, or 64 of nanoseconds since the earliest time that those can tell.
 fn seconds(bytes: &[u8], at: usize, bigtime: bool) -> Option<i64> {
     Some(if bigtime {
-        (u64_at(bytes, at)? / 1_000_000_000) as i64 + i64::from(i32::MIN)
+        (be64(bytes, at)? / 1_000_000_000) as i64 + i64::from(i32::MIN)
     } else {
-        u32_at(bytes, at)?.cast_signed().into()
+        be32(bytes, at)?.cast_signed().into()
     })
 }
 

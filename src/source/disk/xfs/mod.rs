@@ -3,7 +3,6 @@
 //! Read here by its published format ("XFS Algorithms & Data Structures"), with every checksum, owner and place that its metadata
 //! tells of itself compared; only the replay of a log that was not empty is another's, see [`log`].
 
-mod big_endian;
 mod blocks;
 mod checksum;
 mod directory;
@@ -17,8 +16,8 @@ mod tests;
 
 use super::file_system::FileSystem;
 use crate::source::bytes::Bytes;
+use crate::source::disk::number::{be32, be64};
 use crate::source::{Entry, FileKind, Missing, Reading, Reason, Space, Stat};
-use big_endian::{u32_at, u64_at};
 use blocks::Blocks;
 use directory::Directory;
 use geometry::{Geometry, SUPERBLOCK_SIZE};
@@ -177,20 +176,20 @@ impl Xfs {
         place: u64,
         offset: u64,
     ) -> Result<&'a [u8], &'static str> {
-        if u32_at(extent, 0) != Some(0x5853_4c4d) {
+        if be32(extent, 0) != Some(0x5853_4c4d) {
             return Err("it has no header");
         }
         if !checksum::is_right(extent, 12) {
             return Err("its checksum is wrong");
         }
-        if u32_at(extent, 4).map(u64::from) != Some(offset)
+        if be32(extent, 4).map(u64::from) != Some(offset)
             || extent.get(16..32) != Some(&self.geometry.uuid)
-            || u64_at(extent, 32) != Some(owner)
-            || u64_at(extent, 40) != Some(place >> 9)
+            || be64(extent, 32) != Some(owner)
+            || be64(extent, 40) != Some(place >> 9)
         {
             return Err("another one is in its place");
         }
-        let len = u32_at(extent, 8).and_then(|len| usize::try_from(len).ok());
+        let len = be32(extent, 8).and_then(|len| usize::try_from(len).ok());
         len.and_then(|len| extent.get(HEADER as usize..)?.get(..len)).ok_or("its length is impossible")
     }
 }

@@ -1,9 +1,9 @@
 //! How full it is.
 
-use super::big_endian::u32_at;
 use super::blocks::Blocks;
 use super::checksum;
 use super::geometry::Geometry;
+use crate::source::disk::number::be32;
 use crate::source::{Reason, Space};
 
 /// The most allocation groups whose headers are read; a file system of a petabyte has a thousand.
@@ -68,14 +68,14 @@ fn files(geometry: &Geometry, counts: Counts, free: u64) -> u64 {
 fn count(blocks: &Blocks, geometry: &Geometry, group: u32, counts: &mut Counts) -> Result<(), Reason> {
     let header = |sector: u32, magic: u32, checksum_at: usize| {
         let bytes = blocks.metadata(geometry.group_header(group, sector), geometry.sector_size as usize)?;
-        let right = u32_at(&bytes, 0) == Some(magic) && u32_at(&bytes, 8) == Some(group);
+        let right = be32(&bytes, 0) == Some(magic) && be32(&bytes, 8) == Some(group);
         match right && (!geometry.v5 || checksum::is_right(&bytes, checksum_at)) {
             true => Ok(bytes),
             false => Err(Reason::Garbled(format!("a header of allocation group {group} is damaged"))),
         }
     };
     let (agf, agi) = (header(1, 0x5841_4746, 216)?, header(2, 0x5841_4749, 312)?);
-    let of = |bytes: &[u8], at: usize| u64::from(u32_at(bytes, at).unwrap_or_default());
+    let of = |bytes: &[u8], at: usize| u64::from(be32(bytes, at).unwrap_or_default());
     let (listed, free, tree_blocks) = (of(&agf, 48), of(&agf, 52), of(&agf, 60));
     // Free blocks, those kept for the trees of free space, those that the trees have beyond their roots.
     counts.blocks_free += free + listed + tree_blocks;
