@@ -221,6 +221,7 @@ fn targets_that_are_no_tree_are_told_with_what_to_do() {
         ("disk", qcow2.as_slice(), &[][..], "is a qcow2 image of version 0"),
         ("a.xz", b"\xfd7zXZ\0garbage", &[], "the compressed archive is damaged"),
         ("d.img", &boot_sector, &[], "holds no root file system"),
+        ("d.img.gz", &gzip(&boot_sector), &[], "is a packed disk image: unpack it first"),
         ("text", b"hello", &[], "is nothing that is known here"),
         ("empty", b"", &[], "is nothing that is known here"),
         (

@@ -8,7 +8,7 @@ mod fixture;
 
 use fixture::vet;
 use hostvet::engine::Evidence;
-use hostvet::source::{Host, Options, TargetKind, open};
+use hostvet::source::{Host, Options, Recording, TargetKind, open, open_capture};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File};
 use std::io::Read;
@@ -73,5 +73,21 @@ fn the_same_system_in_every_image_gives_the_same_findings() {
         let more: Vec<_> = found.difference(&expected).filter(|found| !found.contains("/data")).collect();
         assert!(more.is_empty(), "{name} also finds {more:#?}");
         assert!(found.iter().any(|found| found.contains("fstab-unknown-device")), "{name}: {found:#?}");
+    }
+}
+
+#[test]
+fn a_capture_of_an_image_gives_the_same_findings() {
+    for name in ["ext4", "lvm.qcow2"].into_iter().filter(|name| packed(name).exists()) {
+        let (image, _directory) = host(name);
+        let layout = image.target.layout.clone();
+        let expected = findings(image.clone());
+        let (read, recording) = Recording::start(image, None);
+        assert_eq!(findings(read), expected, "{name}");
+        let mut capture = Vec::new();
+        recording.write(Vec::new(), "2024-05-01T00:00:00Z".parse().unwrap(), &mut capture).unwrap();
+        let replayed = open_capture(capture, "capture").unwrap();
+        assert_eq!((replayed.target.kind, &replayed.target.layout), (TargetKind::Image, &layout), "{name}");
+        assert_eq!(findings(replayed), expected, "{name}");
     }
 }

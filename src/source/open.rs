@@ -1,6 +1,7 @@
 //! From a path to the source it is, recognised by what is there and not by its name.
 
-use super::archive::{Archive, BadArchive, Choice};
+use super::archive::{Archive, BadArchive, Choice, beginning};
+use super::bytes::{Bytes, FileBytes};
 use super::capture::{self, BadCapture};
 use super::disk::{BadDisk, Disk, DiskChoice};
 use super::magic::{Known, START, recognise};
@@ -58,6 +59,11 @@ pub enum BadTarget {
         /// What to do.
         advice: &'static str,
     },
+    /// A disk image that is compressed as a whole.
+    #[error(
+        "is a packed disk image: unpack it first, as a disk is read here and there; a compressed qcow2 is as small (`qemu-img convert -c -O qcow2`)"
+    )]
+    PackedDisk,
     /// Of no known kind.
     #[error(
         "is nothing that is known here: give a directory, a tar (plain, or packed with gzip, xz, zstd or bzip2), a container image or a disk image"
@@ -144,7 +150,12 @@ fn of_file(mut file: File, path: &Path, options: &Options) -> Result<Opened, Bad
     let mut start = Vec::new();
     file.rewind()?;
     (&mut file).take(START as u64).read_to_end(&mut start)?;
+    let packed = || {
+        let bytes: Arc<dyn Bytes> = Arc::new(FileBytes::new(file.try_clone()?)?);
+        beginning(&bytes, START as u64)
+    };
     match (options.form, recognise(&start)) {
+        (None, Known::Archive) if recognise(&packed()?) == Known::Disk => Err(BadTarget::PackedDisk),
         (Some(Form::Disk), _) | (None, Known::Disk) => disk(file, path, &options.disk),
         // A tar whose first header is damaged.
         (Some(_), _) | (None, Known::Archive) => {

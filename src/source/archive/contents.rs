@@ -81,19 +81,25 @@ fn plain(path: &[u8]) -> &[u8] {
     path.strip_prefix(b"./").unwrap_or(path)
 }
 
-/// Whether a tar that may be compressed begins with a member of this name.
-pub(in crate::source) fn begins_with(bytes: &Arc<dyn Bytes>, name: &str) -> io::Result<bool> {
+/// The first bytes of a file, unpacked if it is compressed; as many as come of it.
+pub(in crate::source) fn beginning(bytes: &Arc<dyn Bytes>, len: u64) -> io::Result<Vec<u8>> {
     let mut start = [0; 8];
     bytes.read_at(0, &mut start)?;
-    let mut header = Vec::new();
+    let mut unpacked = Vec::new();
     match Compression::of_archive(&start) {
-        None => Stream::new(bytes.clone()).take(512).read_to_end(&mut header)?,
+        None => Stream::new(bytes.clone()).take(len).read_to_end(&mut unpacked)?,
         Some(compression) => {
             let packed: Arc<dyn Bytes> = Arc::new(Packed::new(bytes.clone(), compression, 1 << 20));
             // One that cannot be unpacked is told as that by whoever reads it as a whole.
-            Stream::new(packed).take(512).read_to_end(&mut header).unwrap_or(0)
+            Stream::new(packed).take(len).read_to_end(&mut unpacked).unwrap_or(0)
         }
     };
+    Ok(unpacked)
+}
+
+/// Whether a tar that may be compressed begins with a member of this name.
+pub(in crate::source) fn begins_with(bytes: &Arc<dyn Bytes>, name: &str) -> io::Result<bool> {
+    let header = beginning(bytes, 512)?;
     let written = header.get(..100).unwrap_or_default();
     let written = written.split(|b| *b == 0).next().unwrap_or_default();
     Ok(tar::begins(&header) && plain(written) == name.as_bytes())

@@ -15,7 +15,7 @@ mod tree;
 #[cfg(test)]
 mod tests;
 
-pub(super) use contents::{Contents, begins_with};
+pub(super) use contents::{Contents, beginning, begins_with};
 pub use image::{BadImage, BadPlatform, Choice, ImagePlatform};
 
 use super::Compression;
