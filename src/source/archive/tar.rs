@@ -62,7 +62,7 @@ pub(super) struct Limits {
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { entries: 1_000_000, unpacked: 32 << 30, kept: 32 << 20 }
+        Self { entries: 1_000_000, unpacked: 32 << 30, kept: 160 << 20 }
     }
 }
 
