@@ -3,11 +3,13 @@
 
 mod assemble;
 mod btrfs;
+mod cache;
 mod checksum;
 mod ext;
 mod fat;
 mod field;
 mod file_system;
+mod file_type;
 mod format;
 #[cfg(test)]
 mod harness;

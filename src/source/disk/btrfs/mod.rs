@@ -15,6 +15,7 @@ mod tests;
 
 use super::file_system::FileSystem;
 use crate::source::bytes::Bytes;
+use crate::source::disk::file_type;
 use crate::source::disk::number::{array, le16, le32, le64};
 use crate::source::{Entry, FileKind, LIST_CAP, Missing, Reading, Reason, Space, Stat};
 use checksum::name_hash;
@@ -327,19 +328,10 @@ impl<'a> DirEntry<'a> {
     }
 
     fn kind(&self) -> Result<FileKind> {
-        Ok(match self.r#type {
-            1 => FileKind::File,
-            2 => FileKind::Directory,
-            3 => FileKind::Character,
-            4 => FileKind::Block,
-            5 => FileKind::Fifo,
-            6 => FileKind::Socket,
-            7 => FileKind::Link,
-            encrypted if encrypted & 0x80 != 0 => {
-                return Err(not_read("names in the directory are encrypted"));
-            }
-            _ => FileKind::Other,
-        })
+        if self.r#type & 0x80 != 0 {
+            return Err(not_read("names in the directory are encrypted"));
+        }
+        Ok(file_type::kind(self.r#type))
     }
 }
 

@@ -7,7 +7,8 @@ use super::{garbled, name};
 use crate::source::disk::checksum::crc32c_on;
 use crate::source::disk::ext::layout::incompat;
 use crate::source::disk::field::{le16, le32};
-use crate::source::{Entry, FileKind, LIST_CAP, Reason};
+use crate::source::disk::file_type::kind;
+use crate::source::{Entry, LIST_CAP, Reason};
 
 /// A directory's names, sorted.
 #[derive(Debug, Default)]
@@ -157,17 +158,7 @@ impl Directory {
     }
 
     fn entry(&self, entry: &Named) -> Entry {
-        let kind = match entry.kind {
-            1 => FileKind::File,
-            2 => FileKind::Directory,
-            3 => FileKind::Character,
-            4 => FileKind::Block,
-            5 => FileKind::Fifo,
-            6 => FileKind::Socket,
-            7 => FileKind::Link,
-            _ => FileKind::Other,
-        };
-        Entry { name: name(of(&self.names, entry)), kind }
+        Entry { name: name(of(&self.names, entry)), kind: kind(entry.kind) }
     }
 
     /// How much memory it takes, about.

@@ -1,9 +1,9 @@
 //! An image file, with what is remembered of it.
 
-use super::cache::Cache;
 use super::packing::Packing;
 use super::{damaged, field};
 use crate::source::bytes::{Bytes, read_exactly};
+use crate::source::disk::cache::Cache;
 use std::io;
 use std::sync::Arc;
 

@@ -4,7 +4,6 @@
 //! remembering are the same for all ([`mapped`], [`image`]). Nothing but the file that was given is opened, unless the user allows
 //! it: an image made by a stranger can name any file of this host as its backing file.
 
-mod cache;
 mod counted;
 mod image;
 mod mapped;

@@ -2,10 +2,11 @@
 
 use crate::source::Reason;
 use crate::source::bytes::Bytes;
-use std::collections::{BTreeMap, HashMap};
+use crate::source::disk::cache::Cache;
+use std::collections::BTreeMap;
 use std::fmt::{self, Debug};
 use std::io;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 /// The unit of the log, in which everything is replayed.
 pub(super) const SECTOR: usize = 512;
@@ -16,26 +17,19 @@ pub(super) type Replayed = BTreeMap<u64, [u8; SECTOR]>;
 /// What is read and kept at once: the inodes of one cluster, and of some neighbours.
 const PIECE: u64 = 16 << 10;
 
-/// How many pieces are kept: 4 MiB.
-const PIECES: usize = 256;
+/// How much of them is kept.
+const ROOM: usize = 4 << 20;
 
 /// The volume's bytes.
 pub(super) struct Blocks {
     bytes: Arc<dyn Bytes>,
     pub(super) replayed: Replayed,
-    kept: Mutex<Kept>,
-}
-
-#[derive(Default)]
-struct Kept {
-    pieces: HashMap<u64, (u64, Arc<[u8]>)>,
-    /// Counts the uses, to find the piece that was used longest ago.
-    uses: u64,
+    kept: Cache,
 }
 
 impl Blocks {
     pub(super) fn new(bytes: Arc<dyn Bytes>) -> Self {
-        Self { bytes, replayed: Replayed::new(), kept: Mutex::default() }
+        Self { bytes, replayed: Replayed::new(), kept: Cache::new(ROOM) }
     }
 
     /// The `len` bytes of metadata from `at` on.
@@ -65,24 +59,13 @@ impl Blocks {
         Ok(())
     }
 
-    fn piece(&self, number: u64) -> io::Result<Arc<[u8]>> {
-        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
-        kept.uses += 1;
-        let now = kept.uses;
-        if let Some((used, piece)) = kept.pieces.get_mut(&number) {
-            *used = now;
-            return Ok(piece.clone());
-        }
-        let mut bytes = vec![0; PIECE as usize];
-        let n = self.bytes.read_at(number.saturating_mul(PIECE), &mut bytes)?;
-        bytes.truncate(n);
-        if kept.pieces.len() >= PIECES {
-            let oldest = kept.pieces.iter().min_by_key(|(_, (used, _))| *used).map(|(number, _)| *number);
-            oldest.and_then(|oldest| kept.pieces.remove(&oldest));
-        }
-        let piece: Arc<[u8]> = bytes.into();
-        kept.pieces.insert(number, (now, piece.clone()));
-        Ok(piece)
+    fn piece(&self, number: u64) -> io::Result<Arc<Vec<u8>>> {
+        self.kept.get((0, number), || {
+            let mut bytes = vec![0; PIECE as usize];
+            let n = self.bytes.read_at(number.saturating_mul(PIECE), &mut bytes)?;
+            bytes.truncate(n);
+            Ok(bytes)
+        })
     }
 
     fn replay(&self, at: u64, into: &mut [u8]) {

@@ -6,6 +6,7 @@ use super::checksum;
 use super::fork;
 use super::geometry::Geometry;
 use super::inode::{Format, Inode};
+use crate::source::disk::file_type::kind;
 use crate::source::disk::number::{be16, be32, be64};
 use crate::source::{FileKind, LIST_CAP, Reason};
 use std::collections::HashMap;
@@ -209,19 +210,5 @@ impl Found {
             }
         }
         Some(Ok(()))
-    }
-}
-
-/// `XFS_DIR3_FT_*`.
-fn kind(ftype: u8) -> FileKind {
-    match ftype {
-        1 => FileKind::File,
-        2 => FileKind::Directory,
-        3 => FileKind::Character,
-        4 => FileKind::Block,
-        5 => FileKind::Fifo,
-        6 => FileKind::Socket,
-        7 => FileKind::Link,
-        _ => FileKind::Other,
     }
 }
