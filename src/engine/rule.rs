@@ -120,33 +120,30 @@ impl Rule {
         })
     }
 
-    /// Every program of the rule.
-    fn programs(&self) -> impl Iterator<Item = &Program> {
+    /// The programs that decide, without the names that they use.
+    fn deciding(&self) -> impl Iterator<Item = &Program> {
         let severity = match &self.severity {
             SeverityOf::Computed(program) => Some(program),
             SeverityOf::Always(_) => None,
         };
+        self.when_once.iter().chain(&self.when_item).chain([&self.problem]).chain(severity)
+    }
+
+    /// Every program of the rule.
+    fn programs(&self) -> impl Iterator<Item = &Program> {
         let told = self.told.iter().flat_map(|(message, remedy)| [message, remedy]);
         let templates = [&self.item, &self.not_applicable_item].into_iter().flatten().chain(told);
         self.each
             .iter()
             .chain(&self.lets)
-            .chain(&self.when_once)
-            .chain(&self.when_item)
-            .chain([&self.problem])
-            .chain(severity)
+            .chain(self.deciding())
             .chain(templates.flat_map(Template::programs))
     }
 
     /// The names of `[let]` that decide (problem, `when` and severity use them), and what they stand for, in order.
     pub fn deciding_names(&self) -> Vec<(&str, String)> {
         let mut wanted = vec![false; self.lets.len()];
-        let severity = match &self.severity {
-            SeverityOf::Computed(program) => Some(program),
-            SeverityOf::Always(_) => None,
-        };
-        let deciding = self.when_once.iter().chain(&self.when_item).chain([&self.problem]).chain(severity);
-        deciding.for_each(|program| mark_names(program, &mut wanted));
+        self.deciding().for_each(|program| mark_names(program, &mut wanted));
         // A name is made of names before it only.
         for position in (0..self.lets.len()).rev() {
             if wanted[position] {
@@ -175,6 +172,17 @@ impl Rule {
             _ => false,
         };
         self.whole().programs().any(|program| program.root.any(&mut |node| asks(node)))
+    }
+
+    /// Whether it may take longer than all the others: it asks a fact that says so of itself.
+    pub(super) fn is_slow(&self) -> bool {
+        let slow =
+            |node: &Node| matches!(node.kind, NodeKind::Fact(position) if fact::kinds()[position].slow);
+        self.each
+            .iter()
+            .chain(&self.lets)
+            .chain(self.deciding())
+            .any(|program| program.root.any(&mut |node| slow(node)))
     }
 
     /// The facts it asks, sorted.

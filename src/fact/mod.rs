@@ -115,6 +115,9 @@ pub trait Fact: Shaped + Sized + 'static {
     /// that, before anything else: see [`Host::sampled`].
     const COUNTERS: &'static [&'static str] = &[];
 
+    /// Whether to gather it, or what is in it, may take longer than all other facts together. Rules that ask it begin first.
+    const SLOW: bool = false;
+
     /// Gathers it. Absent: this system has no such thing at all.
     fn collect(host: &Host) -> Reading<Self>;
 }
@@ -128,6 +131,8 @@ pub struct Kind {
     pub reads: &'static [&'static str],
     /// Those that are read twice for what takes two readings.
     pub counters: &'static [&'static str],
+    /// Whether it may take longer than all others together.
+    pub slow: bool,
     /// What a rule may ask of it.
     pub shape: fn() -> &'static Shape,
     collect: fn(&Host) -> Reading<Box<dyn Record>>,
@@ -139,6 +144,7 @@ impl Kind {
             name: F::NAME,
             reads: F::READS,
             counters: F::COUNTERS,
+            slow: F::SLOW,
             shape: F::static_shape,
             collect: collect::<F>,
         }

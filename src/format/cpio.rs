@@ -1,7 +1,7 @@
 //! The archives in an initial RAM disk: cpio(5) of the "new" format, as the kernel unpacks them (init/initramfs.c,
 //! Documentation/driver-api/early-userspace/buffer-format.rst).
 
-use std::io::{self, Read};
+use std::io::{self, BufRead};
 
 /// A file of an archive.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -25,7 +25,7 @@ pub fn is_magic(start: &[u8]) -> bool {
 
 /// Goes through the archive that begins here, up to the end of its trailer; what files hold is passed over. An archive may also end
 /// with the stream, between two files.
-pub fn members(stream: &mut dyn Read, mut each: impl FnMut(Member)) -> io::Result<()> {
+pub fn members(stream: &mut dyn BufRead, mut each: impl FnMut(Member)) -> io::Result<()> {
     // Where we are in the archive, as it pads to four bytes.
     let mut at = 0;
     loop {
@@ -93,7 +93,7 @@ fn ended() -> io::Error {
 }
 
 /// As many bytes as there are, up to all.
-fn fill(stream: &mut dyn Read, into: &mut [u8]) -> io::Result<usize> {
+fn fill(stream: &mut dyn BufRead, into: &mut [u8]) -> io::Result<usize> {
     let mut filled = 0;
     while let Some(rest) = into.get_mut(filled..).filter(|rest| !rest.is_empty()) {
         match stream.read(rest) {
@@ -106,13 +106,16 @@ fn fill(stream: &mut dyn Read, into: &mut [u8]) -> io::Result<usize> {
     Ok(filled)
 }
 
-fn skip(stream: &mut dyn Read, mut count: u64) -> io::Result<()> {
-    let mut scratch = [0; 16 << 10];
+/// Passes over so many bytes where they stand: nearly all of an archive is what files hold, and to copy it costs time.
+fn skip(stream: &mut dyn BufRead, mut count: u64) -> io::Result<()> {
     while count > 0 {
-        let step = usize::try_from(count).unwrap_or(usize::MAX).min(scratch.len());
-        match stream.read(scratch.get_mut(..step).unwrap_or_default()) {
-            Ok(0) => return Err(ended()),
-            Ok(n) => count -= n as u64,
+        match stream.fill_buf() {
+            Ok([]) => return Err(ended()),
+            Ok(buffer) => {
+                let step = usize::try_from(count).unwrap_or(usize::MAX).min(buffer.len());
+                stream.consume(step);
+                count -= step as u64;
+            }
             Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
             Err(e) => return Err(e),
         }

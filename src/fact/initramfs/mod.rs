@@ -77,6 +77,7 @@ record! {
 impl Fact for Initramfs {
     const NAME: &'static str = "initramfs";
     const READS: &'static [&'static str] = &["/boot/init*", "/proc/sys/kernel/osrelease", "/proc/stat"];
+    const SLOW: bool = true;
 
     fn collect(host: &Host) -> Reading<Self> {
         Ok(Self { images: Images { host: host.clone(), found: FrozenMap::new() } })

@@ -11,6 +11,10 @@ use std::sync::{Arc, OnceLock};
 /// The most bytes that are unpacked: 1 GiB. The largest initial RAM disks, with all of linux-firmware, have half of it.
 const UNPACKED_CAP: u64 = 1 << 30;
 
+/// What a decoder unpacks at a time. Each time it keeps the last 32 KiB or more for what refers back to them; larger pieces leave the
+/// processor's own cache.
+const UNPACKED_PIECE: usize = 256 << 10;
+
 /// As many modules no kernel has.
 const MODULES_CAP: usize = 50_000;
 
@@ -119,7 +123,7 @@ fn parts(stream: &mut BufReader<Box<dyn Read + Send>>, seen: &mut Seen) -> Resul
         seen.compression.push(kind.name().into());
         let unpacked = kind.one(stream).map_err(|e| damaged(&e))?;
         let unpacked = unpacked.ok_or_else(|| End::NotRead(format!("{} is not read", kind.name())))?;
-        archives(&mut BufReader::with_capacity(64 << 10, unpacked), seen)?;
+        archives(&mut BufReader::with_capacity(UNPACKED_PIECE, unpacked), seen)?;
     }
 }
 
@@ -137,7 +141,7 @@ fn archives(stream: &mut BufReader<Box<dyn Read + '_>>, seen: &mut Seen) -> Resu
     }
 }
 
-fn archive(stream: &mut dyn Read, seen: &mut Seen) -> Result<(), End> {
+fn archive(stream: &mut dyn BufRead, seen: &mut Seen) -> Result<(), End> {
     let mut stream = Counted { stream, left: UNPACKED_CAP.saturating_sub(seen.unpacked) };
     let before = stream.left;
     let result = cpio::members(&mut stream, |member| seen.note(&member.name));
@@ -180,16 +184,28 @@ fn after_zeros<R: BufRead>(stream: &mut R) -> io::Result<&[u8]> {
 
 /// No more than so many bytes.
 struct Counted<'a> {
-    stream: &'a mut dyn Read,
+    stream: &'a mut dyn BufRead,
     left: u64,
 }
 
 impl Read for Counted<'_> {
     fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
-        let most = usize::try_from(self.left).unwrap_or(usize::MAX).min(into.len());
-        let count = self.stream.read(into.get_mut(..most).unwrap_or_default())?;
-        self.left -= count as u64;
+        let count = self.fill_buf()?.read(into)?;
+        self.consume(count);
         Ok(count)
+    }
+}
+
+impl BufRead for Counted<'_> {
+    fn fill_buf(&mut self) -> io::Result<&[u8]> {
+        let most = usize::try_from(self.left).unwrap_or(usize::MAX);
+        let buffer = self.stream.fill_buf()?;
+        Ok(buffer.get(..most).unwrap_or(buffer))
+    }
+
+    fn consume(&mut self, count: usize) {
+        self.left -= count as u64;
+        self.stream.consume(count);
     }
 }
 

@@ -1,5 +1,6 @@
 //! What was read last, as far as there is room.
 
+use crate::source::bytes::Bytes;
 use std::collections::{BTreeMap, HashMap};
 use std::io;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -44,6 +45,22 @@ impl Cache {
         let piece = Arc::new(make()?);
         self.lock().keep(key, &piece, self.room);
         Ok(piece)
+    }
+
+    /// The page of this number of a file: so many bytes, fewer only where it ends.
+    pub(super) fn page(
+        &self,
+        file: u32,
+        bytes: &dyn Bytes,
+        number: u64,
+        size: u64,
+    ) -> io::Result<Arc<Vec<u8>>> {
+        self.get((file, number), || {
+            let mut page = vec![0; usize::try_from(size).unwrap_or(0)];
+            let n = bytes.read_at(number.saturating_mul(size), &mut page)?;
+            page.truncate(n);
+            Ok(page)
+        })
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, Kept> {

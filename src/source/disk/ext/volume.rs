@@ -5,6 +5,7 @@ use super::inode::Inode;
 use super::journal::Log;
 use super::layout::{Layout, SUPERBLOCK, compat, incompat, ro_compat};
 use crate::source::bytes::{Bytes, read_exactly};
+use crate::source::disk::cache::Cache;
 use crate::source::disk::checksum::{crc16, crc32c_on};
 use crate::source::disk::field::{le16, le32};
 use crate::source::{Reason, Space};
@@ -18,10 +19,17 @@ pub(super) struct Volume {
     pub(super) layout: Layout,
     log: Log,
     descriptors: Vec<u8>,
+    inodes: Cache,
 }
 
 /// The largest table of group descriptors that is held: that of 128 TiB in blocks of 4 KiB.
 const DESCRIPTORS_CAP: u64 = 64 << 20;
+
+/// As much of an inode table is read at once: inodes made together are asked for together.
+const INODES: u64 = 16 << 10;
+
+/// What is kept of inode tables.
+const INODES_KEPT: usize = 1 << 20;
 
 /// A block group.
 pub(super) struct Group {
@@ -37,7 +45,13 @@ impl Volume {
             io::ErrorKind::UnexpectedEof => Reason::Garbled("it is too short for a file system".into()),
             _ => Reason::Io(error.to_string()),
         })?)?;
-        let mut volume = Self { bytes, layout, log: Log::default(), descriptors: Vec::new() };
+        let mut volume = Self {
+            bytes,
+            layout,
+            log: Log::default(),
+            descriptors: Vec::new(),
+            inodes: Cache::new(INODES_KEPT),
+        };
         volume.fits()?;
         if volume.layout.incompat & incompat::RECOVER != 0 {
             volume.replay()?;
@@ -101,12 +115,16 @@ impl Volume {
         Ok(block)
     }
 
+    /// Whether so many bytes from this one on are before its end.
+    fn has(&self, at: u64, len: usize) -> bool {
+        let size = self.layout.blocks.saturating_mul(self.layout.block_size.into());
+        at.checked_add(len as u64).is_some_and(|end| end <= size)
+    }
+
     /// Reads what is at this byte, as it is once the journal is replayed.
     pub(super) fn fill(&self, at: u64, into: &mut [u8]) -> Result<(), Reason> {
         let size = u64::from(self.layout.block_size);
-        let end =
-            at.checked_add(into.len() as u64).filter(|&end| end <= self.layout.blocks.saturating_mul(size));
-        if end.is_none() {
+        if !self.has(at, into.len()) {
             return garbled(format!("block {} lies behind the end of the file system", at / size));
         }
         if self.log.is_empty() {
@@ -184,15 +202,21 @@ impl Volume {
         };
         let group = self.group(index / layout.inodes_per_group)?;
         let offset = u64::from(index % layout.inodes_per_group) * u64::from(layout.inode_size);
-        let mut inode = vec![0; layout.inode_size.into()];
         // The block before which the inode table lies may not be.
         if group.inode_table <= layout.first_data_block.into() {
             return garbled(format!("the descriptor of the block group of inode {number} is damaged"));
         }
-        self.fill(
-            group.inode_table.saturating_mul(layout.block_size.into()).saturating_add(offset),
-            &mut inode,
-        )?;
+        let at = group.inode_table.saturating_mul(layout.block_size.into()).saturating_add(offset);
+        if self.log.is_empty() && self.has(at, layout.inode_size.into()) {
+            let page = self.inodes.page(0, &*self.bytes, at / INODES, INODES);
+            let page = page.map_err(|error| Reason::Io(error.to_string()))?;
+            let within = usize::try_from(at % INODES).unwrap_or(usize::MAX);
+            if let Some(inode) = page.get(within..within.saturating_add(layout.inode_size.into())) {
+                return Ok(inode.to_vec());
+            }
+        }
+        let mut inode = vec![0; layout.inode_size.into()];
+        self.fill(at, &mut inode)?;
         Ok(inode)
     }
 

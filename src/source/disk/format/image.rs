@@ -73,18 +73,13 @@ impl Image {
 
     /// An entry of a table.
     pub(super) fn entry<const N: usize>(&self, at: u64) -> io::Result<[u8; N]> {
-        let (page, within) = (at - at % PAGE, (at % PAGE) as usize);
+        let within = (at % PAGE) as usize;
         let mut entry = [0; N];
         if within + N > PAGE as usize {
             self.stored(at, &mut entry)?;
             return Ok(entry);
         }
-        let kept = self.memory.tables.get((self.number, page), || {
-            let mut bytes = vec![0; PAGE as usize];
-            let n = self.file.read_at(page, &mut bytes)?;
-            bytes.truncate(n);
-            Ok(bytes)
-        })?;
+        let kept = self.memory.tables.page(self.number, &*self.file, at / PAGE, PAGE)?;
         let found = kept.get(within..).and_then(|rest| rest.first_chunk()).copied();
         found.ok_or_else(|| self.ended(io::ErrorKind::UnexpectedEof.into(), at, N as u64))
     }

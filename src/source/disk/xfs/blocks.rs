@@ -37,7 +37,8 @@ impl Blocks {
         let mut found = Vec::with_capacity(len);
         while found.len() < len {
             let from = at.saturating_add(found.len() as u64);
-            let piece = self.piece(from / PIECE).map_err(|error| unread(from, &error))?;
+            let piece =
+                self.kept.page(0, &*self.bytes, from / PIECE, PIECE).map_err(|error| unread(from, &error))?;
             let rest = piece.get((from % PIECE) as usize..).unwrap_or_default();
             let rest = rest.get(..len - found.len()).unwrap_or(rest);
             if rest.is_empty() {
@@ -57,15 +58,6 @@ impl Blocks {
         }
         self.replay(at, into);
         Ok(())
-    }
-
-    fn piece(&self, number: u64) -> io::Result<Arc<Vec<u8>>> {
-        self.kept.get((0, number), || {
-            let mut bytes = vec![0; PIECE as usize];
-            let n = self.bytes.read_at(number.saturating_mul(PIECE), &mut bytes)?;
-            bytes.truncate(n);
-            Ok(bytes)
-        })
     }
 
     fn replay(&self, at: u64, into: &mut [u8]) {
