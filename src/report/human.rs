@@ -222,6 +222,10 @@ fn summary(report: &Report, out: &mut dyn Write) -> io::Result<()> {
         let (file, taken) = (one_line(&captured.file), captured.taken.strftime("%Y-%m-%d %H:%M"));
         writeln!(out, "as captured in {file} on {taken} UTC")?;
     }
+    let assumed = report.target.assume.to_string();
+    if !assumed.is_empty() {
+        writeln!(out, "assumed: {assumed}")?;
+    }
     writeln!(out, "rules: {}", judged.join(", "))?;
     match report.sample_seconds {
         Some(seconds) => writeln!(out, "rates: over {} s", render_double(seconds)),

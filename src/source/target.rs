@@ -200,7 +200,11 @@ impl fmt::Display for Assume {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut parts = Vec::new();
         if let Some(bytes) = self.memory_bytes {
-            parts.push(format!("memory={bytes}"));
+            // As people write it, where that is no less exact.
+            let units = [("TiB", 1 << 40), ("GiB", 1 << 30), ("MiB", 1 << 20), ("KiB", 1 << 10)];
+            let whole = units.into_iter().find(|(_, unit)| bytes > 0 && bytes % unit == 0);
+            let (unit, size) = whole.unwrap_or(("", 1_u64));
+            parts.push(format!("memory={}{unit}", bytes / size));
         }
         if let Some(cpus) = self.cpus {
             parts.push(format!("cpus={cpus}"));
@@ -233,6 +237,9 @@ mod tests {
         assert_eq!(assume.memory_bytes, Some(8 << 30));
         assert_eq!(assume.cpus, Some(4));
         assert_eq!(assume.platform, Some(Platform::Kvm));
+        for written in ["memory=8GiB,cpus=4,platform=kvm", "memory=1536MiB", "memory=1073741825"] {
+            assert_eq!(written.parse::<Assume>().unwrap().to_string(), written);
+        }
         assert_eq!("memory=8".parse::<Assume>(), Err(BadAssumption::LittleMemory("8".into())));
         assert_eq!("cpus=0".parse::<Assume>(), Err(BadAssumption::Cpus("0".into())));
         assert_eq!("disks=2".parse::<Assume>(), Err(BadAssumption::UnknownKey("disks".into())));

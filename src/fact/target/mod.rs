@@ -7,6 +7,7 @@ use crate::{record, word};
 use std::path::Path;
 
 mod container;
+mod hints;
 mod platform;
 
 #[cfg(test)]
@@ -44,10 +45,13 @@ record! {
         /// Whether files have the owners that they have on the system itself: not in a tree that an ordinary user unpacked,
         /// where all is that user's. Absent where neither /etc/passwd nor /etc is there to tell.
         pub owners_kept: Lazy<bool>,
-        /// What it runs on, or will run on: what `--assume platform=` says, else what firmware and kernel tell of the machine.
-        /// Absent where neither says.
+        /// What it runs on, or was made for: what `--assume platform=` says; else, where a kernel runs, what firmware and kernel tell
+        /// of the machine, and of a tree that does not run, what is in it for one cloud alone: the datasources that cloud-init is told
+        /// to look for, agents that are enabled, kernels. Absent where nothing says, or where they differ.
         pub platform: Lazy<Platform>,
-        /// What `--assume` said: `memory=8589934592,cpus=4,platform=kvm`. Absent where it said nothing.
+        /// What told the platform: `--assume`, or a file, with its line where it has several: `/etc/cloud/cloud.cfg.d/90_dpkg.cfg:2`.
+        pub platform_source: Lazy<String>,
+        /// What `--assume` said: `memory=8GiB,cpus=4,platform=kvm`. Absent where it said nothing.
         pub assumed: Option<String>,
     }
 }
@@ -97,10 +101,15 @@ impl Fact for Target {
         "/proc/self/ns/pid",
         "/proc/1/environ",
         container::PRINTED[0],
-        "/sys/hypervisor/type",
-        "/sys/class/dmi/id/sys_vendor",
-        "/sys/class/dmi/id/product_name",
-        "/proc/cpuinfo",
+        platform::HYPERVISOR,
+        platform::VENDOR,
+        platform::PRODUCT,
+        platform::CPUINFO,
+        hints::CLOUD_CONFIG[0],
+        "/etc/cloud/cloud.cfg.d/*.cfg",
+        hints::IDENTIFY,
+        hints::WANTED,
+        "/boot/vmlinuz-*",
         "/etc/passwd",
     ];
 
@@ -108,7 +117,7 @@ impl Fact for Target {
         let target = &host.target;
         let assumed = target.assume.to_string();
         let later = || host.clone();
-        let (owners, container, manager, platform) = (later(), later(), later(), later());
+        let (owners, container, manager, platform, source) = (later(), later(), later(), later(), later());
         Ok(Self {
             kind: match target.kind {
                 TargetKind::Live => Kind::Live,
@@ -122,7 +131,8 @@ impl Fact for Target {
             owners_kept: Lazy::new(move || owners_kept(&owners)),
             container: Lazy::new(move || container::is_container(&container)),
             container_manager: Lazy::new(move || container::manager(&manager)),
-            platform: Lazy::new(move || platform::detect(&platform)),
+            platform: Lazy::new(move || platform::detect(&platform).map(|found| found.platform)),
+            platform_source: Lazy::new(move || platform::detect(&source).map(|found| found.source)),
             assumed: (!assumed.is_empty()).then_some(assumed),
         })
     }

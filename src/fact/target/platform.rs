@@ -1,7 +1,12 @@
 //! What the target runs on.
 
-use super::Platform;
+use super::{Platform, hints};
 use crate::source::{Host, Missing, Platform as Assumed, Reading};
+
+pub(super) const HYPERVISOR: &str = "/sys/hypervisor/type";
+pub(super) const VENDOR: &str = "/sys/class/dmi/id/sys_vendor";
+pub(super) const PRODUCT: &str = "/sys/class/dmi/id/product_name";
+pub(super) const CPUINFO: &str = "/proc/cpuinfo";
 
 /// Firmware's vendor or product, by how it begins (SMBIOS strings, as systemd-detect-virt(1) knows them, and those of clouds).
 const FIRMWARE: [(&str, Platform); 26] = [
@@ -33,34 +38,52 @@ const FIRMWARE: [(&str, Platform); 26] = [
     ("Apple Virtualization", Platform::Other),
 ];
 
-pub(super) fn detect(host: &Host) -> Reading<Platform> {
+/// A platform, and what told it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Found {
+    pub(super) platform: Platform,
+    /// An option, a file, or a file and its line.
+    pub(super) source: String,
+}
+
+impl Found {
+    pub(super) fn new(platform: Platform, source: impl Into<String>) -> Self {
+        Self { platform, source: source.into() }
+    }
+}
+
+pub(super) fn detect(host: &Host) -> Reading<Found> {
     if let Some(assumed) = host.target.assume.platform {
-        return Ok(match assumed {
+        let platform = match assumed {
             Assumed::Kvm => Platform::Kvm,
             Assumed::Xen => Platform::Xen,
             Assumed::Vmware => Platform::Vmware,
             Assumed::Microsoft => Platform::Microsoft,
             Assumed::Amazon => Platform::Amazon,
             Assumed::Metal => Platform::Metal,
-        });
+        };
+        return Ok(Found::new(platform, "--assume"));
+    }
+    if !host.is_running() {
+        return hints::detect(host);
     }
     // Xen first: a cloud's own name in the firmware stands above both its Xen and its KVM instances.
-    if present(host.read_text("/sys/hypervisor/type"))?.is_some_and(|kind| kind.trim() == "xen") {
-        return Ok(Platform::Xen);
+    if present(host.read_text(HYPERVISOR))?.is_some_and(|kind| kind.trim() == "xen") {
+        return Ok(Found::new(Platform::Xen, HYPERVISOR));
     }
-    let vendor = present(host.read_text("/sys/class/dmi/id/sys_vendor"))?.unwrap_or_default();
-    let product = present(host.read_text("/sys/class/dmi/id/product_name"))?.unwrap_or_default();
+    let vendor = present(host.read_text(VENDOR))?.unwrap_or_default();
+    let product = present(host.read_text(PRODUCT))?.unwrap_or_default();
     let (vendor, product) = (vendor.trim(), product.trim());
     // The vendor also makes real machines; `Virtual Machine` is its Hyper-V.
     if vendor == "Microsoft Corporation" && product == "Virtual Machine" {
-        return Ok(Platform::Microsoft);
+        return Ok(Found::new(Platform::Microsoft, PRODUCT));
     }
-    for text in [product, vendor] {
+    for (text, source) in [(product, PRODUCT), (vendor, VENDOR)] {
         if let Some((_, platform)) = FIRMWARE.iter().find(|(start, _)| text.starts_with(start)) {
-            return Ok(*platform);
+            return Ok(Found::new(*platform, source));
         }
     }
-    by_cpu_flag(&host.read_text("/proc/cpuinfo")?)
+    Ok(Found::new(by_cpu_flag(&host.read_text(CPUINFO)?)?, CPUINFO))
 }
 
 /// Only x86 says in its flags whether there is a hypervisor.
@@ -72,9 +95,9 @@ fn by_cpu_flag(cpuinfo: &str) -> Reading<Platform> {
     Ok(if hypervisor { Platform::Other } else { Platform::Metal })
 }
 
-fn present(found: Reading<String>) -> Reading<Option<String>> {
+pub(super) fn present<T>(found: Reading<T>) -> Reading<Option<T>> {
     match found {
-        Ok(text) => Ok(Some(text)),
+        Ok(found) => Ok(Some(found)),
         Err(Missing::Absent) => Ok(None),
         Err(why) => Err(why),
     }

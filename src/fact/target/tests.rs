@@ -154,3 +154,74 @@ fn owners_are_kept_where_passwd_is_roots() {
     assert_eq!(owned(TargetKind::Image, "/etc", 501), Ok(false));
     assert_eq!(collect(&Files::new(), TargetKind::Root, "").owners_kept.get().copied(), Err(Missing::Absent));
 }
+
+fn image(files: &Files) -> Target {
+    collect(files, TargetKind::Image, "")
+}
+
+#[test]
+fn an_image_for_one_cloud_says_so() {
+    for (path, text, platform, source) in [
+        (
+            "/etc/cloud/cloud.cfg",
+            "users: [default]\ndatasource_list: [ Ec2, None ]\n",
+            Platform::Amazon,
+            ":2",
+        ),
+        (
+            "/etc/cloud/cloud.cfg.d/90_dpkg.cfg",
+            "datasource_list: [ VMware, OVF, None ]\n",
+            Platform::Vmware,
+            ":1",
+        ),
+        ("/etc/cloud/cloud.cfg.d/95-hetzner.cfg", "datasource_list:\n- Hetzner\n", Platform::Kvm, ":1"),
+        ("/etc/cloud/ds-identify.cfg", "policy: enabled\ndatasource: Azure\n", Platform::Microsoft, ":2"),
+        ("/boot/vmlinuz-6.8.0-1021-aws", "", Platform::Amazon, ""),
+        ("/etc/systemd/system/multi-user.target.wants/walinuxagent.service", "", Platform::Microsoft, ""),
+    ] {
+        let mut files = Files::new();
+        files.file(path, text);
+        let target = image(&files);
+        assert_eq!(target.platform.get(), Ok(&platform), "{path}");
+        assert_eq!(target.platform_source.get(), Ok(&format!("{path}{source}")));
+    }
+}
+
+#[test]
+fn an_image_for_several_platforms_names_none() {
+    let mut files = Files::new();
+    files.file("/etc/cloud/cloud.cfg", "datasource_list: [ Azure ]\n");
+    assert_eq!(image(&files).platform.get(), Ok(&Platform::Microsoft));
+    files.file("/etc/cloud/cloud.cfg.d/10.cfg", "datasource_list: [ NoCloud, ConfigDrive, OpenStack ]\n");
+    assert_eq!(image(&files).platform.get(), Err(Missing::Absent), "the last file counts");
+    files.file("/etc/cloud/cloud.cfg.d/20.cfg", "datasource_list: [ NoCloud, Azure, Ec2 ]\n");
+    assert_eq!(image(&files).platform.get(), Err(Missing::Absent), "two clouds");
+    files.file("/etc/cloud/cloud.cfg.d/30.cfg.off", "datasource_list: [ Azure ]\n");
+    assert_eq!(image(&files).platform.get(), Err(Missing::Absent), "not read by cloud-init");
+    files.file("/etc/cloud/cloud.cfg.d/30.cfg", "datasource_list: [ Ec2 ]\n");
+    files.file("/boot/vmlinuz-6.8.0-1021-aws", "");
+    assert_eq!(image(&files).platform.get(), Ok(&Platform::Amazon));
+    files.file("/boot/vmlinuz-6.8.0-1018-azure", "");
+    assert_eq!(image(&files).platform.get(), Err(Missing::Absent), "they differ");
+    let mut files = Files::new();
+    files.file("/boot/vmlinuz-6.8.0-1018-azure", "");
+    files.file("/boot/vmlinuz-6.8.0-51-generic", "");
+    assert_eq!(image(&files).platform.get(), Err(Missing::Absent), "a kernel for all");
+}
+
+#[test]
+fn a_denied_hint_is_no_answer() {
+    let mut files = Files::new();
+    files.file("/boot/vmlinuz-6.8.0-1021-aws", "");
+    files.deny("/etc/cloud");
+    assert!(matches!(image(&files).platform.get(), Err(Missing::Unreadable(_))));
+}
+
+#[test]
+fn a_running_host_is_what_its_firmware_says_whatever_image_it_came_from() {
+    let mut files = firmware("QEMU", "Standard PC (Q35 + ICH9, 2009)");
+    files.file("/etc/cloud/cloud.cfg", "datasource_list: [ Azure ]\n");
+    let target = live(&files);
+    assert_eq!(target.platform.get(), Ok(&Platform::Kvm));
+    assert_eq!(target.platform_source.get().map(String::as_str), Ok("/sys/class/dmi/id/product_name"));
+}
