@@ -70,6 +70,19 @@ fn a_profile_chooses_rules_and_says_what_a_tree_is_taken_for() {
 }
 
 #[test]
+fn what_findings_of_one_rule_share_is_said_once() {
+    let dir = root();
+    fs::create_dir_all(dir.path().join("etc/ssh")).unwrap();
+    for key in ["ssh_host_ed25519_key", "ssh_host_rsa_key"] {
+        fs::write(dir.path().join("etc/ssh").join(key), "x\n").unwrap();
+    }
+    let (_, out, _) = check(dir.path(), &["--profile", "image", "--select", "image/ssh-host-keys"]);
+    assert_eq!(out.matches("critical image/ssh-host-keys").count(), 2, "{out}");
+    assert_eq!(out.matches("rm -f /etc/ssh/ssh_host_*_key").count(), 1, "{out}");
+    assert_eq!(out.matches("  remedy as above\n").count(), 1, "{out}");
+}
+
+#[test]
 fn exit_status_follows_fail_on_in_every_format() {
     let dir = root();
     fs::write(dir.path().join("etc/sysctl.d/60-oom.conf"), "vm.panic_on_oom = 1\n").unwrap();

@@ -38,9 +38,11 @@ pub fn human(report: &Report, detail: Detail, out: &mut dyn Write) -> io::Result
         }
         headline(rule, finding, out)?;
         if detail > Detail::Quiet {
-            // Findings of one rule stand together: why it is a problem is said once.
-            let told = i > 0 && report.findings[i - 1].0.id == rule.id;
-            details((!told).then_some(&rule.why), finding, detail, out)?;
+            // Findings of one rule stand together: why it is a problem is said once, and what to do where that is the same.
+            let before =
+                i.checked_sub(1).map(|i| &report.findings[i]).filter(|(before, _)| before.id == rule.id);
+            details((before.is_none()).then_some(&rule.why), finding, detail, out)?;
+            remedy(&finding.remedy, before.is_some_and(|(_, before)| before.remedy == finding.remedy), out)?;
         }
     }
     if detail == Detail::Quiet {
@@ -130,8 +132,16 @@ fn details(why: Option<&String>, finding: &Finding, detail: Detail, out: &mut dy
             writeln!(out, "    {}", format!("and {more} more, which -v shows").style(label))?;
         }
     }
-    writeln!(out, "  {}", "remedy".style(label))?;
-    for line in wrap(&finding.remedy, WIDTH - 4) {
+    Ok(())
+}
+
+fn remedy(remedy: &str, told: bool, out: &mut dyn Write) -> io::Result<()> {
+    let label = "remedy".dimmed();
+    if told {
+        return writeln!(out, "  {label} as above");
+    }
+    writeln!(out, "  {label}")?;
+    for line in wrap(remedy, WIDTH - 4) {
         writeln!(out, "{}", format!("    {line}").trim_end())?;
     }
     Ok(())
