@@ -1,7 +1,7 @@
 //! What the target runs on.
 
 use super::Platform;
-use crate::source::{Host, Missing, Platform as Assumed, Reading};
+use crate::source::{Host, Missing, Optional, Platform as Assumed, Reading};
 
 /// Firmware's vendor or product, by how it begins (SMBIOS strings, as systemd-detect-virt(1) knows them, and those of clouds).
 const FIRMWARE: [(&str, Platform); 26] = [
@@ -45,11 +45,11 @@ pub(super) fn detect(host: &Host) -> Reading<Platform> {
         });
     }
     // Xen first: a cloud's own name in the firmware stands above both its Xen and its KVM instances.
-    if present(host.read_text("/sys/hypervisor/type"))?.is_some_and(|kind| kind.trim() == "xen") {
+    if host.read_text("/sys/hypervisor/type").optional()?.is_some_and(|kind| kind.trim() == "xen") {
         return Ok(Platform::Xen);
     }
-    let vendor = present(host.read_text("/sys/class/dmi/id/sys_vendor"))?.unwrap_or_default();
-    let product = present(host.read_text("/sys/class/dmi/id/product_name"))?.unwrap_or_default();
+    let vendor = host.read_text("/sys/class/dmi/id/sys_vendor").optional()?.unwrap_or_default();
+    let product = host.read_text("/sys/class/dmi/id/product_name").optional()?.unwrap_or_default();
     let (vendor, product) = (vendor.trim(), product.trim());
     // The vendor also makes real machines; `Virtual Machine` is its Hyper-V.
     if vendor == "Microsoft Corporation" && product == "Virtual Machine" {
@@ -70,12 +70,4 @@ fn by_cpu_flag(cpuinfo: &str) -> Reading<Platform> {
     let flags = flags.next().ok_or(Missing::Absent)?;
     let hypervisor = flags.split_whitespace().any(|flag| flag == "hypervisor");
     Ok(if hypervisor { Platform::Other } else { Platform::Metal })
-}
-
-fn present(found: Reading<String>) -> Reading<Option<String>> {
-    match found {
-        Ok(text) => Ok(Some(text)),
-        Err(Missing::Absent) => Ok(None),
-        Err(why) => Err(why),
-    }
 }
