@@ -140,6 +140,7 @@ fn details(why: Option<&String>, finding: &Finding, detail: Detail, out: &mut dy
 fn evidence(evidence: &Evidence) -> String {
     let value = match &evidence.value {
         serde_json::Value::String(s) => format!("'{s}'"),
+        serde_json::Value::Null => "(none)".to_owned(),
         other => other.to_string(),
     };
     one_line(&format!("{} = {value}", evidence.expr))
