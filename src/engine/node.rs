@@ -139,8 +139,24 @@ impl Node {
         }
     }
 
+    /// Whether it asks for a field that takes two readings of the host's counters.
+    pub(super) fn is_sampled(&self) -> bool {
+        let is_sampled = |of: &Ty, position: usize| match of {
+            Ty::Record(shape) => shape.fields.get(position).is_some_and(|field| field.sampled),
+            _ => false,
+        };
+        match &self.kind {
+            NodeKind::Field { of, position } => is_sampled(&of.ty, *position),
+            NodeKind::Top { list, field, .. } => match &list.ty {
+                Ty::List(of) => is_sampled(of, *field),
+                _ => false,
+            },
+            _ => false,
+        }
+    }
+
     /// Whether any node of the tree is such a one.
-    pub(super) fn any(&self, is: &mut dyn FnMut(&Node) -> bool) -> bool {
+    pub(super) fn any(&self, is: &mut dyn FnMut(&Self) -> bool) -> bool {
         is(self) || self.children().into_iter().any(|child| child.any(is))
     }
 }

@@ -7,7 +7,6 @@ use super::file::RuleFile;
 use super::node::{Node, NodeKind, Program};
 use super::severity::Severity;
 use super::template::Template;
-use super::ty::Ty;
 use crate::fact;
 use std::sync::{Arc, OnceLock};
 
@@ -159,19 +158,7 @@ impl Rule {
 
     /// Whether it asks for what takes two readings of the host's counters.
     pub fn samples(&self) -> bool {
-        let sampled = |record: &Ty, position: usize| match record {
-            Ty::Record(shape) => shape.fields.get(position).is_some_and(|field| field.sampled),
-            _ => false,
-        };
-        let asks = |node: &Node| match &node.kind {
-            NodeKind::Field { of, position } => sampled(&of.ty, *position),
-            NodeKind::Top { list, field, .. } => match &list.ty {
-                Ty::List(of) => sampled(of, *field),
-                _ => false,
-            },
-            _ => false,
-        };
-        self.whole().programs().any(|program| program.root.any(&mut |node| asks(node)))
+        self.whole().programs().any(|program| program.root.any(&mut Node::is_sampled))
     }
 
     /// Whether it may take longer than all the others: it asks a fact that says so of itself.

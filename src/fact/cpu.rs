@@ -4,7 +4,7 @@ use super::Fact;
 use crate::format::ranges;
 use crate::model::Lazy;
 use crate::record;
-use crate::source::{At, Host, Missing, Reading};
+use crate::source::{At, Host, Missing, Optional, Reading};
 use std::collections::BTreeSet;
 
 const ONLINE: &str = "/sys/devices/system/cpu/online";
@@ -48,22 +48,17 @@ impl Fact for Cpu {
         let present = list(host, "/sys/devices/system/cpu/present");
         let own = host.clone();
         let cores = Lazy::new(move || cores(&own));
-        match list(host, ONLINE) {
-            Ok(count) => return Ok(Self { count, present, cores, at: At::file(ONLINE) }),
-            Err(Missing::Absent) => {}
-            Err(why) => return Err(why),
+        if let Some(count) = list(host, ONLINE).optional()? {
+            return Ok(Self { count, present, cores, at: At::file(ONLINE) });
         }
-        match host.read_text(STAT) {
-            Ok(text) => match count_stat(&text) {
+        if let Some(text) = host.read_text(STAT).optional()? {
+            return match count_stat(&text) {
                 0 => Err(Missing::garbled(STAT, "names no CPU")),
                 count => Ok(Self { count, present, cores, at: At::file(STAT) }),
-            },
-            Err(Missing::Absent) => match host.target.assume.cpus {
-                Some(count) => Ok(Self { count, present, cores, at: At::file("--assume cpus") }),
-                None => Err(Missing::Absent),
-            },
-            Err(why) => Err(why),
+            };
         }
+        let count = host.target.assume.cpus.ok_or(Missing::Absent)?;
+        Ok(Self { count, present, cores, at: At::file("--assume cpus") })
     }
 }
 

@@ -3,7 +3,7 @@
 use super::Fact;
 use crate::model::{Lazy, Sampled};
 use crate::record;
-use crate::source::{At, Earlier, Host, Missing, Reading};
+use crate::source::{At, Earlier, Host, Missing, Optional, Reading};
 use std::collections::BTreeMap;
 
 record! {
@@ -124,8 +124,8 @@ impl Fact for Disks {
     const COUNTERS: &'static [&'static str] = &[STATS];
 
     fn collect(host: &Host) -> Reading<Self> {
-        let text = optional(host.read_text(STATS))?;
-        let whole = optional(host.names(SYS))?;
+        let text = host.read_text(STATS).optional()?;
+        let whole = host.names(SYS).optional()?;
         if text.is_none() && whole.is_none() {
             return Err(Missing::Absent);
         }
@@ -154,14 +154,6 @@ impl Fact for Disks {
             list.push(disk(host, name, true, Counts::default(), Sampled::default(), at));
         }
         Ok(Self { list, malformed })
-    }
-}
-
-fn optional<T>(reading: Reading<T>) -> Reading<Option<T>> {
-    match reading {
-        Ok(value) => Ok(Some(value)),
-        Err(Missing::Absent) => Ok(None),
-        Err(unreadable) => Err(unreadable),
     }
 }
 

@@ -2,7 +2,7 @@
 
 use super::Fact;
 use crate::record;
-use crate::source::{At, Host, Missing, Reading};
+use crate::source::{At, Host, Missing, Optional, Reading};
 use core::net::IpAddr;
 
 record! {
@@ -73,16 +73,12 @@ impl Fact for Hosts {
 
 fn hostname(host: &Host) -> Reading<String> {
     for (path, key) in [(RUNNING, ""), (STATIC, ""), (SYSCONFIG, "HOSTNAME=")] {
-        match host.read_text(path) {
-            Ok(text) => {
-                let names = text.lines().map(str::trim).filter(|line| !line.starts_with('#'));
-                let name = names.filter_map(|line| line.strip_prefix(key)).find(|name| !name.is_empty());
-                if let Some(name) = name.map(|name| name.trim_matches(['"', '\''])) {
-                    return Ok(name.to_owned());
-                }
+        if let Some(text) = host.read_text(path).optional()? {
+            let names = text.lines().map(str::trim).filter(|line| !line.starts_with('#'));
+            let name = names.filter_map(|line| line.strip_prefix(key)).find(|name| !name.is_empty());
+            if let Some(name) = name.map(|name| name.trim_matches(['"', '\''])) {
+                return Ok(name.to_owned());
             }
-            Err(Missing::Absent) => {}
-            Err(unreadable) => return Err(unreadable),
         }
     }
     Err(Missing::Absent)

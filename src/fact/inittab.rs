@@ -1,7 +1,7 @@
 //! What SysV init and BusyBox's init start: /etc/inittab.
 
 use super::Fact;
-use crate::source::{At, Host, Missing, Reading, Reason};
+use crate::source::{At, Host, Missing, Optional, Reading, Reason};
 use crate::{record, word};
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -135,10 +135,8 @@ fn reader(host: &Host, text: &str) -> Reading<InittabReader> {
     if let Some(reader) = link.and_then(|to| named(&to.to_string_lossy())) {
         return Ok(reader);
     }
-    let program = match host.source.read(Path::new(INIT), INIT_CAP) {
-        Ok(program) => program,
-        Err(Missing::Absent) => return meant(text),
-        Err(why) => return Err(why),
+    let Some(program) = host.source.read(Path::new(INIT), INIT_CAP).optional()? else {
+        return meant(text);
     };
     let holds = |words: &str| program.windows(words.len()).any(|window| window == words.as_bytes());
     Ok(match () {

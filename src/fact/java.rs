@@ -4,7 +4,7 @@ use super::Fact;
 use crate::format::{size_suffix::size, units::Units};
 use crate::model::{Lazy, Partial};
 use crate::record;
-use crate::source::{At, Host, Missing, Reading, Reason, TEXT_CAP, Unreadable};
+use crate::source::{At, Host, Missing, Optional, Reading, Reason, TEXT_CAP, Unreadable};
 
 record! {
     /// Java virtual machines, by what their command lines say of memory.
@@ -80,22 +80,17 @@ impl Fact for Java {
 /// The JVMs that run. A process that ends meanwhile is none; none runs where no kernel does.
 pub(super) fn running(host: &Host) -> Reading<Partial<Jvm>> {
     let mut found = Partial::default();
-    let lines = match host.processes() {
-        Err(Missing::Absent) => return Ok(found),
-        lines => lines?,
+    let Some(lines) = host.processes().optional()? else {
+        return Ok(found);
     };
     // A line that is denied as a rule means that all are, which the fact `process` tells of.
     for line in lines.iter().filter(|line| matches!(line.comm(), Some("java" | "jsvc"))).take(MOST) {
         let pid = line.pid;
         let path = format!("/proc/{pid}/cmdline");
-        match host.source.read(path.as_ref(), LINE_CAP) {
-            Ok(bytes) => {
-                let text = String::from_utf8_lossy(&bytes);
-                let arguments: Vec<&str> = text.trim_end_matches('\0').split('\0').skip(1).collect();
-                found.items.push(Jvm { pid: Some(pid), ..of_arguments(&arguments, At::file(path)) });
-            }
-            Err(Missing::Absent) => {}
-            Err(Missing::Unreadable(why)) => found.unread.push(why),
+        if let Some(bytes) = host.source.read(path.as_ref(), LINE_CAP).noted(&mut found.unread) {
+            let text = String::from_utf8_lossy(&bytes);
+            let arguments: Vec<&str> = text.trim_end_matches('\0').split('\0').skip(1).collect();
+            found.items.push(Jvm { pid: Some(pid), ..of_arguments(&arguments, At::file(path)) });
         }
     }
     Ok(found)

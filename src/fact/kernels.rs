@@ -5,7 +5,7 @@ use crate::format::kernel_files::{flavour, initrd_version, is_rescue, kernel_ver
 use crate::format::version_order::compare;
 use crate::model::Lazy;
 use crate::record;
-use crate::source::{At, FileKind, Host, Missing, Reading};
+use crate::source::{At, FileKind, Host, Missing, Optional, Reading};
 use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 
@@ -108,7 +108,7 @@ impl Fact for Kernels {
 
     fn collect(host: &Host) -> Reading<Self> {
         let found = Found::look(host)?;
-        let modules = optional(host.names(MODULES));
+        let modules = host.names(MODULES);
         let mut list: Vec<InstalledKernel> = Vec::new();
         for (version, (image, image_bytes)) in &found.images {
             list.push(kernel(host, &found, &modules, version, image, *image_bytes));
@@ -180,11 +180,8 @@ impl Found {
 
 /// The size of the regular file at a path, links followed; none where there is no such.
 fn file(host: &Host, path: &str) -> Reading<Option<u64>> {
-    match host.source.stat(Path::new(path)) {
-        Ok(stat) if stat.kind == FileKind::File => Ok(Some(stat.size)),
-        Ok(_) | Err(Missing::Absent) => Ok(None),
-        Err(why) => Err(why),
-    }
+    let stat = host.source.stat(Path::new(path)).optional()?;
+    Ok(stat.filter(|stat| stat.kind == FileKind::File).map(|stat| stat.size))
 }
 
 /// Whether the path is a link to another name in the same directory.
@@ -202,7 +199,7 @@ fn is_id(name: &str) -> bool {
 fn kernel(
     host: &Host,
     found: &Found,
-    modules: &Reading<Option<Vec<String>>>,
+    modules: &Reading<Vec<String>>,
     version: &str,
     image: &str,
     image_bytes: u64,
@@ -236,8 +233,8 @@ fn kernel(
 
 /// Where a kernel's modules are. Where its name has no version but a flavour, as on Arch (`vmlinuz-linux-lts`, told by pkgbase) and
 /// Alpine (`vmlinuz-lts`, modules in `6.6.58-0-lts`), the newest that are of it.
-fn modules_of(host: &Host, modules: &Reading<Option<Vec<String>>>, version: &str) -> Reading<String> {
-    let names = modules.clone()?.ok_or(Missing::Absent)?;
+fn modules_of(host: &Host, modules: &Reading<Vec<String>>, version: &str) -> Reading<String> {
+    let names = modules.clone()?;
     let path = |name: &str| format!("{MODULES}/{name}");
     if names.iter().any(|name| name == version) {
         return Ok(path(version));
@@ -285,7 +282,7 @@ fn unified(host: &Host) -> Reading<Vec<UnifiedKernel>> {
     let mut found = Vec::new();
     for esp in ESP {
         let folder = format!("{esp}/EFI/Linux");
-        for name in optional(host.names(&folder))?.unwrap_or_default() {
+        for name in host.names(&folder).optional()?.unwrap_or_default() {
             let path = format!("{folder}/{name}");
             if name.to_ascii_lowercase().ends_with(".efi")
                 && let Some(size_bytes) = file(host, &path)?
@@ -295,14 +292,6 @@ fn unified(host: &Host) -> Reading<Vec<UnifiedKernel>> {
         }
     }
     Ok(found)
-}
-
-fn optional<T>(reading: Reading<T>) -> Reading<Option<T>> {
-    match reading {
-        Ok(value) => Ok(Some(value)),
-        Err(Missing::Absent) => Ok(None),
-        Err(why) => Err(why),
-    }
 }
 
 #[cfg(test)]

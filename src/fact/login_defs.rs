@@ -2,7 +2,7 @@
 
 use super::Fact;
 use crate::record;
-use crate::source::{At, Host, Missing, Reading};
+use crate::source::{At, Host, Missing, Optional, Reading};
 use std::collections::HashMap;
 
 record! {
@@ -105,13 +105,9 @@ impl Fact for LoginDefs {
 
     fn collect(host: &Host) -> Reading<Self> {
         for path in PATHS {
-            match host.read_text(path) {
-                Ok(text) => {
-                    let comments = path != PATHS[0] || host.exists(PATHS[1]) != Ok(false);
-                    return Ok(Self { entries: parse(path, &text, comments), at: At::file(path) });
-                }
-                Err(Missing::Absent) => {}
-                Err(why) => return Err(why),
+            if let Some(text) = host.read_text(path).optional()? {
+                let comments = path != PATHS[0] || host.exists(PATHS[1]) != Ok(false);
+                return Ok(Self { entries: parse(path, &text, comments), at: At::file(path) });
             }
         }
         Err(Missing::Absent)

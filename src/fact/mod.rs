@@ -5,7 +5,8 @@
 //!
 //! To add one: a file here, a line in the list below (sorted by name; a file that is not listed is not compiled), and the bytes in
 //! its tests. `uptime.rs` is a short one to copy; [`record!`](crate::record) lists the types that fields may have, [`Host`] how to
-//! read, [`Missing`] what to return where that fails. The struct is named as the fact (`LoadAvg` for `loadavg`, any capitals).
+//! read, [`Missing`] what to return where that fails, [`Optional`](crate::source::Optional) how to go on where something is absent.
+//! The struct is named as the fact (`LoadAvg` for `loadavg`, any capitals).
 //! Afterwards `HOSTVET_WRITE_DOCS=1 cargo test --test rules` writes `docs/facts.md` anew.
 
 use crate::model::{Record, Shape, Shaped, View};

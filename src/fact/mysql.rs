@@ -4,7 +4,7 @@ use super::Fact;
 use crate::format::size_suffix;
 use crate::model::{Located, Partial};
 use crate::record;
-use crate::source::{At, Host, Missing, Reading, Reason, TEXT_CAP, Unreadable};
+use crate::source::{At, Host, Missing, Optional, Reading, Reason, TEXT_CAP, Unreadable};
 use std::sync::Arc;
 
 record! {
@@ -155,14 +155,11 @@ impl Options {
         let Some((word, path)) = directive.split_once(char::is_whitespace) else { return };
         let path = path.trim().trim_end_matches('/');
         let paths = match word {
-            "includedir" => match host.names(path) {
-                Ok(names) => {
-                    let names = names.into_iter().filter(|n| n.ends_with(".cnf"));
-                    names.map(|n| format!("{path}/{n}")).collect()
-                }
-                Err(Missing::Absent) => Vec::new(),
-                Err(Missing::Unreadable(why)) => return self.unread.push(why),
-            },
+            "includedir" => {
+                let names = host.names(path).noted(&mut self.unread).unwrap_or_default();
+                let names = names.into_iter().filter(|n| n.ends_with(".cnf"));
+                names.map(|n| format!("{path}/{n}")).collect()
+            }
             "include" => vec![path.to_owned()],
             _ => Vec::new(),
         };

@@ -3,7 +3,7 @@
 use super::Fact;
 use crate::model::{Field, Lazy, List, Map, Partial, Type, View};
 use crate::source::glob::NAMES;
-use crate::source::{At, FileKind, Host, Missing, Reading, Stat, resolve};
+use crate::source::{At, FileKind, Host, Missing, Optional, Reading, Stat, resolve};
 use crate::{record, word};
 use elsa::sync::FrozenMap;
 use std::path::Path as FsPath;
@@ -209,11 +209,7 @@ fn entry(host: &Host, path: &str) -> PathEntry {
     };
     PathEntry {
         name: path.rsplit('/').next().unwrap_or_default().to_owned(),
-        exists: match &stat {
-            Ok(_) => Ok(true),
-            Err(Missing::Absent) => Ok(false),
-            Err(why) => Err(why.clone()),
-        },
+        exists: stat.clone().optional().map(|stat| stat.is_some()).map_err(Missing::Unreadable),
         link,
         real_path: stat.clone().and_then(|_| resolve(&*host.source, fs_path, true)).map(lossy),
         kind: stat.as_ref().map(|stat| kind(stat.kind)).map_err(Clone::clone),

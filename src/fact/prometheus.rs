@@ -4,7 +4,7 @@ use super::Fact;
 use crate::format::units::Units;
 use crate::model::Lazy;
 use crate::record;
-use crate::source::{At, FileKind, Host, Missing, Reading, Reason, Unreadable};
+use crate::source::{At, FileKind, Host, Missing, Optional, Reading, Reason, Unreadable};
 use std::path::Path;
 
 record! {
@@ -72,11 +72,9 @@ impl Fact for Prometheus {
             block_files: Lazy::new(move || {
                 let mut files = 0;
                 for block in blocks(&second.0, second.1.as_deref())? {
-                    files += 1 + match second.0.names(&format!("{block}/chunks")) {
-                        // It has just been deleted, or is being written.
-                        Err(Missing::Absent) => 0,
-                        names => names?.len() as u64,
-                    };
+                    // Without chunks it has just been deleted, or is being written.
+                    let chunks = second.0.names(&format!("{block}/chunks")).optional()?;
+                    files += 1 + chunks.unwrap_or_default().len() as u64;
                 }
                 Ok(files)
             }),
@@ -89,16 +87,14 @@ impl Fact for Prometheus {
 type Found = (Option<u32>, Vec<String>, Option<String>, At);
 
 fn running(host: &Host) -> Reading<Option<Found>> {
-    let lines = match host.processes() {
-        Err(Missing::Absent) => return Ok(None),
-        lines => lines?,
+    let Some(lines) = host.processes().optional()? else {
+        return Ok(None);
     };
     for line in lines.iter().filter(|line| line.comm() == Some("prometheus")) {
         let pid = line.pid;
         let path = format!("/proc/{pid}/cmdline");
-        let line = match host.read_text(&path) {
-            Err(Missing::Absent) => continue,
-            line => line?,
+        let Some(line) = host.read_text(&path).optional()? else {
+            continue;
         };
         let arguments = line.split('\0').skip(1).map(str::to_owned).collect();
         // Only root and its own user may know.

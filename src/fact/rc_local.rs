@@ -3,7 +3,7 @@
 use super::Fact;
 use crate::format::units::Units;
 use crate::record;
-use crate::source::{At, FileKind, Host, Missing, Reading};
+use crate::source::{At, FileKind, Host, Missing, Optional, Reading};
 use std::path::Path;
 
 record! {
@@ -71,9 +71,8 @@ impl Fact for RcLocal {
 
     fn collect(host: &Host) -> Reading<Self> {
         for path in PATHS {
-            let stat = match host.source.stat(Path::new(path)) {
-                Err(Missing::Absent) => continue,
-                stat => stat?,
+            let Some(stat) = host.source.stat(Path::new(path)).optional()? else {
+                continue;
             };
             let text = host.read_text(path)?;
             let first = text.lines().next().and_then(|line| line.strip_prefix("#!"));
@@ -118,10 +117,9 @@ fn by_sysv(host: &Host) -> Reading<bool> {
         return Ok(false);
     }
     for dir in RUN_LEVELS {
-        match host.names(dir) {
-            Ok(names) if names.iter().any(|n| n.starts_with('S') && n.ends_with("local")) => return Ok(true),
-            Ok(_) | Err(Missing::Absent) => {}
-            Err(unreadable) => return Err(unreadable),
+        let names = host.names(dir).optional()?.unwrap_or_default();
+        if names.iter().any(|n| n.starts_with('S') && n.ends_with("local")) {
+            return Ok(true);
         }
     }
     Ok(false)

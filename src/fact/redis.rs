@@ -3,7 +3,7 @@
 use super::Fact;
 use crate::model::{Located, Partial};
 use crate::record;
-use crate::source::{At, Host, Missing, Reading, Reason, TEXT_CAP, glob};
+use crate::source::{At, Host, Missing, Optional, Reading, Reason, TEXT_CAP, glob};
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
@@ -62,10 +62,8 @@ impl Fact for Redis {
             let (paths, denied) = host.glob(pattern, &mut budget.names);
             unread.extend(denied);
             for path in paths {
-                match Settings::read(host, &path, &mut budget) {
-                    Ok(settings) => files.push((path, settings)),
-                    Err(Missing::Absent) => {}
-                    Err(Missing::Unreadable(why)) => unread.push(why),
+                if let Some(settings) = Settings::read(host, &path, &mut budget).noted(&mut unread) {
+                    files.push((path, settings));
                 }
             }
         }

@@ -3,7 +3,7 @@
 use super::Fact;
 use crate::format::mountinfo;
 use crate::record;
-use crate::source::{At, Host, Missing, Reading, Reason, resolve};
+use crate::source::{At, Host, Missing, Optional, Reading, Reason, resolve};
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
@@ -85,7 +85,7 @@ fn look(host: &Host, number: Option<&str>, source: &str) -> Reading<Seen> {
         // btrfs and ZFS have numbers of their own.
         None => format!("{CLASS}/{}", source.strip_prefix("/dev/").unwrap_or("none")),
     };
-    if !host.exists(&device).map_err(Missing::Unreadable)? {
+    if !host.exists(&device)? {
         let why = format!("sysfs does not show {source}");
         return Err(Missing::unreadable(device, Reason::NotRead(why)));
     }
@@ -103,15 +103,12 @@ fn descend(host: &Host, device: &Path, depth: u32, seen: &mut Seen) -> Reading<(
         return Ok(());
     }
     let path = device.to_string_lossy();
-    if host.exists(&format!("{path}/partition")).map_err(Missing::Unreadable)?
+    if host.exists(&format!("{path}/partition"))?
         && let Some(disk) = device.parent()
     {
         return descend(host, disk, depth + 1, seen);
     }
-    let slaves = match host.names(&format!("{path}/slaves")) {
-        Err(Missing::Absent) => Vec::new(),
-        other => other?,
-    };
+    let slaves = host.names(&format!("{path}/slaves")).optional()?.unwrap_or_default();
     for slave in slaves.iter().take(MOST) {
         descend(host, &resolve(&*host.source, &device.join("slaves").join(slave), true)?, depth + 1, seen)?;
     }
@@ -126,13 +123,9 @@ fn climb(host: &Host, disk: &Path, drivers: &mut BTreeSet<String>) -> Reading<()
     for above in disk.ancestors().skip(1).take_while(|above| above.starts_with("/sys/devices/")).take(32) {
         let module = resolve(&*host.source, &above.join("driver/module"), false);
         let module = module.and_then(|link| host.source.read_link(&link));
-        match module {
-            Ok(target) => {
-                let name = target.file_name().map(|name| name.to_string_lossy().replace('-', "_"));
-                drivers.extend(name);
-            }
-            Err(Missing::Absent) => {}
-            Err(why) => return Err(why),
+        if let Some(target) = module.optional()? {
+            let name = target.file_name().map(|name| name.to_string_lossy().replace('-', "_"));
+            drivers.extend(name);
         }
     }
     Ok(())

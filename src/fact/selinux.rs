@@ -1,7 +1,7 @@
 //! SELinux: what runs, what is configured, and what the next boot will make of it.
 
 use super::Fact;
-use crate::source::{At, FileKind, Host, Missing, Reading};
+use crate::source::{At, FileKind, Host, Missing, Optional, Reading};
 use crate::{record, word};
 use std::path::Path;
 
@@ -246,10 +246,8 @@ impl Fact for Selinux {
 /// The binary policies below a policy's directory; libselinux loads the newest that the kernel knows.
 fn policies(host: &Host, directory: &str) -> Reading<Vec<String>> {
     let directory = format!("{directory}/policy");
-    let names = match host.names(&directory) {
-        Ok(names) => names,
-        Err(Missing::Absent) => return Ok(Vec::new()),
-        Err(unreadable) => return Err(unreadable),
+    let Some(names) = host.names(&directory).optional()? else {
+        return Ok(Vec::new());
     };
     let versioned = |name: &String| {
         name.strip_prefix("policy.").is_some_and(|v| !v.is_empty() && v.bytes().all(|b| b.is_ascii_digit()))
@@ -257,10 +255,8 @@ fn policies(host: &Host, directory: &str) -> Reading<Vec<String>> {
     let mut found = Vec::new();
     for name in names.into_iter().filter(versioned) {
         let path = format!("{directory}/{name}");
-        match host.source.stat(Path::new(&path)) {
-            Ok(stat) if stat.size > 0 => found.push(path),
-            Ok(_) | Err(Missing::Absent) => {}
-            Err(unreadable) => return Err(unreadable),
+        if host.source.stat(Path::new(&path)).optional()?.is_some_and(|stat| stat.size > 0) {
+            found.push(path);
         }
     }
     Ok(found)

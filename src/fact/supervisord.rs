@@ -3,7 +3,7 @@
 use super::Fact;
 use crate::model::{Located, Partial};
 use crate::record;
-use crate::source::{At, Host, Missing, Reading, Reason, TEXT_CAP, Unreadable, glob};
+use crate::source::{At, Host, Missing, Optional, Reading, Reason, TEXT_CAP, Unreadable, glob};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -80,9 +80,8 @@ impl Fact for Supervisord {
 
     fn collect(host: &Host) -> Reading<Self> {
         for path in &Self::READS[..3] {
-            match host.read_text(path) {
-                Err(Missing::Absent) => {}
-                text => return Ok(read(host, path, &text?)),
+            if let Some(text) = host.read_text(path).optional()? {
+                return Ok(read(host, path, &text));
             }
         }
         Err(Missing::Absent)
@@ -111,13 +110,9 @@ fn read(host: &Host, path: &str, text: &str) -> Supervisord {
                 unread.push(Unreadable { path: path.into(), reason: Reason::NotRead(what) });
                 break 'all;
             }
-            match host.read_text(&path) {
-                Ok(text) => {
-                    bytes += text.len();
-                    ini.read(&path, &text);
-                }
-                Err(Missing::Absent) => {}
-                Err(Missing::Unreadable(why)) => unread.push(why),
+            if let Some(text) = host.read_text(&path).noted(&mut unread) {
+                bytes += text.len();
+                ini.read(&path, &text);
             }
         }
     }

@@ -3,7 +3,7 @@
 use super::Fact;
 use crate::format::units::Units;
 use crate::model::{Lazy, Partial};
-use crate::source::{At, Host, Missing, Reading};
+use crate::source::{At, Host, Missing, Optional, Reading};
 use crate::{record, word};
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -101,7 +101,7 @@ impl Fact for SystemAccounts {
     ];
 
     fn collect(host: &Host) -> Reading<Self> {
-        if !host.exists("/etc/passwd").map_err(Missing::Unreadable)? {
+        if !host.exists("/etc/passwd")? {
             return Err(Missing::Absent);
         }
         let (mut users, mut groups) = (names(host, "passwd", ".user"), names(host, "group", ".group"));
@@ -138,11 +138,7 @@ type Names = Reading<BTreeSet<String>>;
 fn names(host: &Host, file: &str, ending: &str) -> Names {
     let mut found = BTreeSet::new();
     found.extend(first(&host.read_text(&format!("/etc/{file}"))?));
-    match host.read_text(&format!("/usr/lib/{file}")) {
-        Ok(text) => found.extend(first(&text)),
-        Err(Missing::Absent) => {}
-        Err(unreadable) => return Err(unreadable),
-    }
+    found.extend(first(&host.read_text(&format!("/usr/lib/{file}")).optional()?.unwrap_or_default()));
     for dir in ["/etc/userdb", "/run/userdb", "/usr/lib/userdb", "/run/host/userdb"] {
         let names = host.names(dir).unwrap_or_default();
         found.extend(names.iter().filter_map(|name| name.strip_suffix(ending)).map(str::to_owned));
@@ -222,14 +218,7 @@ fn wanted(host: &Host, users: &Names, groups: &Names) -> Partial<WantedAccount> 
         }
     };
     let mut unread = Vec::new();
-    let mut read = |path: &str| match host.read_text(path) {
-        Ok(text) => text,
-        Err(Missing::Absent) => String::new(),
-        Err(Missing::Unreadable(why)) => {
-            unread.push(why);
-            String::new()
-        }
-    };
+    let mut read = |path: &str| host.read_text(path).noted(&mut unread).unwrap_or_default();
     if host.exists("/usr/sbin/sshd") == Ok(true) {
         add("sshd", AccountKind::User, AccountUse::Sshd, At::file("/usr/sbin/sshd"));
     }

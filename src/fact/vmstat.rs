@@ -4,7 +4,7 @@ use super::Fact;
 use crate::format::key_value::KeyValues;
 use crate::model::Sampled;
 use crate::record;
-use crate::source::{At, Earlier, Host, Missing, Reading};
+use crate::source::{At, Earlier, Host, Missing, Optional, Reading};
 
 record! {
     /// What the memory management has done since boot, counted.
@@ -128,16 +128,13 @@ fn parse(text: &str) -> Reading<Vmstat> {
 
 /// The counter of this name, or the sum of those with a zone's name after it: kernels differ in which they print.
 fn over_zones(lines: &KeyValues<'_>, name: &str) -> Reading<u64> {
-    match lines.count(name) {
-        Err(Missing::Absent) => {}
-        found => return found,
+    if let Some(count) = lines.count(name).optional()? {
+        return Ok(count);
     }
     let mut sum: Option<u64> = None;
     for zone in ["dma", "dma32", "normal", "high", "movable", "device"] {
-        match lines.count(&format!("{name}_{zone}")) {
-            Ok(count) => sum = Some(sum.unwrap_or(0).saturating_add(count)),
-            Err(Missing::Absent) => {}
-            Err(why) => return Err(why),
+        if let Some(count) = lines.count(&format!("{name}_{zone}")).optional()? {
+            sum = Some(sum.unwrap_or(0).saturating_add(count));
         }
     }
     sum.ok_or(Missing::Absent)

@@ -20,7 +20,7 @@ pub struct Descriptor {
 /// `kernel`: whether stat(2) answers as the kernel does; in a mere copy of /proc a directory has a size of its own.
 pub fn count(source: &dyn Source, pid: u32, kernel: bool) -> Reading<u64> {
     let path = format!("/proc/{pid}/fd");
-    let size = |path: &str| Ok(source.stat(Path::new(path))?.size);
+    let size = |path: &str| source.stat(Path::new(path)).map(|stat| stat.size);
     let list = || Ok(source.list(Path::new(&path))?.len() as u64);
     if !kernel {
         return list();

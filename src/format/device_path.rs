@@ -2,16 +2,14 @@
 
 use super::image_devices::{self, Is};
 use super::udev_export;
-use crate::source::{Host, Missing, Question, Reading, Reason, TargetKind, text};
+use crate::source::{Host, Missing, Optional, Question, Reading, Reason, TargetKind, text};
 use std::path::Path;
 
 /// Whether a device's path is there, or will be where a disk image runs. Only a system that runs, a copy of its /dev, and a disk
 /// image can say no.
 pub fn exists(host: &Host, path: &str) -> Reading<bool> {
-    match host.source.ask(Question::BlockDevices) {
-        Ok(answer) => return in_image(&text(answer), path),
-        Err(Missing::Absent) => {}
-        Err(unreadable) => return Err(unreadable),
+    if let Some(answer) = host.source.ask(Question::BlockDevices).optional()? {
+        return in_image(&text(answer), path);
     }
     let shown = host.target.kind == TargetKind::Live
         || host.source.list(Path::new("/dev/disk")).is_ok_and(|entries| !entries.is_empty())
@@ -23,10 +21,8 @@ pub fn exists(host: &Host, path: &str) -> Reading<bool> {
             return Ok(list.lines().any(|l| l.split_ascii_whitespace().nth(3) == path.strip_prefix("/dev/")));
         }
     }
-    match udev_export::read(host) {
-        Ok(text) => return Ok(udev_export::has(&text, path)),
-        Err(Missing::Absent) => {}
-        Err(missing) => return Err(missing),
+    if let Some(text) = udev_export::read(host).optional()? {
+        return Ok(udev_export::has(&text, path));
     }
     if !shown {
         let why = "a tree of files does not show the devices it will boot from".to_owned();

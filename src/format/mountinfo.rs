@@ -1,7 +1,7 @@
 //! /proc/PID/mountinfo and /proc/PID/mounts, see proc_pid_mountinfo(5) and proc_pid_mounts(5).
 
 use crate::source::octal::decode;
-use crate::source::{Host, Missing, Reading};
+use crate::source::{Host, Missing, Optional, Reading};
 
 /// Where to read what is mounted, best first. hostvet's own view, which every user may read, is that of the host's
 /// processes; a tree may carry any of these.
@@ -11,9 +11,8 @@ pub const PLACES: [&str; 5] =
 /// The first of [`PLACES`] that is there, and its text.
 pub fn read(host: &Host) -> Reading<(&'static str, String)> {
     for path in PLACES {
-        match host.read_text(path) {
-            Err(Missing::Absent) => {}
-            text => return Ok((path, text?)),
+        if let Some(text) = host.read_text(path).optional()? {
+            return Ok((path, text));
         }
     }
     Err(Missing::Absent)

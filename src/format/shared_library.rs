@@ -58,7 +58,7 @@ impl Libraries {
         for pair in DIRECTORIES {
             for home in pair {
                 let libc = format!("{home}/libc.so.6");
-                if !host.exists(&libc).map_err(Missing::Unreadable)? {
+                if !host.exists(&libc)? {
                     continue;
                 }
                 let mut directories: Vec<String> = pair.iter().map(|d| (*d).to_owned()).collect();

@@ -3,7 +3,7 @@
 use super::descriptors;
 use crate::model::Lazy;
 use crate::record;
-use crate::source::{At, Host, Missing, Reading, Reason, TargetKind, Unreadable};
+use crate::source::{At, Host, Missing, Optional, Reading, Reason, TargetKind, Unreadable};
 use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 use std::sync::Arc;
@@ -138,13 +138,10 @@ fn look(host: &Host) -> Reading<Held> {
             continue;
         }
         let count = descriptors::count(&*host.source, *pid, kernel);
-        let (total, found) = match count.and_then(|n| Ok((n, descriptors::look(&*host.source, *pid, n)?))) {
-            Ok(found) => found,
-            Err(Missing::Absent) => continue,
-            Err(Missing::Unreadable(why)) => {
-                unread.push(why);
-                continue;
-            }
+        let Some((total, found)) =
+            count.and_then(|n| Ok((n, descriptors::look(&*host.source, *pid, n)?))).noted(&mut unread)
+        else {
+            continue;
         };
         looked_at += found.len();
         held.sockets.extend(found.iter().filter_map(|d| Some((descriptors::socket(&d.link)?, *pid))));

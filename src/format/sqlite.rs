@@ -3,7 +3,7 @@
 //! Source: <https://www.sqlite.org/fileformat2.html>. Pages that lie in the write-ahead log are taken from there, up to its last
 //! whole commit, as SQLite itself does.
 
-use crate::source::{Host, Missing, Reading};
+use crate::source::{Host, Missing, Optional, Reading};
 use std::cell::RefCell;
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -240,11 +240,8 @@ struct Log<'a> {
 impl<'a> Log<'a> {
     fn open(host: &'a Host, path: &str, page: usize) -> Reading<Option<Self>> {
         let file = Blocks::new(host, &format!("{path}-wal"));
-        let header = match file.read(0, 32) {
-            Ok(header) if header.len() == 32 => header,
-            Ok(_) | Err(Missing::Absent) => return Ok(None),
-            Err(unreadable) => return Err(unreadable),
-        };
+        let header = file.read(0, 32).optional()?.filter(|header| header.len() == 32);
+        let Some(header) = header else { return Ok(None) };
         let big = header.get(3).is_some_and(|byte| byte & 1 == 1);
         let mut sum = checksum([0, 0], header.get(..24).unwrap_or_default(), big);
         let (mut pages, mut pending) = (HashMap::new(), Vec::new());

@@ -150,6 +150,7 @@ fn remedy(remedy: &str, told: bool, out: &mut dyn Write) -> io::Result<()> {
 fn evidence(evidence: &Evidence) -> String {
     let value = match &evidence.value {
         serde_json::Value::String(s) => format!("'{s}'"),
+        serde_json::Value::Null => "(none)".to_owned(),
         other => other.to_string(),
     };
     one_line(&format!("{} = {value}", evidence.expr))

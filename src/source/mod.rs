@@ -43,7 +43,7 @@ pub(crate) use netlink::{DONE, messages};
 pub use open::{BadTarget, Form, Options, open};
 pub(crate) use processes::ProcessLine;
 pub use question::{BadQuestion, Question};
-pub use reading::{At, Missing, Reading, Reason, Unreadable};
+pub use reading::{At, Missing, Optional, Reading, Reason, Unreadable};
 pub use resolve::{normalise, resolve};
 pub use sample::Earlier;
 pub use space::{BadSpace, Space};

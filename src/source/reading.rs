@@ -71,6 +71,38 @@ impl Missing {
     }
 }
 
+impl From<Unreadable> for Missing {
+    fn from(why: Unreadable) -> Self {
+        Self::Unreadable(why)
+    }
+}
+
+/// What is done with a reading where absence is no reason to stop.
+pub trait Optional<T> {
+    /// The value, or none where it is absent; what is unreadable stays an error.
+    fn optional(self) -> Result<Option<T>, Unreadable>;
+
+    /// The value, or none where there is none to be had. Why it could not be read is added to what is unread.
+    fn noted(self, unread: &mut impl Extend<Unreadable>) -> Option<T>;
+}
+
+impl<T> Optional<T> for Reading<T> {
+    fn optional(self) -> Result<Option<T>, Unreadable> {
+        match self {
+            Ok(value) => Ok(Some(value)),
+            Err(Missing::Absent) => Ok(None),
+            Err(Missing::Unreadable(why)) => Err(why),
+        }
+    }
+
+    fn noted(self, unread: &mut impl Extend<Unreadable>) -> Option<T> {
+        self.optional().unwrap_or_else(|why| {
+            unread.extend([why]);
+            None
+        })
+    }
+}
+
 impl fmt::Display for Unreadable {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}: {}", self.path, self.reason)

@@ -306,9 +306,18 @@ fn a_string_of_a_facts_own_list_is_evidence() {
 fn absence_and_a_default_taken_for_it_are_evidence() {
     let facts = partly_read();
     assert_eq!(evidence("!has(kernel.major)", &facts), ["has(kernel.major) = false"]);
-    assert_eq!(evidence("kernel.?major.orValue(0) < 5", &facts), ["kernel.?major.orValue(0) = 0"]);
+    assert_eq!(evidence("kernel.?major.orValue(0) < 5", &facts), ["kernel.major = null"]);
     assert_eq!(evidence("files.?max.orValue(0) > 5", &facts), ["files.max = 1000 (/proc/sys/fs/file-nr:1)"]);
     assert_eq!(evidence("has(files.max)", &facts), ["files.max = 1000 (/proc/sys/fs/file-nr:1)"]);
+}
+
+#[test]
+fn what_nobody_asked_to_sample_is_no_evidence() {
+    let facts = host(&[("/proc/net/snmp", "Tcp: OutSegs\nTcp: 7\n")]);
+    let sent = "snmp.per_s[?'Tcp'][?'OutSegs'].orValue(0.0) * sampling.?seconds.orValue(0.0) < 1.0";
+    assert_eq!(evidence(sent, &facts), Vec::<String>::new());
+    let none = "snmp.groups[?'Udp'][?'InErrors'].orValue(0) < 1";
+    assert_eq!(evidence(none, &facts), ["snmp.groups['Udp']['InErrors'] = null"]);
 }
 
 #[test]

@@ -18,7 +18,7 @@ const MAX_SEEN: usize = 10_000;
 pub struct Evidence {
     /// The expression that read it.
     pub expr: String,
-    /// The value.
+    /// The value; null where there was none.
     pub value: serde_json::Value,
     /// Where it was read, where that is known.
     pub at: Option<At>,
@@ -92,12 +92,13 @@ impl<'a> Judgement<'a> {
         self.eval(program).and_then(truth)
     }
 
-    pub(super) fn record(&self, expr: String, value: &Value<'_>, at: Option<&At>) {
+    /// Notes what was read; no value where there was none.
+    pub(super) fn record(&self, expr: String, value: Option<&Value<'_>>, at: Option<&At>) {
         let Some(evidence) = &self.evidence else { return };
         let mut evidence = evidence.borrow_mut();
         // What was seen before is noted again: which of the two places decides is not known yet.
         if evidence.len() < MAX_SEEN {
-            let value = match value.json() {
+            let value = match value.map_or(serde_json::Value::Null, Value::json) {
                 serde_json::Value::String(text) => cut(text).into(),
                 value => value,
             };

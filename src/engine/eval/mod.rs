@@ -68,7 +68,7 @@ impl<'a> Run<'_, 'a> {
             NodeKind::OrValue(of, other) => match self.eval(of, scope) {
                 Err(Gap::Absent(_)) => {
                     let value = self.eval(other, scope)?;
-                    self.seen(node, &value, None);
+                    self.not_seen(node, of);
                     Ok(value)
                 }
                 found => found,
@@ -162,15 +162,27 @@ impl<'a> Run<'_, 'a> {
     /// Notes a value of the facts that can be shown.
     fn seen(&self, node: &Node, value: &Value<'a>, at: Option<&'a At>) {
         if self.judgement.evidence.is_some() && node.ty.is_scalar() {
-            let expr = match &node.kind {
-                // That a value might have been absent is no part of what was found.
-                NodeKind::Field { .. } | NodeKind::Index { .. } => {
-                    self.source(node).replace(".?", ".").replace("[?", "[")
-                }
-                // In `a.?b.orValue(0)` it is, and a pattern may hold these signs too.
-                _ => self.source(node),
-            };
-            self.judgement.record(expr, value, at);
+            self.judgement.record(self.shown(node), Some(value), at);
+        }
+    }
+
+    /// Notes that there was no value. Not where it would have taken two readings: that is no finding about the host.
+    fn not_seen(&self, node: &Node, of: &Node) {
+        let asked = || self.judgement.facts.host().earlier.is_some() || !of.any(&mut Node::is_sampled);
+        if self.judgement.evidence.is_some() && node.ty.is_scalar() && asked() {
+            self.judgement.record(self.shown(of), None, None);
+        }
+    }
+
+    /// The expression as evidence has it.
+    fn shown(&self, node: &Node) -> String {
+        match &node.kind {
+            // That a value might have been absent is no part of what was found.
+            NodeKind::Field { .. } | NodeKind::Index { .. } => {
+                self.source(node).replace(".?", ".").replace("[?", "[")
+            }
+            // A pattern may hold these signs too.
+            _ => self.source(node),
         }
     }
 

@@ -6,7 +6,7 @@ mod tests;
 
 use super::Fact;
 use crate::model::Partial;
-use crate::source::{At, FileKind, Host, Missing, Reading, Unreadable};
+use crate::source::{At, FileKind, Host, Missing, Optional, Reading, Unreadable};
 use crate::{record, word};
 use lex::{Scanned, scan};
 use std::collections::{BTreeMap, BTreeSet};
@@ -171,7 +171,7 @@ impl Fact for Apparmor {
 
 fn parser(host: &Host) -> Reading<String> {
     for path in PARSERS {
-        if host.exists(path).map_err(Missing::Unreadable)? {
+        if host.exists(path)? {
             return Ok(path.to_owned());
         }
     }
@@ -181,7 +181,7 @@ fn parser(host: &Host) -> Reading<String> {
 fn enabled(host: &Host) -> Reading<bool> {
     match host.read_text(ENABLED) {
         Ok(text) => Ok(text.starts_with('Y')),
-        Err(Missing::Absent) if host.exists("/sys/module").map_err(Missing::Unreadable)? => Ok(false),
+        Err(Missing::Absent) if host.exists("/sys/module")? => Ok(false),
         Err(missing) => Err(missing),
     }
 }
@@ -232,14 +232,12 @@ struct Reader<'a> {
 impl<'a> Reader<'a> {
     fn new(host: &'a Host) -> Reading<Self> {
         let mut directories = vec![DIRECTORY.to_owned()];
-        match host.read_text(CONFIGURATION) {
-            Ok(text) => directories.extend(text.lines().filter_map(|line| {
+        if let Some(text) = host.read_text(CONFIGURATION).optional()? {
+            directories.extend(text.lines().filter_map(|line| {
                 let rest = line.trim_start().strip_prefix("Include")?;
                 let path = rest.trim_start_matches(['=', ' ', '\t']).trim_end().trim_end_matches('/');
                 path.starts_with('/').then(|| path.to_owned())
-            })),
-            Err(Missing::Absent) => {}
-            Err(why) => return Err(why),
+            }));
         }
         Ok(Self {
             host,
@@ -372,7 +370,7 @@ impl<'a> Reader<'a> {
             false => vec![name.to_owned()],
         };
         for place in places {
-            if self.host.exists(&place).map_err(Missing::Unreadable)? {
+            if self.host.exists(&place)? {
                 return Ok(Some(place));
             }
         }

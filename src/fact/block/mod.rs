@@ -10,7 +10,7 @@ mod tests;
 
 use super::Fact;
 use crate::format::udev_export;
-use crate::source::{At, Host, Missing, Question, Reading, Reason, TargetKind, text};
+use crate::source::{At, Host, Missing, Optional, Question, Reading, Reason, TargetKind, text};
 use crate::{record, word};
 use std::collections::{BTreeSet, HashSet};
 
@@ -137,10 +137,8 @@ impl Fact for Block {
     ];
 
     fn collect(host: &Host) -> Reading<Self> {
-        match host.source.ask(Question::BlockDevices) {
-            Ok(answer) => return Ok(image::block(&text(answer))),
-            Err(Missing::Absent) => {}
-            Err(unreadable) => return Err(unreadable),
+        if let Some(answer) = host.source.ask(Question::BlockDevices).optional()? {
+            return Ok(image::block(&text(answer)));
         }
         if host.names(sysfs::CLASS).is_err_and(|missing| missing.is_not_collected()) {
             return exported::block(host);

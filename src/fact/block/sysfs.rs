@@ -1,7 +1,7 @@
 //! What the kernel says of a block device: /sys/class/block.
 
 use super::{BlockDevice, BlockKind, udev};
-use crate::source::{At, Host, Missing, Reading};
+use crate::source::{At, Host, Missing, Optional, Reading};
 use std::collections::HashSet;
 use std::path::Path;
 
@@ -16,7 +16,7 @@ pub(super) fn devices(host: &Host, database: &Reading<()>) -> Reading<Vec<BlockD
     if !folders.is_empty() {
         return folders.iter().map(|folder| device(host, folder, database)).collect();
     }
-    let Some(text) = optional(host.read_text(PARTITIONS))? else { return Ok(Vec::new()) };
+    let Some(text) = host.read_text(PARTITIONS).optional()? else { return Ok(Vec::new()) };
     let lines: Vec<Listed> = text.lines().filter_map(listed).collect();
     let names: HashSet<&str> = lines.iter().map(|l| l.name).collect();
     Ok(lines.iter().map(|l| l.device(host, &names, database)).collect())
@@ -32,7 +32,7 @@ struct Folder {
 
 /// Every device's folder. A copy of sysfs may hold /sys/block alone, where partitions are inside their disks.
 fn folders(host: &Host) -> Reading<Vec<Folder>> {
-    let names = optional(host.names(CLASS))?.unwrap_or_default();
+    let names = host.names(CLASS).optional()?.unwrap_or_default();
     let known: HashSet<&str> = names.iter().map(String::as_str).collect();
     let mut found = Vec::new();
     for name in &names {
@@ -41,9 +41,9 @@ fn folders(host: &Host) -> Reading<Vec<Folder>> {
         found.push(Folder { name: name.clone(), path, parent });
     }
     if found.is_empty() {
-        for disk in optional(host.names(DISKS))?.unwrap_or_default() {
+        for disk in host.names(DISKS).optional()?.unwrap_or_default() {
             let path = format!("{DISKS}/{disk}");
-            for name in optional(host.names(&path))?.unwrap_or_default() {
+            for name in host.names(&path).optional()?.unwrap_or_default() {
                 let path = format!("{path}/{name}");
                 if name.starts_with(&disk) && is_partition(host, &path)? {
                     found.push(Folder { name, path, parent: Some(disk.clone()) });
@@ -96,15 +96,16 @@ impl Listed<'_> {
 
 fn device(host: &Host, folder: &Folder, database: &Reading<()>) -> Reading<BlockDevice> {
     let Folder { name, path: folder, parent } = folder;
-    let number = optional(line(host, &format!("{folder}/dev")))?;
-    let sectors = optional(line(host, &format!("{folder}/size")))?;
-    let mapped = optional(line(host, &format!("{folder}/dm/name")))?;
+    let number = line(host, &format!("{folder}/dev")).optional()?;
+    let sectors = line(host, &format!("{folder}/size")).optional()?;
+    let mapped = line(host, &format!("{folder}/dm/name")).optional()?;
     let kind = if is_partition(host, folder)? { BlockKind::Partition } else { kind(name) };
     let path =
         mapped.as_ref().map_or_else(|| format!("/dev/{name}"), |mapped| format!("/dev/mapper/{mapped}"));
     let known = udev::record(host, number.as_deref(), database);
     let mut device = udev::device(name, path, kind, known, At::file(folder.as_str()));
-    let volume = optional(line(host, &format!("{folder}/dm/uuid")))?
+    let volume = line(host, &format!("{folder}/dm/uuid"))
+        .optional()?
         .filter(|uuid| uuid.starts_with("LVM-"))
         .and(mapped)
         .and_then(|mapped| logical_volume(&mapped));
@@ -123,14 +124,6 @@ fn device(host: &Host, folder: &Folder, database: &Reading<()>) -> Reading<Block
 fn line(host: &Host, path: &str) -> Reading<String> {
     Ok(host.read_text(path)?.trim().to_owned())
         .and_then(|t| if t.is_empty() { Err(Missing::Absent) } else { Ok(t) })
-}
-
-fn optional<T>(reading: Reading<T>) -> Reading<Option<T>> {
-    match reading {
-        Ok(value) => Ok(Some(value)),
-        Err(Missing::Absent) => Ok(None),
-        Err(unreadable) => Err(unreadable),
-    }
 }
 
 /// What a device that is no partition is, by its name.

@@ -2,7 +2,7 @@
 
 use super::{BlockDevice, BlockKind, DISK, sysfs};
 use crate::format::udev_export::Exported;
-use crate::source::{At, Host, Missing, Reading, Reason};
+use crate::source::{At, Host, Missing, Optional, Reading, Reason};
 use std::collections::HashMap;
 use std::path::Path;
 
@@ -20,9 +20,9 @@ pub(super) struct Link {
 /// The links in all folders of /dev/disk.
 pub(super) fn links(host: &Host) -> Reading<Vec<Link>> {
     let mut found = Vec::new();
-    for folder in none_if_absent(host.names(DISK))?.iter().filter(|n| n.starts_with("by-")) {
+    for folder in host.names(DISK).optional()?.unwrap_or_default().iter().filter(|n| n.starts_with("by-")) {
         let folder = format!("{DISK}/{folder}");
-        for name in none_if_absent(host.names(&folder))? {
+        for name in host.names(&folder).optional()?.unwrap_or_default() {
             let path = format!("{folder}/{name}");
             // A link that goes away meanwhile is no link; one that is no link at all tells nothing.
             let Ok(target) = host.source.read_link(Path::new(&path)) else { continue };
@@ -31,13 +31,6 @@ pub(super) fn links(host: &Host) -> Reading<Vec<Link>> {
         }
     }
     Ok(found)
-}
-
-fn none_if_absent<T>(reading: Reading<Vec<T>>) -> Reading<Vec<T>> {
-    match reading {
-        Err(Missing::Absent) => Ok(Vec::new()),
-        other => other,
-    }
 }
 
 /// Whether udev keeps a database of block devices here.
@@ -64,11 +57,8 @@ pub(super) struct Known {
 pub(super) fn record(host: &Host, number: Option<&str>, database: &Reading<()>) -> Reading<Known> {
     database.clone()?;
     let Some(number) = number else { return Ok(Known::default()) };
-    match host.read_text(&format!("{DATA}/b{number}")) {
-        Ok(text) => Ok(parse(&text)),
-        Err(Missing::Absent) => Ok(Known::default()),
-        Err(unreadable) => Err(unreadable),
-    }
+    let text = host.read_text(&format!("{DATA}/b{number}")).optional()?;
+    Ok(text.map(|text| parse(&text)).unwrap_or_default())
 }
 
 /// A file of the database: a letter, a colon, a value on each line. Other letters than these are of no use here.

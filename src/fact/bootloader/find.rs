@@ -1,9 +1,9 @@
 //! Which boot loader is installed, and its menu.
 
 use super::menus::{self, Made};
-use super::{BootEntry, BootloaderKind, optional};
+use super::{BootEntry, BootloaderKind};
 use crate::model::Partial;
-use crate::source::{FileKind, Host, Missing, Reading, Unreadable};
+use crate::source::{FileKind, Host, Missing, Optional, Reading, Unreadable};
 use std::path::Path;
 
 /// What was found of the boot loader.
@@ -44,10 +44,9 @@ const EXTLINUX: [&str; 5] = [
 
 pub(super) fn look(host: &Host) -> Reading<Found> {
     // The EFI system partition may be closed to all but root; what /boot tells by itself is told all the same.
-    let (efi, closed) = match efi(host) {
-        Ok(efi) => (efi, None),
-        Err(Missing::Unreadable(why)) => (Vec::new(), Some(why)),
-        Err(Missing::Absent) => (Vec::new(), None),
+    let (efi, closed) = match efi(host).optional() {
+        Ok(efi) => (efi.unwrap_or_default(), None),
+        Err(why) => (Vec::new(), Some(why)),
     };
     // What is left of a boot loader that was replaced has no menu.
     let mut left = None;
@@ -67,18 +66,18 @@ fn other(host: &Host, efi: Vec<String>) -> Reading<Option<Found>> {
     for folder in LOADER {
         let config = format!("{folder}/loader.conf");
         let is_efi = efi.iter().any(|path| path.to_ascii_lowercase().contains("/systemd/systemd-boot"));
-        if host.exists(&config).map_err(Missing::Unreadable)? || is_efi && exists(host, folder)? {
+        if host.exists(&config)? || is_efi && host.exists(folder)? {
             return systemd_boot(host, folder, config, efi).map(Some);
         }
     }
     for config in EXTLINUX {
-        if let Some(text) = optional(host.read_text(config))? {
+        if let Some(text) = host.read_text(config).optional()? {
             let made = menus::extlinux(host, config, &text)?;
             return finish(host, BootloaderKind::Extlinux, vec![config.to_owned()], config.to_owned(), made)
                 .map(Some);
         }
     }
-    if exists(host, "/etc/zipl.conf")? && exists(host, "/boot/loader/entries")? {
+    if host.exists("/etc/zipl.conf")? && host.exists("/boot/loader/entries")? {
         let made = menus::loader_entries(host, "/boot/loader/entries", None, true)?;
         return finish(
             host,
@@ -92,13 +91,9 @@ fn other(host: &Host, efi: Vec<String>) -> Reading<Option<Found>> {
     Ok(None)
 }
 
-fn exists(host: &Host, path: &str) -> Reading<bool> {
-    host.exists(path).map_err(Missing::Unreadable)
-}
-
 /// The size of the regular file at a path; none where there is no such.
 fn file(host: &Host, path: &str) -> Reading<Option<u64>> {
-    let stat = optional(host.source.stat(Path::new(path)))?;
+    let stat = host.source.stat(Path::new(path)).optional()?;
     Ok(stat.filter(|stat| stat.kind == FileKind::File).map(|stat| stat.size))
 }
 
@@ -106,8 +101,9 @@ fn file(host: &Host, path: &str) -> Reading<Option<u64>> {
 pub(super) fn efi(host: &Host) -> Reading<Vec<String>> {
     let mut found = Vec::new();
     for folder in EFI {
-        for vendor in optional(host.names(folder))?.unwrap_or_default() {
-            for name in optional(host.names(&format!("{folder}/{vendor}"))).ok().flatten().unwrap_or_default()
+        for vendor in host.names(folder).optional()?.unwrap_or_default() {
+            for name in
+                host.names(&format!("{folder}/{vendor}")).optional().ok().flatten().unwrap_or_default()
             {
                 let lower = name.to_ascii_lowercase();
                 if lower.ends_with(".efi") || lower == "grub.cfg" || lower == "grub.conf" {
@@ -122,7 +118,7 @@ pub(super) fn efi(host: &Host) -> Reading<Vec<String>> {
 /// Files of GRUB 2 beside its configuration: what grub-install puts there.
 fn grub_files(host: &Host, folder: &str) -> Reading<Vec<String>> {
     let mut found = Vec::new();
-    for name in optional(host.names(folder))?.unwrap_or_default() {
+    for name in host.names(folder).optional()?.unwrap_or_default() {
         // A folder of modules for a firmware.
         let modules = ["i386-", "x86_64-", "arm64-", "arm-", "powerpc-", "riscv64-", "loongarch64-", "ia64-"];
         if modules.iter().any(|start| name.starts_with(start)) || name == "grubenv" {
@@ -187,7 +183,7 @@ fn legacy(host: &Host, efi: &[String]) -> Reading<Option<Found>> {
     let folder = GRUB[0];
     let mut installed = Vec::new();
     for name in ["stage1", "stage2"] {
-        if exists(host, &format!("{folder}/{name}"))? {
+        if host.exists(&format!("{folder}/{name}"))? {
             installed.push(format!("{folder}/{name}"));
         }
     }
@@ -210,7 +206,7 @@ fn legacy(host: &Host, efi: &[String]) -> Reading<Option<Found>> {
         .or(configs.first())
         .map(|(name, _)| *name);
     let config = config.unwrap_or(if is_link { names[1] } else { names[0] });
-    let made = match optional(host.read_text(config))? {
+    let made = match host.read_text(config).optional()? {
         Some(text) => menus::legacy(host, config, &text)?,
         None => Made::default(),
     };
@@ -218,7 +214,7 @@ fn legacy(host: &Host, efi: &[String]) -> Reading<Option<Found>> {
 }
 
 fn systemd_boot(host: &Host, folder: &str, config: String, efi: Vec<String>) -> Reading<Found> {
-    let text = optional(host.read_text(&config))?.unwrap_or_default();
+    let text = host.read_text(&config).optional()?.unwrap_or_default();
     let default = text.lines().filter_map(|line| {
         let (key, value) = line.trim().split_once(|c: char| c.is_ascii_whitespace())?;
         (key == "default").then(|| value.trim().to_owned())

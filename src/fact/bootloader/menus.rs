@@ -1,12 +1,12 @@
 //! The menus of each boot loader, with the files that their entries name.
 
-use super::{BootEntry, BootInitrd, optional};
+use super::{BootEntry, BootInitrd};
 use crate::format::boot_menu::{Menu, MenuEntry, default_entry};
 use crate::format::kernel_files::version_in_path;
 use crate::format::loader_entry::{LoaderEntry, grub_order, parse, systemd_boot_order};
 use crate::format::{device_path, grub_script, kernel_command_line, menu_lst, syslinux, udev_link};
 use crate::model::{Partial, Text};
-use crate::source::{At, FileKind, Host, Missing, Reading, Reason, Unreadable};
+use crate::source::{At, FileKind, Host, Missing, Optional, Reading, Reason, Unreadable};
 use std::collections::BTreeMap;
 use std::path::Path;
 
@@ -49,20 +49,13 @@ const MOST: usize = 500;
 
 fn listed(host: &Host, folder: &str) -> Listed {
     let mut found = Listed { entries: Vec::new(), unread: Vec::new() };
-    let names = match host.names(folder) {
-        Ok(names) => names,
-        Err(Missing::Absent) => return found,
-        Err(Missing::Unreadable(why)) => {
-            found.unread.push(why);
-            return found;
-        }
+    let Some(names) = host.names(folder).noted(&mut found.unread) else {
+        return found;
     };
     for name in names.iter().filter(|name| name.ends_with(".conf")).take(MOST) {
         let path = format!("{folder}/{name}");
-        match host.read_text(&path) {
-            Ok(text) => found.entries.push((parse(name, &text), path)),
-            Err(Missing::Absent) => {}
-            Err(Missing::Unreadable(why)) => found.unread.push(why),
+        if let Some(text) = host.read_text(&path).noted(&mut found.unread) {
+            found.entries.push((parse(name, &text), path));
         }
     }
     found
@@ -74,7 +67,7 @@ pub(super) fn grub(host: &Host, config: &str, folder: Option<&str>) -> Reading<M
     let beside = config.rsplit_once('/').map_or("", |(folder, _)| folder);
     let mut env = BTreeMap::new();
     for folder in folder.into_iter().chain([beside]) {
-        if let Some(text) = optional(host.read_text(&format!("{folder}/grubenv")))? {
+        if let Some(text) = host.read_text(&format!("{folder}/grubenv")).optional()? {
             env = grub_script::grubenv(&text);
             break;
         }
@@ -82,7 +75,7 @@ pub(super) fn grub(host: &Host, config: &str, folder: Option<&str>) -> Reading<M
     let mut menu = grub_script::menu(&text, &env);
     // Of what 41_custom reads, after all others.
     if text.contains("custom.cfg")
-        && let Some(custom) = optional(host.read_text(&format!("{beside}/custom.cfg")))?
+        && let Some(custom) = host.read_text(&format!("{beside}/custom.cfg")).optional()?
     {
         menu.entries.extend(grub_script::menu(&custom, &env).entries);
     }
@@ -267,7 +260,7 @@ fn file(host: &Host, name: &str, roots: &[&str]) -> Reading<(String, u64)> {
     while !rest.is_empty() && tried < 8 {
         for root in roots.iter().copied().chain(["/boot"]) {
             let place = format!("{root}{rest}");
-            if let Some(stat) = optional(host.source.stat(Path::new(&place)))?
+            if let Some(stat) = host.source.stat(Path::new(&place)).optional()?
                 && stat.kind == FileKind::File
             {
                 return Ok((place, stat.size));

@@ -227,12 +227,3 @@ impl Fact for Bootloader {
         })
     }
 }
-
-/// What is absent as none.
-fn optional<T>(reading: Reading<T>) -> Reading<Option<T>> {
-    match reading {
-        Ok(value) => Ok(Some(value)),
-        Err(Missing::Absent) => Ok(None),
-        Err(why) => Err(why),
-    }
-}

@@ -1,9 +1,9 @@
 //! What new entries are made from, and other files about the boot loader.
 
-use super::{BootCommandLine, BootEntry, CommandLinePlace, DeviceMapLine, optional};
+use super::{BootCommandLine, BootEntry, CommandLinePlace, DeviceMapLine};
 use crate::format::{grub_settings, kernel_command_line};
 use crate::model::Partial;
-use crate::source::{At, Host, Missing, Reading};
+use crate::source::{At, Host, Missing, Optional, Reading};
 
 const KERNEL: &str = "/etc/kernel/cmdline";
 const RUNNING: &str = "/proc/cmdline";
@@ -39,7 +39,7 @@ fn command_line(place: CommandLinePlace, name: &str, text: &str, at: At) -> Boot
 
 pub(super) fn device_map(host: &Host) -> Reading<Vec<DeviceMapLine>> {
     for path in ["/boot/grub/device.map", "/boot/grub2/device.map"] {
-        if let Some(text) = optional(host.read_text(path))? {
+        if let Some(text) = host.read_text(path).optional()? {
             let lines = (1..).zip(text.lines()).filter_map(|(line, text)| {
                 let (name, device) = text.trim().split_once(|c: char| c.is_ascii_whitespace())?;
                 let device = device.trim();

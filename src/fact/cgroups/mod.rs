@@ -5,7 +5,7 @@ use crate::format::key_value::KeyValues;
 use crate::format::pressure::{self, Resource, Stalls};
 use crate::model::{Lazy, Limit, Partial};
 use crate::record;
-use crate::source::{At, FileKind, Host, Missing, Reading, Reason, Unreadable};
+use crate::source::{At, FileKind, Host, Missing, Optional, Reading, Reason, Unreadable};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -173,10 +173,8 @@ impl Tree {
         };
         let mut sum = stat.count(anonymous)?;
         for kind in others {
-            match stat.count(kind) {
-                Ok(bytes) => sum = sum.saturating_add(bytes),
-                Err(Missing::Absent) => {}
-                Err(why) => return Err(why),
+            if let Some(bytes) = stat.count(kind).optional()? {
+                sum = sum.saturating_add(bytes);
             }
         }
         Ok(sum)

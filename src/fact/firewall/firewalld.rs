@@ -4,7 +4,7 @@
 
 use super::packet::{joined, port_range};
 use super::{FirewallKind, FirewallPorts, FirewallRuleSet, FirewallVerdict};
-use crate::source::{At, Host, Missing, Reading, Reason};
+use crate::source::{At, Host, Missing, Optional, Reading, Reason};
 use roxmltree::{Document, Node};
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -34,15 +34,12 @@ struct Open {
 const EVERY: (u16, u16) = (0, u16::MAX);
 
 pub(super) fn find(host: &Host) -> Reading<FirewallRuleSet> {
-    let conf = match host.read_text(CONF) {
-        Ok(text) => text,
+    let conf = host.read_text(CONF).optional()?;
+    if conf.is_none() {
         // The daemon goes by its defaults; without its directory it is not installed.
-        Err(Missing::Absent) => {
-            host.names("/usr/lib/firewalld/zones")?;
-            String::new()
-        }
-        Err(unreadable) => return Err(unreadable),
-    };
+        host.names("/usr/lib/firewalld/zones")?;
+    }
+    let conf = conf.unwrap_or_default();
     let zone = conf.lines().filter_map(|line| line.trim().strip_prefix("DefaultZone=")).next_back();
     let zone = zone.map(str::trim).filter(|zone| !zone.is_empty()).unwrap_or("public");
     let mut open = Open::default();
@@ -72,10 +69,8 @@ pub(super) fn find(host: &Host) -> Reading<FirewallRuleSet> {
 fn look_up(host: &Host, kind: &str, name: &str) -> Reading<(String, String)> {
     for place in PLACES {
         let path = format!("{place}/{kind}/{name}.xml");
-        match host.source.read(Path::new(&path), CAP) {
-            Ok(bytes) => return Ok((path, crate::source::text(bytes))),
-            Err(Missing::Absent) => {}
-            Err(unreadable) => return Err(unreadable),
+        if let Some(bytes) = host.source.read(Path::new(&path), CAP).optional()? {
+            return Ok((path, crate::source::text(bytes)));
         }
     }
     let path = format!("{}/{kind}/{name}.xml", PLACES[0]);

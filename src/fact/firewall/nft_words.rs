@@ -1,6 +1,6 @@
 //! The words of nft(8)'s files, with those of the files that they include.
 
-use crate::source::{At, Host, Missing, Reading, Reason};
+use crate::source::{At, Host, Missing, Optional, Reading, Reason};
 use globset::Glob;
 
 /// The most files that may be included, and how deep; as many words in all.
@@ -74,15 +74,10 @@ fn included(host: &Host, pattern: &str) -> Reading<Vec<String>> {
         return Ok(vec![pattern.clone()]);
     }
     let glob = Glob::new(name).map_err(|why| Missing::garbled(&pattern, why.to_string()))?.compile_matcher();
-    match host.names(directory) {
-        Ok(names) => {
-            let fits = names.into_iter().filter(|name| glob.is_match(name) && !name.starts_with('.'));
-            Ok(fits.map(|name| format!("{directory}/{name}")).collect())
-        }
-        // A pattern may fit nothing.
-        Err(Missing::Absent) => Ok(Vec::new()),
-        Err(why) => Err(why),
-    }
+    // A pattern may fit nothing.
+    let names = host.names(directory).optional()?.unwrap_or_default();
+    let fits = names.into_iter().filter(|name| glob.is_match(name) && !name.starts_with('.'));
+    Ok(fits.map(|name| format!("{directory}/{name}")).collect())
 }
 
 fn lex(path: &str, text: &str) -> Reading<Vec<Token>> {

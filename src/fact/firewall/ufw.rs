@@ -4,7 +4,7 @@
 
 use super::packet::{Action, Base, Chains, Fit, Rule};
 use super::{FirewallKind, FirewallRuleSet, iptables};
-use crate::source::{At, Host, Missing, Reading};
+use crate::source::{At, Host, Missing, Optional, Reading};
 
 const CONF: &str = "/etc/ufw/ufw.conf";
 const DEFAULTS: &str = "/etc/default/ufw";
@@ -22,14 +22,11 @@ const EMPTY: [&str; 6] = [
 pub(super) fn find(host: &Host) -> Reading<FirewallRuleSet> {
     let conf = host.read_text(CONF)?;
     let policy = || -> Reading<Action> {
-        match host.read_text(DEFAULTS) {
-            Ok(text) => Ok(match setting(&text, "DEFAULT_INPUT_POLICY").as_deref() {
-                Some("ACCEPT") => Action::Accept,
-                _ => Action::Deny,
-            }),
-            Err(Missing::Absent) => Ok(Action::Deny),
-            Err(unreadable) => Err(unreadable),
-        }
+        let text = host.read_text(DEFAULTS).optional()?.unwrap_or_default();
+        Ok(match setting(&text, "DEFAULT_INPUT_POLICY").as_deref() {
+            Some("ACCEPT") => Action::Accept,
+            _ => Action::Deny,
+        })
     };
     let ports = policy().and_then(|policy| chains(host, policy)?.ports(RULES[1]));
     Ok(FirewallRuleSet {

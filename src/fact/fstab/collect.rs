@@ -5,7 +5,7 @@ use super::{Fstab, FstabEntry, FstabPart, parse};
 use crate::fact::Fact;
 use crate::format::device_path;
 use crate::model::Lazy;
-use crate::source::{At, FileKind, Host, Missing, Reading, Reason, TargetKind, resolve, text};
+use crate::source::{At, FileKind, Host, Missing, Optional, Reading, Reason, TargetKind, resolve, text};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -58,7 +58,7 @@ fn by_systemd(host: &Host) -> Reading<bool> {
 
 fn any_exists(host: &Host, paths: &[&str]) -> Reading<bool> {
     for path in paths {
-        if host.exists(path).map_err(Missing::Unreadable)? {
+        if host.exists(path)? {
             return Ok(true);
         }
     }
@@ -104,9 +104,5 @@ fn kind(host: &Host, path: &str, away: bool) -> Reading<Option<FileKind>> {
         let why = "not looked at, because a network file system may not answer".to_owned();
         return Err(Missing::unreadable(path, Reason::NotRead(why)));
     }
-    match host.source.stat(Path::new(path)) {
-        Ok(stat) => Ok(Some(stat.kind)),
-        Err(Missing::Absent) => Ok(None),
-        Err(unreadable) => Err(unreadable),
-    }
+    Ok(host.source.stat(Path::new(path)).optional()?.map(|stat| stat.kind))
 }

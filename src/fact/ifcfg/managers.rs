@@ -1,7 +1,7 @@
 //! The programs that bring network interfaces up.
 
 use crate::record;
-use crate::source::{At, Host, Missing, Reading};
+use crate::source::{At, Host, Missing, Optional, Reading};
 
 record! {
     /// A program that brings interfaces up.
@@ -102,10 +102,9 @@ pub(super) fn installed(host: &Host) -> Reading<Vec<NetworkManager>> {
 
 fn configured(host: &Host, places: &[(&str, &str)]) -> Reading<bool> {
     for (directory, end) in places {
-        match host.names(directory) {
-            Ok(names) if names.iter().any(|name| name.ends_with(end)) => return Ok(true),
-            Ok(_) | Err(Missing::Absent) => {}
-            Err(unreadable) => return Err(unreadable),
+        let names = host.names(directory).optional()?.unwrap_or_default();
+        if names.iter().any(|name| name.ends_with(end)) {
+            return Ok(true);
         }
     }
     Ok(places.is_empty())

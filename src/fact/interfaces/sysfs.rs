@@ -3,7 +3,7 @@
 use super::{DIRECTORY, Interface, InterfaceFlags, RxQueue, TxQueue};
 use crate::format::cpu_mask;
 use crate::model::{Lazy, Located};
-use crate::source::{At, Host, Missing, Reading, Reason, resolve};
+use crate::source::{At, Host, Missing, Optional, Reading, Reason, resolve};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
@@ -130,11 +130,7 @@ impl Folder {
     fn has(&self, file: &str) -> Reading<bool> {
         // What a link leads to need not be in a tree that carries a part of /sys.
         let found = self.resolved(file).and_then(|path| self.host.source.lstat(&path));
-        match found {
-            Ok(_) => Ok(true),
-            Err(Missing::Absent) => Ok(false),
-            Err(missing) => Err(missing),
-        }
+        Ok(found.optional()?.is_some())
     }
 
     /// The last part of where a link leads.

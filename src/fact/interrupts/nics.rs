@@ -2,7 +2,7 @@
 
 use super::{Line, NicInterrupts, affinity};
 use crate::format::ranges;
-use crate::source::{Host, Missing, Reading, Reason, resolve};
+use crate::source::{Host, Missing, Optional, Reading, Reason, resolve};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
@@ -20,13 +20,8 @@ pub(super) fn nics(host: &Host, cpus: &[u32], table: &[Line]) -> Reading<Vec<Nic
         table.iter().filter(|line| line.number.is_some() && !line.actions.is_empty()).collect();
     for interface in host.names(NET)? {
         // Only what belongs to a device has interrupts.
-        let device = match link(host, &format!("{NET}/{interface}/device")) {
-            Ok(device) => {
-                device.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default()
-            }
-            Err(Missing::Absent) => continue,
-            Err(missing) => return Err(missing),
-        };
+        let Some(device) = link(host, &format!("{NET}/{interface}/device")).optional()? else { continue };
+        let device = device.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
         cards += 1;
         if cards > MOST_CARDS || table.len() > MOST_LINES {
             let what =
@@ -63,11 +58,8 @@ fn link(host: &Host, path: &str) -> Reading<PathBuf> {
 /// The numbers of the device's message-signalled interrupts. A virtio device has those of the PCI device that it is.
 fn message_interrupts(host: &Host, interface: &str, device: &str) -> Reading<BTreeSet<u32>> {
     let parent = if device.starts_with("virtio") { "/.." } else { "" };
-    match host.names(&format!("{NET}/{interface}/device{parent}/msi_irqs")) {
-        Ok(names) => Ok(names.iter().filter_map(|name| name.parse().ok()).collect()),
-        Err(Missing::Absent) => Ok(BTreeSet::new()),
-        Err(missing) => Err(missing),
-    }
+    let names = host.names(&format!("{NET}/{interface}/device{parent}/msi_irqs")).optional()?;
+    Ok(names.unwrap_or_default().iter().filter_map(|name| name.parse().ok()).collect())
 }
 
 /// `eth0-TxRx-3`, `i40e-eth0-TxRx-3`, `virtio2-input.0`, `eth0 (queue 3)`.
@@ -104,13 +96,12 @@ fn cores_of(host: &Host, cpus: &[u32]) -> Reading<BTreeMap<u32, u32>> {
     let mut cores = BTreeMap::new();
     for cpu in cpus {
         let path = format!("/sys/devices/system/cpu/cpu{cpu}/topology/thread_siblings_list");
-        let core = match host.read_text(&path) {
-            Ok(text) => {
+        let core = match host.read_text(&path).optional()? {
+            Some(text) => {
                 let threads = ranges::numbers(&text).and_then(|threads| threads.into_iter().min());
                 threads.ok_or_else(|| Missing::garbled(&path, "is no list of CPUs"))?
             }
-            Err(Missing::Absent) => *cpu,
-            Err(missing) => return Err(missing),
+            None => *cpu,
         };
         cores.insert(*cpu, core);
     }

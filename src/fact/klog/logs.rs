@@ -5,7 +5,7 @@ use super::events::WEEK;
 use super::line::{Dated, Line};
 use super::syslog::{About, Parsed, dmesg, syslog};
 use super::{KlogSource, MOST_LINES, journal, kmsg};
-use crate::source::{At, FileKind, Host, Missing, Reading, Reason, Tail, TargetKind, Unreadable};
+use crate::source::{At, FileKind, Host, Missing, Optional, Reading, Reason, Tail, TargetKind, Unreadable};
 use std::cmp::Reverse;
 use std::path::Path;
 
@@ -209,10 +209,8 @@ impl Log {
                     journal::parse(&bytes, &At::file(path.as_str()))
                         .ok_or_else(|| Missing::garbled(&path, "is no journal"))
                 });
-                match lines {
-                    Ok(lines) => self.add(&path, lines, None, 0),
-                    Err(Missing::Unreadable(why)) => self.unread.push(why),
-                    Err(Missing::Absent) => {}
+                if let Some(lines) = lines.noted(&mut self.unread) {
+                    self.add(&path, lines, None, 0);
                 }
             }
         }

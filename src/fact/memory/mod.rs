@@ -5,7 +5,7 @@ use crate::format::key_value::KeyValues;
 use crate::format::ranges;
 use crate::model::Lazy;
 use crate::record;
-use crate::source::{At, Host, Missing, Reading};
+use crate::source::{At, Host, Missing, Optional, Reading};
 
 #[cfg(test)]
 mod tests;
@@ -124,15 +124,12 @@ impl Fact for Memory {
 
     fn collect(host: &Host) -> Reading<Self> {
         let nodes = nodes(host);
-        match host.read_text(MEMINFO) {
-            Ok(text) => parse(&text, At::file(MEMINFO), nodes),
-            Err(Missing::Absent) => {
-                let bytes = host.target.assume.memory_bytes.ok_or(Missing::Absent)?;
-                let text = format!("MemTotal: {} kB\n", bytes / 1024);
-                parse(&text, At::file("--assume memory"), nodes)
-            }
-            Err(why) => Err(why),
+        if let Some(text) = host.read_text(MEMINFO).optional()? {
+            return parse(&text, At::file(MEMINFO), nodes);
         }
+        let bytes = host.target.assume.memory_bytes.ok_or(Missing::Absent)?;
+        let text = format!("MemTotal: {} kB\n", bytes / 1024);
+        parse(&text, At::file("--assume memory"), nodes)
     }
 }
 

@@ -9,7 +9,7 @@ use super::Fact;
 use crate::format::shared_library::{Libraries, LibraryState};
 use crate::model::Lazy;
 use crate::record;
-use crate::source::{At, Host, Missing, Reading};
+use crate::source::{At, Host, Optional, Reading};
 use std::collections::BTreeMap;
 
 record! {
@@ -126,14 +126,11 @@ impl Fact for Nsswitch {
         &[PATH, "/etc/ld.so.conf", "/etc/ld.so.conf.d/*.conf", "*/libc.so.6", "*/libnss_*.so.2"];
 
     fn collect(host: &Host) -> Reading<Self> {
-        let text = match host.read_text(PATH) {
-            Ok(text) => text,
-            Err(Missing::Absent) => {
-                Libraries::find(host)?;
-                String::new()
-            }
-            Err(unreadable) => return Err(unreadable),
-        };
+        let text = host.read_text(PATH).optional()?;
+        if text.is_none() {
+            Libraries::find(host)?;
+        }
+        let text = text.unwrap_or_default();
         let parse::Parsed { databases, malformed } = parse::parse(PATH, &text);
         let (for_libraries, for_glibc) = (host.clone(), host.clone());
         let named = databases.clone();

@@ -1,6 +1,5 @@
 use super::*;
-use crate::source::Files;
-use crate::source::Target;
+use crate::source::{Files, Missing, Target};
 
 const ELF: &[u8] = b"\x7fELF\x02\x01\x01";
 

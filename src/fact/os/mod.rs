@@ -2,7 +2,7 @@
 
 use super::Fact;
 use crate::record;
-use crate::source::{At, Host, Missing, Reading};
+use crate::source::{At, Host, Missing, Optional, Reading};
 
 #[cfg(test)]
 mod tests;
@@ -88,17 +88,13 @@ impl Fact for Os {
 
     fn collect(host: &Host) -> Reading<Self> {
         for path in OS_RELEASE {
-            match host.read_text(path) {
-                Ok(text) => return Ok(parse(path, &text)),
-                Err(Missing::Absent) => {}
-                Err(why) => return Err(why),
+            if let Some(text) = host.read_text(path).optional()? {
+                return Ok(parse(path, &text));
             }
         }
         for (path, id) in OLD {
-            match host.read_text(path) {
-                Ok(text) => return Ok(parse_old(path, &text, id)),
-                Err(Missing::Absent) => {}
-                Err(why) => return Err(why),
+            if let Some(text) = host.read_text(path).optional()? {
+                return Ok(parse_old(path, &text, id));
             }
         }
         Err(Missing::Absent)

@@ -1,17 +1,14 @@
 //! apk's database: one file of records, each line a letter and a value.
 
 use super::{CAP, File, Look, Manager, Package, Read};
-use crate::source::{At, Host, Missing, Reading, text};
+use crate::source::{At, Host, Missing, Optional, Reading, text};
 use std::path::Path;
 
 const DATABASES: [&str; 2] = ["/lib/apk/db/installed", "/usr/lib/apk/db/installed"];
 
 pub(super) fn read(host: &Host, look: &mut Look) -> Reading<Read> {
     for path in DATABASES {
-        let database = match host.source.read(Path::new(path), CAP) {
-            Err(Missing::Absent) => continue,
-            found => text(found?),
-        };
+        let Some(database) = host.source.read(Path::new(path), CAP).optional()?.map(text) else { continue };
         let mut installed = 0;
         for record in
             database.split("\n\n").filter(|record| record.starts_with("P:") || record.contains("\nP:"))

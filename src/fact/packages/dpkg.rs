@@ -1,7 +1,7 @@
 //! dpkg's database: /var/lib/dpkg, and of distroless images status.d.
 
 use super::{CAP, Digest, File, Look, Manager, Package, Read};
-use crate::source::{At, Host, Missing, Reading, text};
+use crate::source::{At, Host, Missing, Optional, Reading, text};
 use globset::{Glob, GlobSet, GlobSetBuilder};
 use std::collections::{HashMap, HashSet};
 use std::path::Path;
@@ -10,7 +10,7 @@ const STATUS: &str = "/var/lib/dpkg/status";
 const PARTS: &str = "/var/lib/dpkg/status.d";
 
 pub(super) fn read(host: &Host, look: &mut Look) -> Reading<Read> {
-    let diversions = diversions(&file(host, "/var/lib/dpkg/diversions").or_else(absent_is_empty)?);
+    let diversions = diversions(&file(host, "/var/lib/dpkg/diversions").optional()?.unwrap_or_default());
     let excluded = excluded(host);
     let mut installed = 0;
     let mut count = |paragraphs: &str, look: &mut Look, lists: &Lists| {
@@ -31,26 +31,23 @@ pub(super) fn read(host: &Host, look: &mut Look) -> Reading<Read> {
         }
     };
     let mut path = STATUS;
-    let status = file(host, STATUS);
-    match &status {
-        Ok(text) => count(text, look, &Lists::Info),
-        Err(Missing::Unreadable(why)) => return Err(Missing::Unreadable(why.clone())),
-        Err(Missing::Absent) => {}
+    let status = file(host, STATUS).optional()?;
+    if let Some(text) = &status {
+        count(text, look, &Lists::Info);
     }
     match host.names(PARTS) {
         Ok(names) => {
-            if status.is_err() {
+            if status.is_none() {
                 path = PARTS;
             }
             for name in names.iter().filter(|name| !name.ends_with(".md5sums")) {
-                match file(host, &format!("{PARTS}/{name}")) {
-                    Ok(text) => count(&text, look, &Lists::Parts(name)),
-                    Err(Missing::Absent) => {}
-                    Err(Missing::Unreadable(why)) => look.unread(why),
+                if let Some(text) = file(host, &format!("{PARTS}/{name}")).noted(&mut look.looked_for.unread)
+                {
+                    count(&text, look, &Lists::Parts(name));
                 }
             }
         }
-        Err(Missing::Absent) if status.is_ok() => {}
+        Err(Missing::Absent) if status.is_some() => {}
         Err(missing) => return Err(missing),
     }
     Ok((Manager::Dpkg, path.to_owned(), installed))
@@ -58,13 +55,6 @@ pub(super) fn read(host: &Host, look: &mut Look) -> Reading<Read> {
 
 fn file(host: &Host, path: &str) -> Reading<String> {
     host.source.read(Path::new(path), CAP).map(text)
-}
-
-fn absent_is_empty(missing: Missing) -> Reading<String> {
-    match missing {
-        Missing::Absent => Ok(String::new()),
-        unreadable => Err(unreadable),
-    }
 }
 
 /// A package that is installed.
@@ -121,12 +111,12 @@ impl Lists<'_> {
             Self::Info => {
                 let plain = format!("/var/lib/dpkg/info/{}", entry.name);
                 // Those of which several architectures may be installed at once.
-                let base = match host.exists(&format!("{plain}.list")).map_err(Missing::Unreadable)? {
+                let base = match host.exists(&format!("{plain}.list"))? {
                     true => plain,
                     false => format!("{plain}:{}", entry.architecture),
                 };
                 let list = file(host, &format!("{base}.list"))?;
-                let sums = file(host, &format!("{base}.md5sums")).or_else(absent_is_empty)?;
+                let sums = file(host, &format!("{base}.md5sums")).optional()?.unwrap_or_default();
                 (format!("{base}.list"), list, sums)
             }
         };

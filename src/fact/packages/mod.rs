@@ -7,7 +7,9 @@ mod rpm;
 
 use super::Fact;
 use crate::model::Partial;
-use crate::source::{At, FileKind, Host, Missing, Reading, Reason, TargetKind, Unreadable, resolve};
+use crate::source::{
+    At, FileKind, Host, Missing, Optional, Reading, Reason, TargetKind, Unreadable, resolve,
+};
 use crate::{record, word};
 use std::collections::{HashMap, HashSet};
 use std::ffi::OsString;
@@ -255,18 +257,8 @@ impl Fact for Packages {
         for read in [dpkg::read, apk::read, pacman::read, rpm::read] {
             let mut look =
                 Look { host, whole, directories: HashMap::new(), looked_for: Partial::default(), left: MOST };
-            match read(host, &mut look) {
-                Err(Missing::Absent) => {}
-                Err(unreadable) => return Err(unreadable),
-                Ok((manager, path, installed)) => {
-                    return Ok(Self {
-                        manager,
-                        installed,
-                        whole,
-                        packages: look.looked_for,
-                        at: At::file(path),
-                    });
-                }
+            if let Some((manager, path, installed)) = read(host, &mut look).optional()? {
+                return Ok(Self { manager, installed, whole, packages: look.looked_for, at: At::file(path) });
             }
         }
         Err(Missing::Absent)

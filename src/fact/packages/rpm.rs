@@ -19,13 +19,13 @@ const NOT_READ: [(&str, &str); 4] = [
 
 pub(super) fn read(host: &Host, look: &mut Look) -> Reading<Read> {
     for path in DATABASES {
-        if host.exists(path).map_err(Missing::Unreadable)? {
+        if host.exists(path)? {
             let installed = database(host, path, look)?;
             return Ok((Manager::Rpm, path.to_owned(), installed));
         }
     }
     for (path, what) in NOT_READ {
-        if host.exists(path).map_err(Missing::Unreadable)? {
+        if host.exists(path)? {
             let what = format!(
                 "is {what}, which hostvet does not read; `rpm -Va --nomtime` compares all files with it"
             );

@@ -3,7 +3,7 @@
 use super::control::Actions;
 use super::records::{PamIncludeState, PamType};
 use super::syntax::{self, Line, What, logical_lines, token};
-use crate::source::{At, Host, Missing, Reading, Reason, Unreadable, text};
+use crate::source::{At, Host, Missing, Optional, Reading, Reason, Unreadable, text};
 use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -128,14 +128,10 @@ impl<'a> Config<'a> {
         let mut names = BTreeSet::new();
         let mut any = false;
         for directory in DIRECTORIES {
-            match host.source.list(Path::new(directory)) {
-                Ok(entries) => {
-                    any = true;
-                    let files = entries.iter().filter(|e| e.kind != crate::source::FileKind::Directory);
-                    names.extend(files.map(|e| e.name.to_string_lossy().into_owned()));
-                }
-                Err(Missing::Absent) => {}
-                Err(unreadable) => return Err(unreadable),
+            if let Some(entries) = host.source.list(Path::new(directory)).optional()? {
+                any = true;
+                let files = entries.iter().filter(|e| e.kind != crate::source::FileKind::Directory);
+                names.extend(files.map(|e| e.name.to_string_lossy().into_owned()));
             }
         }
         if names.len() > MAX_SERVICES {
@@ -145,11 +141,8 @@ impl<'a> Config<'a> {
         let mut config =
             Self { host, single: None, files: RefCell::default(), rules: Cell::new(0), lines: Cell::new(0) };
         if !any {
-            match host.read_text(PAM_CONF) {
-                Ok(text) => config.single = Some(parse_single(&text)),
-                Err(Missing::Absent) => return Ok(None),
-                Err(unreadable) => return Err(unreadable),
-            }
+            let Some(text) = host.read_text(PAM_CONF).optional()? else { return Ok(None) };
+            config.single = Some(parse_single(&text));
         }
         names.extend(config.single.iter().flat_map(BTreeMap::keys).cloned());
         Ok(Some((config, names.into_iter().collect())))

@@ -21,7 +21,7 @@ mod tests;
 pub use records::*;
 
 use super::Fact;
-use crate::source::{At, Host, Missing, Reading};
+use crate::source::{At, Host, Missing, Optional, Reading};
 use config::Config;
 use modules::Library;
 use services::Services;
@@ -46,7 +46,7 @@ impl Fact for Pam {
     ];
 
     fn collect(host: &Host) -> Reading<Self> {
-        let library = Library::find(host).map_err(Missing::Unreadable)?;
+        let library = Library::find(host)?;
         let opened = Config::open(host)?;
         if opened.is_none() && library.path.is_none() {
             return Err(Missing::Absent);
@@ -72,13 +72,9 @@ fn nologin_files(host: &Host) -> Reading<Vec<PamNologin>> {
         if host.is_running() { &["/run/nologin", "/etc/nologin"] } else { &["/etc/nologin"] };
     let mut found = Vec::new();
     for path in places {
-        match host.read_text(path) {
-            Ok(text) => {
-                let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
-                found.push(PamNologin { text, at: At::file(*path) });
-            }
-            Err(Missing::Absent) => {}
-            Err(unreadable) => return Err(unreadable),
+        if let Some(text) = host.read_text(path).optional()? {
+            let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
+            found.push(PamNologin { text, at: At::file(*path) });
         }
     }
     Ok(found)

@@ -4,7 +4,7 @@
 use super::access::{self, Verdict};
 use super::control::{AUTH_ERR, PERM_DENIED, SERVICE_ERR, SUCCESS};
 use super::stack::Outcomes;
-use crate::source::{Host, Missing, Reading};
+use crate::source::{Host, Missing, Optional, Reading};
 use std::cell::OnceCell;
 use std::collections::HashSet;
 use std::path::Path;
@@ -117,19 +117,14 @@ impl Root<'_> {
         };
         let mut files = vec![named.unwrap_or("/etc/security/access.conf").to_owned()];
         if named.is_none() {
-            let names = match self.host.names("/etc/security/access.d") {
-                Err(Missing::Absent) => Vec::new(),
-                names => names?,
-            };
+            let names = self.host.names("/etc/security/access.d").optional()?.unwrap_or_default();
             let names = names.iter().filter(|name| name.ends_with(".conf"));
             files.extend(names.map(|name| format!("/etc/security/access.d/{name}")));
         }
         let groups = self.groups()?;
         for path in files {
-            let text = match self.host.read_text(&path) {
-                Ok(text) => text,
-                Err(Missing::Absent) => continue,
-                Err(unreadable) => return Err(unreadable),
+            let Some(text) = self.host.read_text(&path).optional()? else {
+                continue;
             };
             match access::judge(&text, self.service, groups, &format) {
                 Verdict::NoMatch => {}
@@ -158,12 +153,8 @@ impl Root<'_> {
             Some("group") => self.groups()?,
             _ => return Ok(None),
         };
-        let text = match self.host.read_text(path) {
-            Ok(text) => text,
-            Err(Missing::Absent) => {
-                return Ok(Some((Outcomes::only(on_error), format!("{path} is not there"))));
-            }
-            Err(unreadable) => return Err(unreadable),
+        let Some(text) = self.host.read_text(path).optional()? else {
+            return Ok(Some((Outcomes::only(on_error), format!("{path} is not there"))));
         };
         let listed = text.lines().any(|line| names.contains(line));
         Ok(Some(match (listed, sense) {
@@ -176,10 +167,8 @@ impl Root<'_> {
     /// Without /etc/securetty the module lets root in everywhere; so only a file refuses.
     fn securetty(&self, arguments: &[String]) -> Reading<Option<Answer>> {
         const PATH: &str = "/etc/securetty";
-        let stat = match self.host.source.stat(Path::new(PATH)) {
-            Ok(stat) => stat,
-            Err(Missing::Absent) => return Ok(Some((Outcomes::only(SUCCESS), String::new()))),
-            Err(unreadable) => return Err(unreadable),
+        let Some(stat) = self.host.source.stat(Path::new(PATH)).optional()? else {
+            return Ok(Some((Outcomes::only(SUCCESS), String::new())));
         };
         if stat.mode & 0o002 != 0 {
             return Ok(Some((Outcomes::only(AUTH_ERR), format!("{PATH} is writable by everyone"))));
@@ -205,21 +194,16 @@ impl Root<'_> {
 
     /// Whether the kernel was told of a console, which pam_securetty then lets in.
     fn kernel_console(&self) -> Reading<bool> {
-        match self.host.read_text("/proc/cmdline") {
-            Ok(line) => Ok(line.split_ascii_whitespace().any(|word| word.starts_with("console="))),
-            Err(Missing::Absent) => Ok(false),
-            Err(unreadable) => Err(unreadable),
-        }
+        let line = self.host.read_text("/proc/cmdline").optional()?.unwrap_or_default();
+        Ok(line.split_ascii_whitespace().any(|word| word.starts_with("console=")))
     }
 }
 
 /// The groups that /etc/group makes root a member of.
 fn groups_of_root(host: &Host) -> Reading<HashSet<String>> {
     let mut groups = HashSet::from(["root".to_owned()]);
-    let text = match host.read_text("/etc/group") {
-        Ok(text) => text,
-        Err(Missing::Absent) => return Ok(groups),
-        Err(unreadable) => return Err(unreadable),
+    let Some(text) = host.read_text("/etc/group").optional()? else {
+        return Ok(groups);
     };
     for line in text.lines() {
         let mut fields = line.split(':');

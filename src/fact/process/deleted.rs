@@ -6,7 +6,7 @@ use crate::format::fs_type::{PSEUDO, is_remote};
 use crate::format::key_value::KeyValues;
 use crate::format::mountinfo::{Mounted, mountinfo};
 use crate::record;
-use crate::source::{FileKind, Missing, Reading, Reason};
+use crate::source::{FileKind, Missing, Optional, Reading, Reason};
 use std::collections::{HashMap, HashSet};
 use std::path::Path;
 use std::sync::{Arc, OnceLock};
@@ -89,12 +89,8 @@ fn held(place: &Place, seen: &mut HashSet<Identity>) -> Reading<DeletedFiles> {
     }
     let mounts = mountinfo(&place.text("mountinfo")?).0;
     for (number, path) in deleted.iter().take(MOST) {
-        let (file, bytes) = match on_disk(place, number, path, &mounts) {
-            Ok(found) => found,
-            // Closed meanwhile, or nothing that is on a disk.
-            Err(Missing::Absent) => continue,
-            Err(why) => return Err(why),
-        };
+        // Absent: closed meanwhile, or nothing that is on a disk.
+        let Some((file, bytes)) = on_disk(place, number, path, &mounts).optional()? else { continue };
         if !seen.insert(file.identity) {
             continue;
         }

@@ -4,7 +4,7 @@ use super::place::Place;
 use super::summary;
 use crate::model::{Lazy, Partial};
 use crate::record;
-use crate::source::{Missing, Reading};
+use crate::source::{Missing, Optional, Reading};
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::path::Path;
 use std::sync::Arc;
@@ -71,13 +71,8 @@ pub(super) fn users(places: &[Arc<Place>]) -> Partial<InotifyUser> {
         if numbers.is_empty() {
             continue;
         }
-        let uid = match place.status().and_then(|status| status.uid.clone()) {
-            Ok(uid) => uid,
-            Err(Missing::Absent) => continue,
-            Err(Missing::Unreadable(why)) => {
-                unread.push(why);
-                continue;
-            }
+        let Some(uid) = place.status().and_then(|status| status.uid.clone()).noted(&mut unread) else {
+            continue;
         };
         let namespace = place.link("ns/user").ok().filter(|ns| own.as_ref().is_some_and(|own| own != ns));
         let namespace = namespace.map(|ns| ns.to_string_lossy().into_owned());
@@ -107,13 +102,9 @@ pub(super) fn users(places: &[Arc<Place>]) -> Partial<InotifyUser> {
 fn watches(place: &Place, numbers: &[String]) -> Reading<u64> {
     let mut sum = 0;
     for number in numbers {
-        match place.source.read(Path::new(&place.path(&format!("fdinfo/{number}"))), CAP) {
-            Ok(bytes) => {
-                sum += bytes.split(|b| *b == b'\n').filter(|l| l.starts_with(b"inotify ")).count() as u64
-            }
-            Err(Missing::Absent) => {}
-            Err(why) => return Err(why),
-        }
+        let path = place.path(&format!("fdinfo/{number}"));
+        let bytes = place.source.read(Path::new(&path), CAP).optional()?.unwrap_or_default();
+        sum += bytes.split(|b| *b == b'\n').filter(|l| l.starts_with(b"inotify ")).count() as u64;
     }
     Ok(sum)
 }

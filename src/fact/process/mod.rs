@@ -18,7 +18,9 @@ mod users;
 use super::Fact;
 use crate::model::{Lazy, Partial, Sampled};
 use crate::record;
-use crate::source::{At, Host, Missing, ProcessLine, Reading, Reason, TargetKind, Unreadable, parallel};
+use crate::source::{
+    At, Host, Missing, Optional, ProcessLine, Reading, Reason, TargetKind, Unreadable, parallel,
+};
 use clock::Clock;
 use deleted::Deleted;
 pub use deleted::DeletedFiles;
@@ -190,10 +192,8 @@ impl Fact for Process {
             stat.as_ref().map_err(Clone::clone).and_then(whole)
         });
         for (ProcessLine { pid, .. }, stat) in lines.iter().zip(stats) {
-            match stat {
-                Ok(stat) => places.push(Arc::new(Place::new(host, *pid, kernel, stat))),
-                Err(Missing::Absent) => {}
-                Err(Missing::Unreadable(why)) => unread.push(why),
+            if let Some(stat) = stat.noted(&mut unread) {
+                places.push(Arc::new(Place::new(host, *pid, kernel, stat)));
             }
         }
         let mut zombies: HashMap<u32, u32> = HashMap::new();

@@ -3,7 +3,7 @@
 use super::place::Place;
 use super::stat;
 use crate::record;
-use crate::source::{Missing, Reading};
+use crate::source::{Optional, Reading};
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
@@ -32,12 +32,8 @@ const MOST: usize = 4096;
 pub(super) fn busy(places: &[Arc<Place>]) -> Reading<Vec<BusyProgram>> {
     let mut programs: BTreeMap<&str, BusyProgram> = BTreeMap::new();
     for place in places {
-        let (running, uninterruptible) = match states(place) {
-            Ok(found) => found,
-            // Ended meanwhile.
-            Err(Missing::Absent) => continue,
-            Err(why) => return Err(why),
-        };
+        // Absent: ended meanwhile.
+        let Some((running, uninterruptible)) = states(place).optional()? else { continue };
         if running + uninterruptible > 0 {
             let comm = place.stat.comm.as_str();
             let program = programs.entry(comm).or_default();
@@ -61,19 +57,15 @@ fn states(place: &Place) -> Reading<(u32, u32)> {
     if place.stat.threads < 2 {
         return Ok(count(place.stat.state));
     }
-    let tasks = match place.source.list(Path::new(&place.path("task"))) {
+    let Some(tasks) = place.source.list(Path::new(&place.path("task"))).optional()? else {
         // A copy of /proc often comes without the threads; the first one is better than none.
-        Err(Missing::Absent) => return Ok(count(place.stat.state)),
-        other => other?,
+        return Ok(count(place.stat.state));
     };
     let mut sum = (0, 0);
     for task in tasks.iter().take(MOST) {
         let name = format!("task/{}/stat", task.name.to_string_lossy());
-        let (running, uninterruptible) = match place.text(&name) {
-            Ok(text) => stat::state(&text).map_or((0, 0), count),
-            Err(Missing::Absent) => continue,
-            Err(why) => return Err(why),
-        };
+        let Some(text) = place.text(&name).optional()? else { continue };
+        let (running, uninterruptible) = stat::state(&text).map_or((0, 0), count);
         sum = (sum.0 + running, sum.1 + uninterruptible);
     }
     Ok(sum)

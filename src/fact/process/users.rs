@@ -4,7 +4,7 @@ use super::limits::{self, ProcessLimits};
 use super::place::Place;
 use crate::model::{Lazy, Partial};
 use crate::record;
-use crate::source::{Host, Missing, Reading};
+use crate::source::{Host, Optional, Reading};
 use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 use std::sync::{Arc, OnceLock};
@@ -32,13 +32,8 @@ pub(super) fn users(places: &[Arc<Place>]) -> Partial<ProcessUser> {
     let mut users: BTreeMap<u32, (u32, u32, &Arc<Place>)> = BTreeMap::new();
     let mut found = Partial::default();
     for place in places.iter().filter(|place| !place.stat.kernel_thread) {
-        let uid = match owner(place) {
-            Ok(uid) => uid,
-            Err(Missing::Absent) => continue,
-            Err(Missing::Unreadable(why)) => {
-                found.unread.push(why);
-                continue;
-            }
+        let Some(uid) = owner(place).noted(&mut found.unread) else {
+            continue;
         };
         let (processes, threads, most) = users.entry(uid).or_insert((0, 0, place));
         *processes += 1;
@@ -77,11 +72,7 @@ impl Names {
 
     /// The name of this user, or the number where /etc/passwd has none.
     pub(super) fn of(&self, uid: u32) -> Reading<String> {
-        let read = || match self.host.read_text("/etc/passwd") {
-            Ok(text) => Ok(parse(&text)),
-            Err(Missing::Absent) => Ok(HashMap::new()),
-            Err(why) => Err(why),
-        };
+        let read = || Ok(parse(&self.host.read_text("/etc/passwd").optional()?.unwrap_or_default()));
         let names = self.names.get_or_init(read).as_ref().map_err(Clone::clone)?;
         Ok(names.get(&uid).cloned().unwrap_or_else(|| uid.to_string()))
     }

@@ -9,7 +9,7 @@ mod value;
 
 use super::Fact;
 use crate::model::Partial;
-use crate::source::{At, Host, Missing, Reading, Reason, Unreadable};
+use crate::source::{At, Host, Missing, Optional, Reading, Reason, Unreadable};
 use crate::{record, word};
 use run::{Login, Person, Scripts, Stop, Stops};
 use std::collections::{BTreeMap, BTreeSet};
@@ -112,11 +112,7 @@ impl Fact for Profiles {
     ];
 
     fn collect(host: &Host) -> Reading<Self> {
-        let mut people = match host.read_text("/etc/passwd") {
-            Ok(text) => people(&text),
-            Err(Missing::Absent) => Vec::new(),
-            Err(why) => return Err(why),
-        };
+        let mut people = people(&host.read_text("/etc/passwd").optional()?.unwrap_or_default());
         if people.is_empty() {
             let [name, home, shell] = ["root", "/root", "/bin/bash"].map(str::to_owned);
             people.push(Person { name, uid: 0, home, shell });

@@ -2,7 +2,7 @@
 
 use crate::format::kernel_release;
 use crate::model::Lazy;
-use crate::source::{Host, Missing, Reading};
+use crate::source::{Host, Missing, Optional, Reading};
 
 pub(super) const PROTOCOLS: &str = "/proc/net/protocols";
 pub(super) const RELEASE: &str = "/proc/sys/kernel/osrelease";
@@ -35,10 +35,9 @@ pub(super) fn closed(
         if older {
             return Ok(whole_host);
         }
-        let accounted = match host.read_text(PROTOCOLS) {
-            Ok(text) => accounted(&text)?,
-            Err(Missing::Absent) => inuse,
-            Err(missing) => return Err(missing),
+        let accounted = match host.read_text(PROTOCOLS).optional()? {
+            Some(text) => accounted(&text)?,
+            None => inuse,
         };
         Ok(whole_host.min(used.clone()?.saturating_sub(accounted)))
     })

@@ -7,7 +7,7 @@ use super::records::{Directive, DirectiveState, MalformedDirective};
 use super::values;
 use super::version::{Distribution, Program};
 use super::words::{self, Words};
-use crate::source::{At, FileKind, Host, Missing, Reading, Reason, Unreadable};
+use crate::source::{At, FileKind, Host, Missing, Optional, Reading, Reason, Unreadable};
 use std::path::Path;
 
 /// openSUSE has the distribution's file in /usr/etc, which counts where there is none in /etc.
@@ -57,23 +57,19 @@ impl Config {
     /// Reads all of it. Absent: there is no sshd_config.
     pub(super) fn read(host: &Host, program: &Program) -> Reading<Self> {
         for path in FILES {
-            match host.read_text(path) {
-                Ok(text) => {
-                    let mut reader = Reader {
-                        host,
-                        program,
-                        lines: 0,
-                        stopped: false,
-                        config: Self { path: path.into(), ..Self::default() },
-                    };
-                    let mut active = true;
-                    reader.config.nodes = reader.file(path, &text, &mut active, false, None, 0);
-                    reader.config.commands_without_user();
-                    reader.config.methods_that_are_off(program);
-                    return Ok(reader.config);
-                }
-                Err(Missing::Absent) => {}
-                Err(unreadable) => return Err(unreadable),
+            if let Some(text) = host.read_text(path).optional()? {
+                let mut reader = Reader {
+                    host,
+                    program,
+                    lines: 0,
+                    stopped: false,
+                    config: Self { path: path.into(), ..Self::default() },
+                };
+                let mut active = true;
+                reader.config.nodes = reader.file(path, &text, &mut active, false, None, 0);
+                reader.config.commands_without_user();
+                reader.config.methods_that_are_off(program);
+                return Ok(reader.config);
             }
         }
         Err(Missing::Absent)
@@ -349,10 +345,8 @@ impl Reader<'_> {
             for base in &found {
                 if !patterns::is_glob(part) {
                     let path = format!("{base}/{part}");
-                    match self.host.source.lstat(Path::new(&path)) {
-                        Ok(_) => next.push(path),
-                        Err(Missing::Absent) => {}
-                        Err(Missing::Unreadable(why)) => self.config.unread.push(why),
+                    if self.host.source.lstat(Path::new(&path)).noted(&mut self.config.unread).is_some() {
+                        next.push(path);
                     }
                     continue;
                 }

@@ -10,7 +10,7 @@ use super::records::{GuardedFile, GuardedKind, HostKey};
 use super::version::Program;
 use super::{service, users};
 use crate::model::Partial;
-use crate::source::{At, FileKind, Host, Missing, Reading, Stat};
+use crate::source::{At, FileKind, Host, Missing, Optional, Reading, Stat};
 use std::path::Path;
 
 /// Where builds have the empty directory: Debian, Red Hat since 9, Red Hat before, SUSE, and OpenSSH itself.
@@ -45,11 +45,7 @@ pub(super) fn host_keys(host: &Host, program: &Program, config: Option<&Config>)
 fn key(host: &Host, path: &str, line: Option<At>, makes: bool) -> HostKey {
     let usual =
         ["rsa", "ecdsa", "ed25519", "dsa"].iter().any(|kind| path == format!("/etc/ssh/ssh_host_{kind}_key"));
-    let stat = match host.source.stat(Path::new(path)) {
-        Ok(stat) => Ok(Some(stat)),
-        Err(Missing::Absent) => Ok(None),
-        Err(unreadable) => Err(unreadable),
-    };
+    let stat = host.source.stat(Path::new(path)).optional().map_err(Missing::Unreadable);
     let usable = |stat: &Option<Stat>| {
         stat.is_some_and(|s| s.kind == FileKind::File && s.size > 0 && !too_open(host, s))
     };

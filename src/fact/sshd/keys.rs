@@ -4,7 +4,7 @@
 
 use super::people::{People, Person};
 use super::records::{GuardedFile, GuardedKind};
-use crate::source::{At, FileKind, Host, Missing, Reading, Stat, Unreadable};
+use crate::source::{At, FileKind, Host, Optional, Reading, Stat, Unreadable};
 use std::path::{Path, PathBuf};
 
 /// What a file of keys holds.
@@ -120,11 +120,7 @@ pub(super) fn guarded(
     let bad = |path: &Path, reason: String, wanted: &str, owner: Option<String>| {
         told(path, Some(reason), wanted, owner)
     };
-    let stat = match host.source.stat(&real) {
-        Ok(stat) => stat,
-        Err(Missing::Absent) => return Ok(None),
-        Err(Missing::Unreadable(why)) => return Err(why),
-    };
+    let Some(stat) = host.source.stat(&real).optional()? else { return Ok(None) };
     if stat.kind != FileKind::File {
         return Ok(bad(&real, format!("is {}", stat.kind.name()), "600", None));
     }
@@ -175,30 +171,23 @@ fn may(stat: Stat, user: &Person, bit: u32) -> bool {
 }
 
 fn stat_of(host: &Host, path: &Path) -> Result<Stat, Unreadable> {
-    match host.source.stat(path) {
-        Ok(stat) => Ok(stat),
-        Err(Missing::Unreadable(why)) => Err(why),
-        // It was there a moment ago.
-        Err(Missing::Absent) => Ok(Stat {
-            kind: FileKind::Directory,
-            mode: 0o755,
-            uid: 0,
-            gid: 0,
-            size: 0,
-            allocated: 0,
-            mtime: 0,
-            rdev: 0,
-        }),
-    }
+    // It was there a moment ago.
+    let gone = Stat {
+        kind: FileKind::Directory,
+        mode: 0o755,
+        uid: 0,
+        gid: 0,
+        size: 0,
+        allocated: 0,
+        mtime: 0,
+        rdev: 0,
+    };
+    Ok(host.source.stat(path).optional()?.unwrap_or(gone))
 }
 
 /// The path without links; `None` where it leads nowhere.
 fn real(host: &Host, path: &str) -> Result<Option<PathBuf>, Unreadable> {
-    match crate::source::resolve(&*host.source, Path::new(path), true) {
-        Ok(path) => Ok(Some(path)),
-        Err(Missing::Absent) => Ok(None),
-        Err(Missing::Unreadable(why)) => Err(why),
-    }
+    crate::source::resolve(&*host.source, Path::new(path), true).optional()
 }
 
 fn real_home(host: &Host, user: &Person) -> Result<Option<PathBuf>, Unreadable> {
@@ -207,11 +196,7 @@ fn real_home(host: &Host, user: &Person) -> Result<Option<PathBuf>, Unreadable> 
 
 /// What the files of a user hold together; absent files hold nothing.
 pub(super) fn in_file(host: &Host, file: &str) -> Reading<Keys> {
-    match host.read_text(file) {
-        Ok(text) => Ok(count(&text)),
-        Err(Missing::Absent) => Ok(Keys::default()),
-        Err(unreadable) => Err(unreadable),
-    }
+    Ok(host.read_text(file).optional()?.map(|text| count(&text)).unwrap_or_default())
 }
 
 #[cfg(test)]

@@ -21,7 +21,7 @@ mod words;
 use super::Fact;
 use crate::model::{Lazy, Partial};
 use crate::record;
-use crate::source::{At, Host, Missing, Reading, Unreadable};
+use crate::source::{At, Host, Missing, Optional, Reading, Unreadable};
 use config::Config;
 pub use criteria::Connection;
 use evaluate::Settings;
@@ -137,7 +137,7 @@ impl Fact for Sshd {
     ];
 
     fn collect(host: &Host) -> Reading<Self> {
-        let program = Program::find(host).map_err(Missing::Unreadable)?;
+        let program = Program::find(host)?;
         let config = Config::read(host, &program);
         if matches!(config, Err(Missing::Absent)) && program.path.is_none() {
             return Err(Missing::Absent);
@@ -242,7 +242,7 @@ impl Gathered {
             return Err(Missing::Unreadable(why.clone()));
         }
         let people = self.people.as_ref().map_err(Clone::clone)?;
-        let whole = self.host.exists("/bin/sh").map_err(Missing::Unreadable)?;
+        let whole = self.host.exists("/bin/sh")?;
         Ok(with(&users::Judge {
             host: &self.host,
             program: &self.program,
@@ -266,13 +266,9 @@ impl Gathered {
         let config = self.config.as_ref().ok();
         let keys = guarded::host_keys(&self.host, &self.program, config);
         let mut files = guarded::files(&self.host, &keys, config);
-        match self.judge(users::judge) {
-            Ok((_, found)) => {
-                files.items.extend(found.items);
-                files.unread.extend(found.unread);
-            }
-            Err(Missing::Absent) => {}
-            Err(Missing::Unreadable(why)) => files.unread.push(why),
+        if let Some((_, found)) = self.judge(users::judge).noted(&mut files.unread) {
+            files.items.extend(found.items);
+            files.unread.extend(found.unread);
         }
         files.unread.sort();
         files.unread.dedup();
@@ -375,7 +371,7 @@ fn partial(config: &Reading<Config>, settings: &Reading<Settings<'_>>) -> Partia
 /// What holds for a connection: the values that may be in force, by keyword in lower case. An empty value stands for the default.
 /// This is what `sshd -T -C …` prints, as far as lines of the configuration decide it.
 pub fn effective(host: &Host, connection: &Connection) -> Reading<BTreeMap<String, Vec<String>>> {
-    let program = Program::find(host).map_err(Missing::Unreadable)?;
+    let program = Program::find(host)?;
     let config = Config::read(host, &program)?;
     match config.unread.first() {
         Some(why) => Err(Missing::Unreadable(Unreadable::clone(why))),

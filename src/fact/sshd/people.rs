@@ -1,6 +1,6 @@
 //! The accounts that sshd would ask the C library for, as far as files tell.
 
-use crate::source::{At, Host, Missing, Reading};
+use crate::source::{At, Host, Missing, Optional, Reading};
 use std::collections::{BTreeMap, HashSet};
 
 /// A user of /etc/passwd.
@@ -52,7 +52,7 @@ const MOST: usize = 200_000;
 impl People {
     pub(super) fn read(host: &Host) -> Reading<Self> {
         let passwd = host.read_text("/etc/passwd")?;
-        let group = absent_is_empty(host.read_text("/etc/group"))?;
+        let group = host.read_text("/etc/group").optional()?.unwrap_or_default();
         let mut by_id: BTreeMap<u32, &str> = BTreeMap::new();
         let mut members: BTreeMap<&str, Vec<String>> = BTreeMap::new();
         let mut groups = HashSet::new();
@@ -97,7 +97,7 @@ impl People {
                 at: At::line("/etc/passwd", number),
             });
         }
-        let switch = absent_is_empty(host.read_text("/etc/nsswitch.conf"))?;
+        let switch = host.read_text("/etc/nsswitch.conf").optional()?.unwrap_or_default();
         let (other_users, other_groups) = (other(&switch, "passwd"), other(&switch, "group"));
         Ok(Self { users, groups, members: listed, other_users, other_groups, no_shadow: passwords.err() })
     }
@@ -115,16 +115,9 @@ impl People {
     }
 }
 
-fn absent_is_empty(text: Reading<String>) -> Reading<String> {
-    match text {
-        Err(Missing::Absent) => Ok(String::new()),
-        text => text,
-    }
-}
-
 /// What /etc/shadow has, by user; nothing if it is not there.
 fn passwords(host: &Host) -> Reading<BTreeMap<String, Password>> {
-    let text = absent_is_empty(host.read_text("/etc/shadow"))?;
+    let text = host.read_text("/etc/shadow").optional()?.unwrap_or_default();
     let of = |line: &str| {
         let mut fields = line.split(':');
         let name = fields.next()?.to_owned();

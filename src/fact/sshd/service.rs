@@ -1,7 +1,7 @@
 //! Whether sshd is started at boot: as a service or through a socket, by systemd, rc links or OpenRC.
 
 use crate::format::units::Units;
-use crate::source::{Host, Missing, Reading};
+use crate::source::{Host, Missing, Optional, Reading};
 
 const NAMES: [&str; 4] = ["ssh.service", "sshd.service", "ssh.socket", "sshd.socket"];
 
@@ -60,10 +60,8 @@ fn rc(host: &Host) -> Reading<bool> {
         "/etc/rc.d/rc3.d",
         "/etc/rc.d/rc5.d",
     ] {
-        let names = match host.names(dir) {
-            Ok(names) => names,
-            Err(Missing::Absent) => continue,
-            Err(unreadable) => return Err(unreadable),
+        let Some(names) = host.names(dir).optional()? else {
+            continue;
         };
         known = true;
         let starts = |name: &String| {

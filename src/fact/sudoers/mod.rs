@@ -7,7 +7,7 @@ mod tests;
 
 use super::Fact;
 use crate::model::Partial;
-use crate::source::{At, FileKind, Host, Missing, Reading, Stat};
+use crate::source::{At, FileKind, Host, Missing, Optional, Reading, Stat};
 use crate::{record, word};
 use parse::{Line, parse};
 use std::collections::{BTreeMap, BTreeSet};
@@ -157,13 +157,9 @@ impl Fact for Sudoers {
     fn collect(host: &Host) -> Reading<Self> {
         let mut main = None;
         for path in MAIN {
-            match host.source.stat(Path::new(path)) {
-                Ok(_) => {
-                    main = Some(path);
-                    break;
-                }
-                Err(Missing::Absent) => {}
-                Err(why) => return Err(why),
+            if host.exists(path)? {
+                main = Some(path);
+                break;
             }
         }
         let main = main.ok_or(Missing::Absent)?;
@@ -184,10 +180,8 @@ impl Fact for Sudoers {
 fn recovers(host: &Host) -> Reading<bool> {
     const OPTION: &[u8] = b"error_recovery";
     for path in PLUGINS {
-        match host.source.read(Path::new(path), 16 << 20) {
-            Ok(bytes) => return Ok(bytes.windows(OPTION.len()).any(|window| window == OPTION)),
-            Err(Missing::Absent) => {}
-            Err(why) => return Err(why),
+        if let Some(bytes) = host.source.read(Path::new(path), 16 << 20).optional()? {
+            return Ok(bytes.windows(OPTION.len()).any(|window| window == OPTION));
         }
     }
     Err(Missing::Absent)

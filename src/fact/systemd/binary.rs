@@ -1,6 +1,6 @@
 //! What systemd's own files say of the build: names and bytes, nothing is executed.
 
-use crate::source::{Host, Missing, Reading};
+use crate::source::{Host, Missing, Optional, Reading};
 use std::path::Path;
 
 /// The manager is 0.1 MiB since its code moved to a library, and was 1.5 MiB before.
@@ -9,9 +9,8 @@ const CAP: u64 = 16 << 20;
 /// The version: 252 of `libsystemd-shared-252.so`, else what the manager says when it starts.
 pub(super) fn version(host: &Host) -> Reading<u32> {
     for dir in library_dirs(host) {
-        let names = match host.names(&dir) {
-            Err(Missing::Absent) => continue,
-            names => names?,
+        let Some(names) = host.names(&dir).optional()? else {
+            continue;
         };
         if let Some(version) = names.iter().find_map(|name| of_library(name)) {
             return Ok(version);

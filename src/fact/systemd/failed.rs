@@ -1,7 +1,7 @@
 //! The units that failed since the boot, as the running service manager tells.
 
 use crate::record;
-use crate::source::{At, Host, Message, Missing, Question, Reading};
+use crate::source::{At, Host, Message, Missing, Optional, Question, Reading};
 
 record! {
     /// A unit that failed.
@@ -28,13 +28,10 @@ const MOST: usize = 10_000;
 
 /// Asks the service manager.
 pub(super) fn units(host: &Host) -> Reading<Vec<FailedUnit>> {
-    let answer = match host.source.ask(Question::FailedUnits) {
+    let Some(answer) = host.source.ask(Question::FailedUnits).optional()? else {
         // There is nobody to ask, but what was printed may be there.
-        Err(Missing::Absent) => {
-            let text = host.read_text(PRINTED)?;
-            return printed(&text).ok_or_else(|| Missing::garbled(PRINTED, "is no list of failed units"));
-        }
-        answer => answer?,
+        let text = host.read_text(PRINTED)?;
+        return printed(&text).ok_or_else(|| Missing::garbled(PRINTED, "is no list of failed units"));
     };
     parse(&answer)
         .ok_or_else(|| Missing::garbled(Question::FailedUnits.to_string(), "the answer makes no sense"))

@@ -6,7 +6,7 @@ use crate::format::unit_file;
 use crate::format::units::{Units, kind};
 use crate::model::{Limit, Partial};
 use crate::record;
-use crate::source::{At, Host, Missing, Reading, Reason, Unreadable};
+use crate::source::{At, Host, Optional, Reading, Reason, Unreadable};
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -70,10 +70,8 @@ type DropIns = HashMap<Arc<str>, Reading<Vec<Assignment>>>;
 /// Reads the units that can have limits, and system.conf.
 pub(super) fn gather(host: &Host, units: &Units) -> UnitLimits {
     let mut limits = UnitLimits { list: Partial::default(), malformed: Partial::default() };
-    match manager::settings(host) {
-        Ok(settings) => limits.add("system.conf", &settings),
-        Err(Missing::Absent) => {}
-        Err(Missing::Unreadable(why)) => limits.list.unread.push(why),
+    if let Some(settings) = manager::settings(host).noted(&mut limits.list.unread) {
+        limits.add("system.conf", &settings);
     }
     let units = units::of(units);
     limits.list.unread.extend(units.unread);
@@ -85,13 +83,9 @@ pub(super) fn gather(host: &Host, units: &Units) -> UnitLimits {
             limits.list.unread.push(Unreadable { path: unit.at.path.clone(), reason: Reason::NotRead(what) });
             break;
         }
-        match assignments(host, unit, &mut drop_ins) {
-            Ok(settings) => {
-                count += settings.iter().map(|(setting, _)| 1 + setting.value.len() / 100).sum::<usize>();
-                limits.add(&unit.name, &settings);
-            }
-            Err(Missing::Absent) => {}
-            Err(Missing::Unreadable(why)) => limits.list.unread.push(why),
+        if let Some(settings) = assignments(host, unit, &mut drop_ins).noted(&mut limits.list.unread) {
+            count += settings.iter().map(|(setting, _)| 1 + setting.value.len() / 100).sum::<usize>();
+            limits.add(&unit.name, &settings);
         }
     }
     limits.malformed.unread.clone_from(&limits.list.unread);
@@ -120,11 +114,8 @@ fn assignments(host: &Host, unit: &Unit, drop_ins: &mut DropIns) -> Reading<Vec<
 
 /// The assignments of limits in a file.
 fn read(host: &Host, path: &Arc<str>) -> Reading<Vec<Assignment>> {
-    let text = match host.read_text(path) {
-        // A link that leads nowhere: the unit cannot be started, or the drop-in has gone.
-        Err(Missing::Absent) => return Ok(Vec::new()),
-        text => text?,
-    };
+    // Absent: a link that leads nowhere. The unit cannot be started, or the drop-in has gone.
+    let Some(text) = host.read_text(path).optional()? else { return Ok(Vec::new()) };
     // Few of some hundred units set a limit; the others need not be parsed.
     if !text.contains("Limit") {
         return Ok(Vec::new());

@@ -2,7 +2,7 @@
 
 use crate::format::unit_file;
 use crate::record;
-use crate::source::{At, Host, Missing, Reading, Reason, TEXT_CAP};
+use crate::source::{At, Host, Missing, Optional, Reading, Reason, TEXT_CAP};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -29,7 +29,7 @@ pub(super) fn settings(host: &Host) -> Reading<Vec<Assignment>> {
     let mut paths = Vec::new();
     for dir in DIRS {
         let path = format!("{dir}/system.conf");
-        if host.exists(&path).map_err(Missing::Unreadable)? {
+        if host.exists(&path)? {
             paths.push(path);
             break;
         }
@@ -37,23 +37,18 @@ pub(super) fn settings(host: &Host) -> Reading<Vec<Assignment>> {
     let mut drop_ins = BTreeMap::new();
     for dir in DIRS {
         let dir = format!("{dir}/system.conf.d");
-        match host.names(&dir) {
-            Err(Missing::Absent) => {}
-            names => {
-                for name in names?.into_iter().filter(|n| n.ends_with(".conf")) {
-                    let path = format!("{dir}/{name}");
-                    drop_ins.entry(name).or_insert(path);
-                }
-            }
+        let names = host.names(&dir).optional()?.unwrap_or_default();
+        for name in names.into_iter().filter(|n| n.ends_with(".conf")) {
+            let path = format!("{dir}/{name}");
+            drop_ins.entry(name).or_insert(path);
         }
     }
     paths.extend(drop_ins.into_values());
     let mut found = Vec::new();
     let mut size = 0;
     for path in paths {
-        let text = match host.read_text(&path) {
-            Err(Missing::Absent) => continue,
-            text => text?,
+        let Some(text) = host.read_text(&path).optional()? else {
+            continue;
         };
         size += text.len() as u64;
         if size > TEXT_CAP {

@@ -4,7 +4,7 @@ use super::limits;
 use crate::format::units::{Assignment, Loaded, Units, boolean, kind};
 use crate::model::Partial;
 use crate::record;
-use crate::source::{At, Missing};
+use crate::source::{At, Optional};
 
 record! {
     /// Something in a unit that systemd does not take.
@@ -39,13 +39,9 @@ pub(super) fn problems(units: &Units) -> Partial<UnitProblem> {
         if !own && !units.drop_ins(name).items.iter().any(|at| at.path.starts_with("/etc/")) {
             continue;
         }
-        match units.load(name) {
-            Ok(loaded) => {
-                bytes += loaded.settings.iter().map(|(s, _)| s.key.len() + s.value.len() + 64).sum::<usize>();
-                Vetted { name, path: &file.path, loaded: &loaded, found: &mut found.items }.vet();
-            }
-            Err(Missing::Absent) => {}
-            Err(Missing::Unreadable(why)) => found.unread.push(why),
+        if let Some(loaded) = units.load(name).noted(&mut found.unread) {
+            bytes += loaded.settings.iter().map(|(s, _)| s.key.len() + s.value.len() + 64).sum::<usize>();
+            Vetted { name, path: &file.path, loaded: &loaded, found: &mut found.items }.vet();
         }
     }
     found

@@ -1,6 +1,6 @@
 //! Whether the target is a container.
 
-use crate::source::{Host, Missing, Reading, TargetKind};
+use crate::source::{Host, Missing, Optional, Reading, TargetKind};
 use std::path::Path;
 
 /// The links that name the namespaces of whoever reads them, and what they say in the machine's first ones:
@@ -40,11 +40,8 @@ pub(super) fn is_container(host: &Host) -> Reading<bool> {
     }
     // A copy of /proc has no such link. PID 1 of most containers is told what it is in by its environment.
     // A live host always has that file; a tree without it is of a whole machine, as far as can be seen.
-    match host.read_text("/proc/1/environ") {
-        Ok(environment) => Ok(environment.split('\0').any(|variable| variable.starts_with("container="))),
-        Err(Missing::Absent) => Ok(false),
-        Err(why) => Err(why),
-    }
+    let environment = host.read_text("/proc/1/environ").optional()?.unwrap_or_default();
+    Ok(environment.split('\0').any(|variable| variable.starts_with("container=")))
 }
 
 /// What a sosreport has `hostnamectl status` say, which names what it runs on after its icon: `computer-vm`, `computer-container`.
@@ -56,13 +53,12 @@ fn printed(host: &Host) -> Option<bool> {
 
 /// The word a container's manager left in it.
 pub(super) fn manager(host: &Host) -> Reading<String> {
-    match host.read_text("/run/systemd/container") {
-        Ok(text) if !text.trim().is_empty() => return Ok(text.trim().to_owned()),
-        Ok(_) | Err(Missing::Absent) => {}
-        Err(why) => return Err(why),
+    let text = host.read_text("/run/systemd/container").optional()?.unwrap_or_default();
+    if !text.trim().is_empty() {
+        return Ok(text.trim().to_owned());
     }
     for (mark, word) in [("/run/.containerenv", "podman"), ("/.dockerenv", "docker")] {
-        if host.exists(mark).map_err(Missing::Unreadable)? {
+        if host.exists(mark)? {
             return Ok(word.into());
         }
     }

@@ -1,8 +1,8 @@
 //! Which platform a tree that does not run was made for.
 
 use super::Platform;
-use super::platform::{Found, present};
-use crate::source::{Host, Missing, Reading};
+use super::platform::Found;
+use crate::source::{Host, Missing, Optional, Reading};
 
 /// cloud-init's configuration, and the directory of what stands above it.
 pub(super) const CLOUD_CONFIG: [&str; 2] = ["/etc/cloud/cloud.cfg", "/etc/cloud/cloud.cfg.d"];
@@ -91,12 +91,12 @@ fn datasources(host: &Host) -> Reading<Vec<Found>> {
     // What stands in the last file counts; a list takes the place of another.
     let mut told = Vec::new();
     for file in files {
-        let Some(text) = present(host.read_text(&file))? else { continue };
+        let Some(text) = host.read_text(&file).optional()? else { continue };
         if let Some((line, names)) = datasource_list(&text) {
             told = named(&names, &format!("{file}:{line}"));
         }
     }
-    if let Some(text) = present(host.read_text(IDENTIFY))? {
+    if let Some(text) = host.read_text(IDENTIFY).optional()? {
         for (number, line) in text.lines().enumerate() {
             if let Some(name) = line.strip_prefix("datasource:") {
                 told = named(&[name.trim().to_owned()], &format!("{IDENTIFY}:{}", number + 1));
@@ -135,7 +135,7 @@ fn datasource_list(text: &str) -> Option<(usize, Vec<String>)> {
 }
 
 fn names(host: &Host, directory: &str) -> Reading<Vec<String>> {
-    Ok(present(host.names(directory))?.unwrap_or_default())
+    Ok(host.names(directory).optional()?.unwrap_or_default())
 }
 
 #[cfg(test)]

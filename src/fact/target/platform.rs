@@ -1,7 +1,7 @@
 //! What the target runs on.
 
 use super::{Platform, hints};
-use crate::source::{Host, Missing, Platform as Assumed, Reading};
+use crate::source::{Host, Missing, Optional, Platform as Assumed, Reading};
 
 pub(super) const HYPERVISOR: &str = "/sys/hypervisor/type";
 pub(super) const VENDOR: &str = "/sys/class/dmi/id/sys_vendor";
@@ -68,11 +68,11 @@ pub(super) fn detect(host: &Host) -> Reading<Found> {
         return hints::detect(host);
     }
     // Xen first: a cloud's own name in the firmware stands above both its Xen and its KVM instances.
-    if present(host.read_text(HYPERVISOR))?.is_some_and(|kind| kind.trim() == "xen") {
+    if host.read_text(HYPERVISOR).optional()?.is_some_and(|kind| kind.trim() == "xen") {
         return Ok(Found::new(Platform::Xen, HYPERVISOR));
     }
-    let vendor = present(host.read_text(VENDOR))?.unwrap_or_default();
-    let product = present(host.read_text(PRODUCT))?.unwrap_or_default();
+    let vendor = host.read_text(VENDOR).optional()?.unwrap_or_default();
+    let product = host.read_text(PRODUCT).optional()?.unwrap_or_default();
     let (vendor, product) = (vendor.trim(), product.trim());
     // The vendor also makes real machines; `Virtual Machine` is its Hyper-V.
     if vendor == "Microsoft Corporation" && product == "Virtual Machine" {
@@ -93,12 +93,4 @@ fn by_cpu_flag(cpuinfo: &str) -> Reading<Platform> {
     let flags = flags.next().ok_or(Missing::Absent)?;
     let hypervisor = flags.split_whitespace().any(|flag| flag == "hypervisor");
     Ok(if hypervisor { Platform::Other } else { Platform::Metal })
-}
-
-pub(super) fn present<T>(found: Reading<T>) -> Reading<Option<T>> {
-    match found {
-        Ok(found) => Ok(Some(found)),
-        Err(Missing::Absent) => Ok(None),
-        Err(why) => Err(why),
-    }
 }

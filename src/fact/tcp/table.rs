@@ -4,7 +4,7 @@ use super::socket::Socket;
 use super::{diag, line};
 use crate::format::kernel_release;
 use crate::model::Lazy;
-use crate::source::{At, Host, Missing, Reading, Reason, text};
+use crate::source::{At, Host, Missing, Optional, Reading, Reason, text};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -69,9 +69,8 @@ impl Table {
         let (mut listening, mut connections, mut malformed) = (Vec::new(), Vec::new(), Vec::new());
         let mut found = false;
         for path in TABLES {
-            let text = match host.source.read(Path::new(path), CAP).map(text) {
-                Err(Missing::Absent) => continue,
-                other => other?,
+            let Some(text) = host.source.read(Path::new(path), CAP).map(text).optional()? else {
+                continue;
             };
             found = true;
             let mut lines = (1..).zip(text.lines());

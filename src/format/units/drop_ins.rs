@@ -2,7 +2,7 @@
 
 use super::{ConfFiles, Units, kind};
 use crate::model::Partial;
-use crate::source::{At, FileKind, Missing, Reading};
+use crate::source::{At, FileKind, Optional, Reading};
 use std::collections::{BTreeMap, HashSet};
 use std::path::Path;
 use std::sync::PoisonError;
@@ -22,15 +22,11 @@ impl Units {
         // What is for all units of the kind comes last, whatever the directory.
         let of_kind = self.existing(&[format!("{}.d", kind(name))]);
         for dir in of_unit.into_iter().chain(of_kind) {
-            match self.conf_files(&dir) {
-                Ok(names) => {
-                    for (name, masked) in names {
-                        let path = format!("{dir}/{name}");
-                        found.entry(name).or_insert((path, masked));
-                    }
+            if let Some(names) = self.conf_files(&dir).noted(&mut unread) {
+                for (name, masked) in names {
+                    let path = format!("{dir}/{name}");
+                    found.entry(name).or_insert((path, masked));
                 }
-                Err(Missing::Absent) => {}
-                Err(Missing::Unreadable(why)) => unread.push(why),
             }
         }
         let items =

@@ -5,7 +5,7 @@
 mod drop_ins;
 mod load;
 
-use crate::source::{Entry, FileKind, Host, Missing, Reading, Unreadable};
+use crate::source::{Entry, FileKind, Host, Missing, Optional, Reading, Unreadable};
 pub use load::{Assignment, Loaded, MAX_TEXT, boolean};
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::path::Path;
@@ -192,18 +192,12 @@ impl Units {
         let path = format!("{dir}/{name}");
         let stat = || self.host.source.lstat(Path::new(&path));
         let (link, masked) = match kind {
-            FileKind::Link => match self.host.source.read_link(Path::new(&path)) {
-                Ok(to) => {
-                    let to = to.to_string_lossy().into_owned();
-                    let masked = to == "/dev/null";
-                    (Some(to), masked)
-                }
-                Err(Missing::Absent) => (None, false),
-                Err(Missing::Unreadable(why)) => {
-                    self.unread.push(why);
-                    (None, false)
-                }
-            },
+            FileKind::Link => {
+                let to = self.host.source.read_link(Path::new(&path)).noted(&mut self.unread);
+                let to = to.map(|to| to.to_string_lossy().into_owned());
+                let masked = to.as_deref() == Some("/dev/null");
+                (to, masked)
+            }
             _ => (None, stat().is_ok_and(|stat| stat.kind == FileKind::File && stat.size == 0)),
         };
         let target = link.as_deref().map(|to| to.rsplit_once('/').map_or(to, |(_, name)| name).to_owned());

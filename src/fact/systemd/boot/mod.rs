@@ -9,7 +9,7 @@ mod tests;
 use crate::format::units::{Loaded, Units, kind};
 use crate::model::{Lazy, Partial};
 use crate::record;
-use crate::source::{At, Host, Missing, Reading, Reason, Unreadable};
+use crate::source::{At, Host, Missing, Optional, Reading, Reason, Unreadable};
 pub use command::{CommandState, UnitCommand};
 pub use condition::UnitSkipped;
 use std::collections::{HashSet, VecDeque};
@@ -96,13 +96,8 @@ pub(super) fn units(host: &Host, units: &Units) -> Reading<Partial<StartedUnit>>
     let mut queue = VecDeque::from([(first.clone(), first, false)]);
     let mut size = 0;
     while let Some((name, by, on_demand)) = queue.pop_front() {
-        let loaded = match units.load(&name) {
-            Ok(loaded) => loaded,
-            Err(Missing::Absent) => continue,
-            Err(Missing::Unreadable(why)) => {
-                found.unread.push(why);
-                continue;
-            }
+        let Some(loaded) = units.load(&name).noted(&mut found.unread) else {
+            continue;
         };
         size += loaded.settings.iter().map(|(s, _)| s.key.len() + s.value.len()).sum::<usize>();
         if found.items.len() >= MAX_UNITS || size > MAX_VALUES {

@@ -144,11 +144,11 @@ fn anywhere(is_proc: bool, text: &mut Text<'_>) {
 /// What stands in or before every secret that has a shape or a name.
 fn hits(bytes: &[u8]) -> Vec<Hit> {
     static FINDER: OnceLock<Option<AhoCorasick>> = OnceLock::new();
-    let markers = || shapes::MARKERS.iter().chain(names::MARKERS);
+    let markers = || shapes::MARKERS.iter().copied().chain(names::markers());
     let finder = FINDER
         .get_or_init(|| AhoCorasick::builder().ascii_case_insensitive(true).build(markers()).ok())
         .as_ref();
-    let all: Vec<&'static str> = markers().copied().collect();
+    let all: Vec<&'static str> = markers().collect();
     let found = finder.map(|finder| finder.find_overlapping_iter(bytes));
     found
         .into_iter()

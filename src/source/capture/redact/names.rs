@@ -3,7 +3,7 @@
 use super::{Hit, Text};
 
 /// Words in the names of secrets.
-pub(super) const MARKERS: &[&str] = &[
+const WORDS: [&str; 12] = [
     "password",
     "passwd",
     "passphrase",
@@ -15,25 +15,31 @@ pub(super) const MARKERS: &[&str] = &[
     "access_key",
     "accesskey",
     "private_key",
-    "authtok",
-    "credential",
-    "bindpw",
-    "requirepass",
-    "masterauth",
-    "auth-pass",
-    "rootpw",
-    "_auth",
     "psk",
-    "\0-p",
 ];
+
+/// How other names of secrets end.
+const ENDS: [&str; 2] = ["authtok", "_auth"];
 
 /// Words before a secret, with blanks between, at the start of a line.
 const KEYWORDS: [&str; 6] = ["bindpw", "rootbindpw", "requirepass", "masterauth", "rootpw", "psk"];
 
+/// `sentinel auth-pass NAME SECRET` of Redis.
+const SENTINEL: &str = "auth-pass";
+
+/// MySQL's `-pPASSWORD`, as an argument.
+const OPTION: &str = "\0-p";
+
+/// What is in or before every one of them, each once.
+pub(super) fn markers() -> impl Iterator<Item = &'static str> {
+    let keywords = KEYWORDS.into_iter().filter(|keyword| !WORDS.contains(keyword));
+    WORDS.into_iter().chain(ENDS).chain(keywords).chain([SENTINEL, OPTION])
+}
+
 pub(super) fn redact(text: &mut Text<'_>, hits: &[Hit]) {
     let mut done = 0;
-    for hit in hits.iter().filter(|hit| MARKERS.contains(&hit.marker)) {
-        if KEYWORDS.contains(&hit.marker) || hit.marker == "auth-pass" {
+    for hit in hits.iter().filter(|hit| markers().any(|marker| marker == hit.marker)) {
+        if KEYWORDS.contains(&hit.marker) || hit.marker == SENTINEL {
             keyword(text, hit.at);
         }
         // Two words may be in one name.
@@ -58,7 +64,7 @@ fn keyword(text: &mut Text<'_>, at: usize) {
     let word = |i: usize| words.get(i).and_then(|(from, to)| text.bytes.get(*from..*to)).unwrap_or_default();
     let first = word(0).to_ascii_lowercase();
     let is_keyword = KEYWORDS.iter().any(|keyword| keyword.as_bytes() == first);
-    let sentinel = first == b"sentinel" && word(1).eq_ignore_ascii_case(b"auth-pass");
+    let sentinel = first == b"sentinel" && word(1).eq_ignore_ascii_case(SENTINEL.as_bytes());
     if ((is_keyword && words.len() > 1 && word(1) != b"=") || sentinel)
         && let Some((from, to)) = words.last().copied()
         && is_worth(text.bytes.get(from..to).unwrap_or_default())
@@ -69,20 +75,6 @@ fn keyword(text: &mut Text<'_>, at: usize) {
 
 /// Whether what has this name, in small letters, is a secret.
 fn is_name(name: &str) -> bool {
-    const WORDS: [&str; 12] = [
-        "password",
-        "passwd",
-        "passphrase",
-        "secret",
-        "token",
-        "api_key",
-        "apikey",
-        "api-key",
-        "access_key",
-        "accesskey",
-        "private_key",
-        "psk",
-    ];
     // Where it is kept, how long it lasts, and what is asked of it are none.
     const NOT: [&str; 22] = [
         "file",
@@ -108,7 +100,7 @@ fn is_name(name: &str) -> bool {
         "mode",
         "agent",
     ];
-    (WORDS.iter().any(|word| name.contains(word)) || name.ends_with("authtok") || name.ends_with("_auth"))
+    (WORDS.iter().any(|word| name.contains(word)) || ENDS.iter().any(|end| name.ends_with(end)))
         && !NOT.iter().any(|end| name.ends_with(end))
 }
 
