@@ -242,7 +242,7 @@ const BROKEN: &[(&str, &[Diagnosis])] = {
                 (Warning, "klog/conntrack-full", &["dropped packets", "2 times"]),
             ],
         ),
-        ("32", &[(Warning, "limits/container-nofile-infinity", &["containerd.service", "1073741816"])]),
+        ("32", &[(Info, "limits/container-nofile-infinity", &["containerd.service", "1073741816"])]),
         (
             "38",
             &[(

@@ -125,7 +125,7 @@ pub(super) fn parse(table: Table, text: &str) -> (Vec<Fields>, Vec<MalformedAcco
         let wanted = table.fields();
         let count = line.split(':').count();
         if count != wanted {
-            report(format!("{count} fields instead of {wanted}"), !table.is_read(count));
+            report(format!("has {count} field{} instead of {wanted}", if count == 1 { "" } else { "s" }), !table.is_read(count));
             if !table.is_read(count) {
                 continue;
             }
@@ -139,7 +139,7 @@ pub(super) fn parse(table: Table, text: &str) -> (Vec<Fields>, Vec<MalformedAcco
             table.numbers().iter().find(|(at, _)| fields.get(*at).is_some_and(|field| !number(field)));
         if let Some((at, what)) = wrong {
             let field = fields.get(*at).map_or("", String::as_str);
-            report(format!("{what} `{field}` is no number"), true);
+            report(format!("has the {what} `{field}`, which is no number"), true);
             continue;
         }
         if fields.first().is_none_or(String::is_empty) {

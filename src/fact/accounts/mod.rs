@@ -166,7 +166,7 @@ record! {
     pub struct MalformedAccount {
         /// The first field, as far as there is one: whom it concerns.
         pub name: String,
-        /// What is wrong: `6 fields instead of 7`.
+        /// What is wrong, to be read after the name: `has 6 fields instead of 7`.
         pub reason: String,
         /// Whether the line counts for nothing; if not, it is read, though not as it was meant.
         pub ignored: bool,

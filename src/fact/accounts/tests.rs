@@ -85,13 +85,13 @@ fn malformed_lines_are_kept_with_their_reason_and_without_their_text() {
             "ends in a carriage return (DOS line end), which becomes part of the last field",
             false,
         ),
-        ("/etc/passwd:2", "a", "3 fields instead of 7", true),
-        ("/etc/passwd:3", "d", "6 fields instead of 7", false),
-        ("/etc/passwd:4", "b", "user ID `one` is no number", true),
+        ("/etc/passwd:2", "a", "has 3 fields instead of 7", true),
+        ("/etc/passwd:3", "d", "has 6 fields instead of 7", false),
+        ("/etc/passwd:4", "b", "has the user ID `one`, which is no number", true),
         ("/etc/passwd:7", "+", "is left over from NIS compat mode", true),
         ("/etc/passwd:8", "c", "holds a NUL byte; the line ends there for the C library", true),
         ("/etc/passwd:9", "", "has no name", true),
-        ("/etc/shadow:1", "root", "2 fields instead of 9", true),
+        ("/etc/shadow:1", "root", "has 2 fields instead of 9", true),
     ];
     assert_eq!(bad, expected.map(|(at, name, reason, ignored)| (at.to_owned(), name, reason, ignored)));
     assert!(!format!("{found:?}").contains("secret"));
