@@ -9,10 +9,14 @@ use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 use std::sync::{Arc, OnceLock};
 
+/// Where sosreport keeps what getent(1) printed of users, those of directory services too.
+pub(super) const PRINTED: &str = "/sos_commands/getent/getent_passwd";
+
 record! {
     /// What a user runs.
     pub struct ProcessUser {
-        /// The user's number. On a running host the effective one, which differs from the real one in set-user-ID programs only.
+        /// The user's number. On a running host, or where ps printed it, the effective one, which differs from the
+        /// real one in set-user-ID programs only.
         pub uid: u32,
         /// Processes.
         pub processes: u32,
@@ -59,7 +63,10 @@ pub(super) fn users(places: &[Arc<Place>]) -> Partial<ProcessUser> {
 fn owner(place: &Place) -> Reading<u32> {
     match place.kernel {
         true => Ok(place.source.stat(Path::new(&format!("/proc/{}", place.pid)))?.uid),
-        false => place.status()?.real_uid.clone(),
+        false => {
+            let uid = place.status().and_then(|status| status.real_uid.clone());
+            place.or_printed(uid, |printed| Ok(printed.uid))
+        }
     }
 }
 
@@ -79,6 +86,10 @@ impl Names {
     pub(super) fn of(&self, uid: u32) -> Reading<String> {
         let read = || match self.host.read_text("/etc/passwd") {
             Ok(text) => Ok(parse(&text)),
+            Err(missing) if missing.is_not_collected() => match self.host.read_text(PRINTED) {
+                Err(elsewhere) if elsewhere.is_elsewhere() => Err(missing),
+                text => Ok(parse(&text?)),
+            },
             Err(Missing::Absent) => Ok(HashMap::new()),
             Err(why) => Err(why),
         };
