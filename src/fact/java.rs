@@ -1,7 +1,7 @@
 //! Java virtual machines: those that run, and those that services are configured to start.
 
 use super::Fact;
-use crate::format::{size_suffix::size, units::Units};
+use crate::format::{printed_processes, size_suffix::size, units::Units};
 use crate::model::{Lazy, Partial};
 use crate::record;
 use crate::source::{At, Host, Missing, Optional, Reading, Reason, TEXT_CAP, Unreadable};
@@ -59,6 +59,8 @@ impl Fact for Java {
     const READS: &'static [&'static str] = &[
         "/proc/PID/stat",
         "/proc/PID/cmdline",
+        printed_processes::LONG,
+        printed_processes::GROUPS,
         "/{etc,run,usr/local/lib,usr/lib,lib}/systemd/system/*.service",
         "/{etc,run,usr/local/lib,usr/lib,lib}/systemd/system/*.service.d/*.conf",
     ];
@@ -80,8 +82,10 @@ impl Fact for Java {
 /// The JVMs that run. A process that ends meanwhile is none; none runs where no kernel does.
 pub(super) fn running(host: &Host) -> Reading<Partial<Jvm>> {
     let mut found = Partial::default();
-    let Some(lines) = host.processes().optional()? else {
-        return Ok(found);
+    let lines = match host.processes() {
+        Err(Missing::Absent) => return Ok(found),
+        Err(missing) if missing.is_not_collected() => return printed(host, missing),
+        lines => lines?,
     };
     // A line that is denied as a rule means that all are, which the fact `process` tells of.
     for line in lines.iter().filter(|line| matches!(line.comm(), Some("java" | "jsvc"))).take(MOST) {
@@ -94,6 +98,20 @@ pub(super) fn running(host: &Host) -> Reading<Partial<Jvm>> {
         }
     }
     Ok(found)
+}
+
+/// Those that ps printed, with their arguments joined by blanks, in a report that has no more of them.
+fn printed(host: &Host, missing: Missing) -> Reading<Partial<Jvm>> {
+    let list = match printed_processes::list(host) {
+        Err(elsewhere) if elsewhere.is_elsewhere() => return Err(missing),
+        list => list?,
+    };
+    let jvms = list.iter().filter(|process| matches!(&*process.comm, "java" | "jsvc")).take(MOST);
+    let items = jvms.map(|process| {
+        let arguments: Vec<&str> = process.command.split_ascii_whitespace().skip(1).collect();
+        Jvm { pid: Some(process.pid), ..of_arguments(&arguments, At::file(printed_processes::LONG)) }
+    });
+    Ok(Partial { items: items.collect(), unread: Vec::new() })
 }
 
 /// The JVMs that units start with a command line of their own, as drop-ins leave it.

@@ -1,7 +1,7 @@
 //! How many tasks ran or waited, on average.
 
 use super::Fact;
-use crate::format::printed_uptime;
+use crate::format::{printed_processes, printed_uptime};
 use crate::record;
 use crate::source::{At, Host, Missing, Reading};
 use procfs_core::{FromRead, LoadAverage};
@@ -36,7 +36,8 @@ record! {
 
 impl Fact for Load {
     const NAME: &'static str = "load";
-    const READS: &'static [&'static str] = &["/proc/loadavg", printed_uptime::PATH];
+    const READS: &'static [&'static str] =
+        &["/proc/loadavg", printed_uptime::PATH, printed_processes::LONG, printed_processes::GROUPS];
 
     fn collect(host: &Host) -> Reading<Self> {
         let path = Self::READS[0];
@@ -48,13 +49,17 @@ impl Fact for Load {
     }
 }
 
-/// What uptime(1) told: the averages alone.
+/// What uptime(1) told of the averages, and ps(1) of threads.
 fn printed(host: &Host, missing: Missing) -> Reading<Load> {
     let path = printed_uptime::PATH;
     let printed = printed_uptime::parse(&host.read_text(path)?);
     let [one, five, fifteen] = printed.ok_or_else(|| Missing::garbled(path, "is no output of uptime"))?.load;
     let at = At::file(path);
-    let [running, tasks] = [(); 2].map(|()| Err(missing.clone()));
+    let running = Err(missing.clone());
+    let tasks = match printed_processes::list(host) {
+        Err(elsewhere) if elsewhere.is_elsewhere() => Err(missing.clone()),
+        list => list.map(|list| list.iter().fold(0_u32, |sum, process| sum.saturating_add(process.threads))),
+    };
     Ok(Load { one, five, fifteen, running, tasks, latest_pid: Err(missing), at })
 }
 

@@ -1,7 +1,7 @@
 //! Prometheus: where its data is, and how many files that is.
 
 use super::Fact;
-use crate::format::units::Units;
+use crate::format::{printed_processes, units::Units};
 use crate::model::Lazy;
 use crate::record;
 use crate::source::{At, FileKind, Host, Missing, Optional, Reading, Reason, Unreadable};
@@ -45,6 +45,8 @@ impl Fact for Prometheus {
         "/{etc,run,usr/local/lib,usr/lib,lib}/systemd/system/prometheus.service.d/*.conf",
         "/proc/PID/stat",
         "/proc/PID/cmdline",
+        printed_processes::LONG,
+        printed_processes::GROUPS,
         "/proc/PID/cwd",
         "the directory of its data",
     ];
@@ -87,8 +89,10 @@ impl Fact for Prometheus {
 type Found = (Option<u32>, Vec<String>, Option<String>, At);
 
 fn running(host: &Host) -> Reading<Option<Found>> {
-    let Some(lines) = host.processes().optional()? else {
-        return Ok(None);
+    let lines = match host.processes() {
+        Err(Missing::Absent) => return Ok(None),
+        Err(missing) if missing.is_not_collected() => return printed(host, missing),
+        lines => lines?,
     };
     for line in lines.iter().filter(|line| line.comm() == Some("prometheus")) {
         let pid = line.pid;
@@ -103,6 +107,18 @@ fn running(host: &Host) -> Reading<Option<Found>> {
         return Ok(Some((Some(pid), arguments, dir, At::file(path))));
     }
     Ok(None)
+}
+
+/// The one that ps printed, in a report that has no more of it.
+fn printed(host: &Host, missing: Missing) -> Reading<Option<Found>> {
+    let list = match printed_processes::list(host) {
+        Err(elsewhere) if elsewhere.is_elsewhere() => return Err(missing),
+        list => list?,
+    };
+    Ok(list.into_iter().find(|process| process.comm == "prometheus").map(|process| {
+        let arguments = process.command.split_ascii_whitespace().skip(1).map(str::to_owned).collect();
+        (Some(process.pid), arguments, None, At::file(printed_processes::LONG))
+    }))
 }
 
 fn configured(host: &Host) -> Reading<Found> {

@@ -25,6 +25,7 @@ pub mod mountinfo;
 pub mod per_cpu_stat;
 pub mod pressure;
 pub mod printed_packages;
+pub mod printed_processes;
 pub mod printed_uptime;
 pub mod ranges;
 pub mod shared_library;

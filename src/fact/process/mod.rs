@@ -16,6 +16,7 @@ mod threads;
 mod users;
 
 use super::Fact;
+use crate::format::printed_processes;
 use crate::model::{Lazy, Partial, Sampled};
 use crate::record;
 use crate::source::{
@@ -45,7 +46,8 @@ record! {
     /// ```
     ///
     /// Source: proc_pid_stat(5), proc_pid_status(5), proc_pid_fd(5), proc_pid_limits(5), cgroups(7).
-    /// A process that ends while it is looked at is not listed, or what is asked of it later is absent.
+    /// A process that ends while it is looked at is not listed, or what is asked of it later is absent. A sosreport has them
+    /// printed by ps(1): what that does not tell was not collected.
     /// Absent where no kernel runs.
     #[bare(list)]
     pub struct Process {
@@ -77,7 +79,8 @@ record! {
         /// How many of its children have ended, and it has not taken note of them: zombies.
         pub zombies: u32,
         /// When it was started, in seconds after the boot.
-        pub start_seconds: f64,
+        /// Not where ps printed the rest, in a sosreport.
+        pub start_seconds: Reading<f64>,
         /// How long ago it was started, in whole seconds.
         pub age_seconds: Lazy<u64>,
         /// CPU time it has used, with that of children it has waited for left out, in seconds.
@@ -96,7 +99,8 @@ record! {
         pub write_bytes_per_s: Lazy<Sampled<f64>>,
         /// Its address space, used or not, in KiB.
         pub virtual_kib: u64,
-        /// Memory of its own and shared that is in RAM, in pages, of 4 KiB on most architectures; `rss_kib` without a further look.
+        /// Memory of its own and shared that is in RAM, in pages, of 4 KiB on most architectures and wherever ps printed it; `rss_kib`
+        /// without a further look.
         pub rss_pages: u64,
         /// Whether it is a thread of the kernel itself, which has no files, limits or command line to speak of.
         pub kernel_thread: bool,
@@ -117,7 +121,8 @@ record! {
         pub thp_enabled: Lazy<bool>,
         /// The user id it was started with, which is the one that limits of users count for.
         pub real_uid: Lazy<u32>,
-        /// The function of the kernel that it waits in. Absent where it does not wait, or the kernel does not tell.
+        /// The function of the kernel that it waits in; where ps printed it, 20 letters of it. Absent where it does not wait, or the
+        /// kernel does not tell.
         pub wchan: Lazy<String>,
         /// What is added to its badness when memory is out: -1000 (never killed) to 1000.
         pub oom_score_adj: Lazy<i32>,
@@ -175,6 +180,9 @@ impl Fact for Process {
         "/usr/lib/sysimage/rpm",
         "/var/lib/pacman/local",
         "/lib/apk/db/installed",
+        printed_processes::LONG,
+        printed_processes::GROUPS,
+        users::PRINTED,
     ];
 
     const COUNTERS: &'static [&'static str] = &["/proc/PID/stat", "/proc/PID/io"];
@@ -183,7 +191,10 @@ impl Fact for Process {
         if !host.is_running() {
             return Err(Missing::Absent);
         }
-        let lines = host.processes()?;
+        let lines = match host.processes() {
+            Err(missing) if missing.is_not_collected() => return printed(host, missing),
+            lines => lines?,
+        };
         let kernel = host.target.kind == TargetKind::Live;
         let mut places = Vec::with_capacity(lines.len());
         let mut unread = Vec::new();
@@ -196,30 +207,46 @@ impl Fact for Process {
                 places.push(Arc::new(Place::new(host, *pid, kernel, stat)));
             }
         }
-        let mut zombies: HashMap<u32, u32> = HashMap::new();
-        for place in places.iter().filter(|place| place.stat.state == 'Z') {
-            *zombies.entry(place.stat.ppid).or_default() += 1;
-        }
-        let clock = Arc::new(Clock::new(host.clone()));
-        let places: Arc<[Arc<Place>]> = places.into();
-        let deleted = Arc::new(Deleted::new(places.clone()));
-        let names = Arc::new(Names::new(host.clone()));
-        let entries = places.iter().map(|place| {
-            let zombies = zombies.get(&place.pid).copied().unwrap_or(0);
-            entry(place, &clock, &names, &deleted, zombies)
-        });
-        let mut list = Partial { items: entries.collect(), unread: Vec::new() };
-        list.unread.extend(summary("stat", unread, lines.len()));
+        let mut process = of(host, places);
+        process.list.unread.extend(summary("stat", unread, lines.len()));
         if !lines.iter().any(|line| line.pid == 1) {
-            list.unread.extend(hidden(host));
+            process.list.unread.extend(hidden(host));
         }
-        let (others, watchers) = (places.clone(), places.clone());
-        Ok(Self {
-            list,
-            busy: Lazy::new(move || threads::busy(&places)),
-            users: Lazy::new(move || Ok(users::users(&others))),
-            inotify: Lazy::new(move || Ok(inotify::users(&watchers))),
-        })
+        Ok(process)
+    }
+}
+
+/// What was printed, where the directories of /proc were not collected.
+fn printed(host: &Host, missing: Missing) -> Reading<Process> {
+    match printed_processes::list(host) {
+        Err(elsewhere) if elsewhere.is_elsewhere() => Err(missing),
+        list => {
+            let places = list?.into_iter().map(|process| Arc::new(Place::printed(host, process)));
+            Ok(of(host, places.collect()))
+        }
+    }
+}
+
+fn of(host: &Host, places: Vec<Arc<Place>>) -> Process {
+    let mut zombies: HashMap<u32, u32> = HashMap::new();
+    for place in places.iter().filter(|place| place.stat.state == 'Z') {
+        *zombies.entry(place.stat.ppid).or_default() += 1;
+    }
+    let clock = Arc::new(Clock::new(host.clone()));
+    let places: Arc<[Arc<Place>]> = places.into();
+    let deleted = Arc::new(Deleted::new(places.clone()));
+    let names = Arc::new(Names::new(host.clone()));
+    let entries = places.iter().map(|place| {
+        let zombies = zombies.get(&place.pid).copied().unwrap_or(0);
+        entry(place, &clock, &names, &deleted, zombies)
+    });
+    let list = Partial { items: entries.collect(), unread: Vec::new() };
+    let (others, watchers) = (places.clone(), places.clone());
+    Process {
+        list,
+        busy: Lazy::new(move || threads::busy(&places)),
+        users: Lazy::new(move || Ok(users::users(&others))),
+        inotify: Lazy::new(move || Ok(inotify::users(&watchers))),
     }
 }
 
@@ -244,8 +271,8 @@ fn entry(
         state: stat.state.to_string(),
         threads: stat.threads,
         zombies,
-        start_seconds: stat.start_seconds,
-        age_seconds: lazy(place, move |p| Ok((now.uptime()? - p.stat.start_seconds).max(0.0) as u64)),
+        start_seconds: place.start_seconds(),
+        age_seconds: lazy(place, move |p| Ok((now.uptime()? - p.start_seconds()?).max(0.0) as u64)),
         cpu_seconds: stat.cpu_ticks as f64 / TICKS_PER_SECOND,
         cpu_percent: lazy(place, rates::cpu_percent),
         read_bytes: lazy(place, |p| rates::io(p, "read_bytes")),
@@ -255,29 +282,45 @@ fn entry(
         virtual_kib: stat.virtual_kib,
         rss_pages: stat.rss_pages,
         kernel_thread: stat.kernel_thread,
-        command: lazy(place, |p| Ok(command(&p.text("cmdline")?, &p.stat.comm))),
-        uid: lazy(place, |p| p.status()?.uid.clone()),
-        user: lazy(place, move |p| names.of(p.status()?.uid.clone()?)),
+        command: lazy(place, |p| {
+            let cmdline = p.text("cmdline").map(|cmdline| command(&cmdline, &p.stat.comm));
+            p.or_printed(cmdline, |printed| Ok(cut(&printed.command)))
+        }),
+        uid: lazy(place, uid),
+        user: lazy(place, move |p| names.of(uid(p)?)),
         in_container: lazy(place, |p| p.status()?.inner.clone()),
         thp_enabled: lazy(place, |p| p.status()?.thp.clone()),
         real_uid: lazy(place, |p| p.status()?.real_uid.clone()),
-        rss_kib: lazy(place, |p| p.status()?.rss_kib.clone()),
+        rss_kib: lazy(place, |p| {
+            let rss_kib = p.status().and_then(|status| status.rss_kib.clone());
+            p.or_printed(rss_kib, |printed| match printed.rss_kib {
+                0 => Err(Missing::Absent),
+                rss_kib => Ok(rss_kib),
+            })
+        }),
         swap_kib: lazy(place, |p| p.status()?.swap_kib.clone()),
-        wchan: lazy(place, |p| match p.text("wchan")?.trim() {
-            // What it says of a running process, and to those who may not know.
-            "" | "0" => Err(Missing::Absent),
-            name => Ok(name.to_owned()),
+        wchan: lazy(place, |p| {
+            let missing = || Missing::unreadable(p.path("wchan"), Reason::NotCollected);
+            let text = p.or_printed(p.text("wchan"), |printed| printed.wchan.clone().ok_or_else(missing));
+            match text?.trim() {
+                // What it says of a running process, and to those who may not know.
+                "" | "0" => Err(Missing::Absent),
+                name => Ok(name.to_owned()),
+            }
         }),
         oom_score_adj: lazy(place, |p| {
             p.parse("oom_score_adj", p.text("oom_score_adj")?.trim().parse().ok())
         }),
-        unit: lazy(place, |p| unit(&p.text("cgroup")?).ok_or(Missing::Absent)),
+        unit: lazy(place, |p| {
+            let cgroups = p.or_printed(p.text("cgroup"), |printed| Ok(printed.cgroups.replace(',', "\n")));
+            unit(&cgroups?).ok_or(Missing::Absent)
+        }),
         exe: lazy(place, |p| p.link("exe").map(|path| path.to_string_lossy().into_owned())),
         deleted_exe: lazy(place, |p| {
             p.link("exe").map(|path| path.to_string_lossy().ends_with(" (deleted)"))
         }),
         deleted_libraries: lazy(place, move |p| match then.replaced()? {
-            Some(replaced) if replaced < p.stat.start_seconds => Ok(Vec::new()),
+            Some(replaced) if p.stat.start_seconds.is_some_and(|start| replaced < start) => Ok(Vec::new()),
             _ => p.maps().map(|maps| maps.deleted.clone()),
         }),
         map_count: lazy(place, |p| p.maps().map(|maps| maps.count)),
@@ -295,8 +338,19 @@ fn command(cmdline: &str, comm: &str) -> String {
     if arguments.trim().is_empty() {
         return format!("[{comm}]");
     }
+    cut(&arguments)
+}
+
+/// As much of a command line as anybody reads.
+fn cut(arguments: &str) -> String {
     let end = (0..=arguments.len().min(4096)).rev().find(|end| arguments.is_char_boundary(*end));
     arguments[..end.unwrap_or(0)].to_owned()
+}
+
+/// The effective user.
+fn uid(place: &Place) -> Reading<u32> {
+    let uid = place.status().and_then(|status| status.uid.clone());
+    place.or_printed(uid, |printed| Ok(printed.uid))
 }
 
 /// The unit of a process, from its cgroups: `0::/system.slice/a.service`, or `1:name=systemd:/…` with cgroup v1.

@@ -4,7 +4,8 @@ use super::fds::{self, Look};
 use super::maps::{self, Maps};
 use super::stat::{self, Stat};
 use super::status::Status;
-use crate::source::{Earlier, Host, Missing, Reading, Source, parallel, text};
+use crate::format::printed_processes::PrintedProcess;
+use crate::source::{Earlier, Host, Missing, Reading, Reason, Source, parallel, text};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 
@@ -16,6 +17,8 @@ pub(super) struct Place {
     /// Whether stat(2) answers as the kernel does; in a mere copy of /proc a directory has a size of its own.
     pub(super) kernel: bool,
     pub(super) stat: Stat,
+    /// What ps printed of it, where its directory was not collected.
+    printed: Option<PrintedProcess>,
     earlier: Option<Arc<Earlier>>,
     status: OnceLock<Reading<Status>>,
     maps: OnceLock<Reading<Maps>>,
@@ -34,12 +37,36 @@ impl Place {
             pid,
             kernel,
             stat,
+            printed: None,
             earlier,
             status: OnceLock::new(),
             maps: OnceLock::new(),
             fd_count: OnceLock::new(),
             look: OnceLock::new(),
         }
+    }
+
+    /// A process of which no more than that was printed, but for files of its directory that may be there.
+    pub(super) fn printed(host: &Host, printed: PrintedProcess) -> Self {
+        let place = Self::new(host, printed.pid, false, Stat::printed(&printed));
+        Self { printed: Some(printed), ..place }
+    }
+
+    /// What was found, or what was printed in its stead.
+    pub(super) fn or_printed<T>(
+        &self,
+        found: Reading<T>,
+        printed: impl Fn(&PrintedProcess) -> Reading<T>,
+    ) -> Reading<T> {
+        match (found, &self.printed) {
+            (Err(missing), Some(process)) if missing.is_not_collected() => printed(process),
+            (found, _) => found,
+        }
+    }
+
+    /// When it was started, in seconds after the boot.
+    pub(super) fn start_seconds(&self) -> Reading<f64> {
+        self.stat.start_seconds.ok_or_else(|| Missing::unreadable(self.path("stat"), Reason::NotCollected))
     }
 
     /// The earlier reading, with what it says of this very process: another may have had its number.

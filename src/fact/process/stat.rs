@@ -1,5 +1,6 @@
 //! /proc/PID/stat.
 
+use crate::format::printed_processes::PrintedProcess;
 use procfs_core::FromRead;
 
 /// What is taken from it.
@@ -9,7 +10,8 @@ pub(super) struct Stat {
     pub(super) state: char,
     pub(super) ppid: u32,
     pub(super) threads: u32,
-    pub(super) start_seconds: f64,
+    /// Not where ps printed the rest.
+    pub(super) start_seconds: Option<f64>,
     pub(super) cpu_ticks: u64,
     pub(super) virtual_kib: u64,
     pub(super) rss_pages: u64,
@@ -21,6 +23,25 @@ const KERNEL_THREAD: u64 = 0x0020_0000;
 
 /// USER_HZ, the unit in which Linux tells times to programs on all architectures but Alpha and Itanium.
 pub(super) const TICKS_PER_SECOND: f64 = 100.0;
+
+/// Pages of which ps printed the size, in KiB.
+const PAGE_KIB: u64 = 4;
+
+impl Stat {
+    pub(super) fn printed(process: &PrintedProcess) -> Self {
+        Self {
+            comm: process.comm.clone(),
+            state: process.state,
+            ppid: process.ppid,
+            threads: process.threads,
+            start_seconds: None,
+            cpu_ticks: process.cpu_seconds.saturating_mul(TICKS_PER_SECOND as u64),
+            virtual_kib: process.virtual_kib,
+            rss_pages: process.rss_kib / PAGE_KIB,
+            kernel_thread: process.kernel_thread,
+        }
+    }
+}
 
 /// The state of a thread alone, from its stat: the word after the name.
 pub(super) fn state(text: &str) -> Option<char> {
@@ -39,7 +60,7 @@ pub(super) fn parse(text: &str) -> Option<Stat> {
         state: stat.state,
         ppid: stat.ppid.try_into().ok()?,
         threads: stat.num_threads.try_into().ok()?,
-        start_seconds: stat.starttime as f64 / TICKS_PER_SECOND,
+        start_seconds: Some(stat.starttime as f64 / TICKS_PER_SECOND),
         cpu_ticks: stat.utime.saturating_add(stat.stime),
         virtual_kib: stat.vsize / 1024,
         rss_pages: stat.rss,
@@ -58,7 +79,7 @@ mod tests {
     fn the_fields_are_those_of_the_manual() {
         let stat = parse(PROMETHEUS).unwrap();
         assert_eq!((stat.comm.as_str(), stat.state, stat.ppid, stat.threads), ("prometheus", 'S', 1, 13));
-        assert_eq!((stat.start_seconds, stat.kernel_thread), (864.0, false));
+        assert_eq!((stat.start_seconds, stat.kernel_thread), (Some(864.0), false));
         assert_eq!((stat.cpu_ticks, stat.virtual_kib, stat.rss_pages), (120, 3_906_250, 250_000));
         assert_eq!(state(PROMETHEUS), Some('S'));
     }

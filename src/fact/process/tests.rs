@@ -48,7 +48,10 @@ fn only(files: &Files) -> ProcessEntry {
 #[test]
 fn the_process_of_the_incident_is_seen_as_it_was() {
     let process = only(&prometheus());
-    assert_eq!((process.pid, process.comm.as_str(), process.start_seconds), (22347, "prometheus", 864.0));
+    assert_eq!(
+        (process.pid, process.comm.as_str(), process.start_seconds.clone()),
+        (22347, "prometheus", Ok(864.0))
+    );
     assert_eq!(process.command.get().unwrap(), "/opt/prometheus --storage.tsdb.path=/mnt/prometheus");
     assert_eq!(process.unit.get().unwrap(), "prometheus.service");
     assert_eq!((process.uid.get(), process.rss_kib.get()), (Ok(&65534), Ok(&250_000)));

@@ -9,10 +9,14 @@ use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 use std::sync::{Arc, OnceLock};
 
+/// Where sosreport keeps what getent(1) printed of users, those of directory services too.
+pub(super) const PRINTED: &str = "/sos_commands/getent/getent_passwd";
+
 record! {
     /// What a user runs.
     pub struct ProcessUser {
-        /// The user's number. On a running host the effective one, which differs from the real one in set-user-ID programs only.
+        /// The user's number. On a running host, or where ps printed it, the effective one, which differs from the
+        /// real one in set-user-ID programs only.
         pub uid: u32,
         /// Processes.
         pub processes: u32,
@@ -54,7 +58,10 @@ pub(super) fn users(places: &[Arc<Place>]) -> Partial<ProcessUser> {
 fn owner(place: &Place) -> Reading<u32> {
     match place.kernel {
         true => Ok(place.source.stat(Path::new(&format!("/proc/{}", place.pid)))?.uid),
-        false => place.status()?.real_uid.clone(),
+        false => {
+            let uid = place.status().and_then(|status| status.real_uid.clone());
+            place.or_printed(uid, |printed| Ok(printed.uid))
+        }
     }
 }
 
@@ -72,7 +79,13 @@ impl Names {
 
     /// The name of this user, or the number where /etc/passwd has none.
     pub(super) fn of(&self, uid: u32) -> Reading<String> {
-        let read = || Ok(parse(&self.host.read_text("/etc/passwd").optional()?.unwrap_or_default()));
+        let read = || match self.host.read_text("/etc/passwd") {
+            Err(missing) if missing.is_not_collected() => match self.host.read_text(PRINTED) {
+                Err(elsewhere) if elsewhere.is_elsewhere() => Err(missing),
+                text => Ok(parse(&text?)),
+            },
+            text => Ok(parse(&text.optional()?.unwrap_or_default())),
+        };
         let names = self.names.get_or_init(read).as_ref().map_err(Clone::clone)?;
         Ok(names.get(&uid).cloned().unwrap_or_else(|| uid.to_string()))
     }

@@ -21,8 +21,9 @@ const KEY_MAKERS: [&str; 9] = [
 /// Whether it is started at boot. Absent: this tree has no init system that could tell.
 pub(super) fn enabled(host: &Host) -> Reading<bool> {
     let there = |path: &str| host.exists(path).map_err(Missing::Unreadable);
+    // A report may have units and not the program.
     let systemd =
-        there("/usr/lib/systemd/systemd")? || there("/lib/systemd/systemd")? || there("/etc/systemd/system")?;
+        there("/etc/systemd/system")? || there("/usr/lib/systemd/systemd")? || there("/lib/systemd/systemd")?;
     let units = Units::find(host);
     if systemd && NAMES.iter().any(|name| units.files.contains_key(*name)) {
         for name in NAMES {
@@ -37,6 +38,9 @@ pub(super) fn enabled(host: &Host) -> Reading<bool> {
             {
                 return Ok(true);
             }
+        }
+        if host.is_running() {
+            return Ok(false);
         }
         // Before the first boot of an image systemd's presets still decide.
         return match host.read_text("/etc/machine-id") {

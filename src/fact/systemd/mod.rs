@@ -11,7 +11,7 @@ mod tests;
 mod units;
 
 use super::Fact;
-use crate::format::units::Units;
+use crate::format::{printed_processes, units::Units};
 use crate::model::{Lazy, Partial};
 use crate::record;
 use crate::source::{Host, Missing, Reading};
@@ -78,9 +78,13 @@ impl Fact for Systemd {
         "/usr/lib/systemd/system/*",
         "/usr/lib/systemd/libsystemd-shared-*.so",
         failed::PRINTED,
+        "/sos_commands/systemd/systemctl_list-unit-files",
+        "/sos_commands/systemd/systemd-delta",
         "/usr/lib/systemd/systemd",
         "/sbin/init",
         "/proc/1/comm",
+        printed_processes::LONG,
+        printed_processes::GROUPS,
         "/run/systemd/private or /run/dbus/system_bus_socket",
     ];
 

@@ -4,6 +4,7 @@
 
 mod drop_ins;
 mod load;
+mod printed;
 
 use crate::source::{Entry, FileKind, Host, Missing, Optional, Reading, Unreadable};
 pub use load::{Assignment, Loaded, MAX_TEXT, boolean};
@@ -147,6 +148,7 @@ impl Units {
             units.pulled.entry(pull.unit.clone()).or_default().push(position);
             units.pulling.entry(pull.by.clone()).or_default().push(position);
         }
+        units.take_printed();
         units
     }
 

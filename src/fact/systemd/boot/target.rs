@@ -1,5 +1,6 @@
 //! Which init there is, and which target it boots into.
 
+use crate::format::printed_processes;
 use crate::format::units::Units;
 use crate::record;
 use crate::source::{At, FileKind, Host, Missing, Reading, TargetKind, normalise};
@@ -66,6 +67,11 @@ fn init(host: &Host) -> Reading<bool> {
             Ok(comm) => return Ok(comm.trim() == "systemd"),
             Err(missing) if missing.is_elsewhere() => {}
             Err(unreadable) => return Err(unreadable),
+        }
+        if let Ok(printed) = printed_processes::list(host)
+            && let Some(first) = printed.iter().find(|process| process.pid == 1)
+        {
+            return Ok(first.comm == "systemd");
         }
         // sd_booted(3).
         if host.exists("/run/systemd/system")? {
