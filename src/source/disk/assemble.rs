@@ -149,7 +149,7 @@ const MOST_SUBVOLUMES: usize = 16;
 const READ: [&str; 6] = ["ext2", "ext3", "ext4", "xfs", "btrfs", "vfat"];
 
 /// The file system on a volume.
-fn open(volume: &Volume, subvolume: &Subvolume) -> Result<Arc<dyn FileSystem>, Reason> {
+pub(super) fn open(volume: &Volume, subvolume: &Subvolume) -> Result<Arc<dyn FileSystem>, Reason> {
     let bytes = volume.bytes.clone();
     match volume.holds.as_ref().map_or("", |holds| holds.kind) {
         "ext2" | "ext3" | "ext4" => ext::open(bytes),

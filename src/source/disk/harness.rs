@@ -5,6 +5,7 @@ use super::file_system::FileSystem;
 use crate::source::bytes::{Bytes, Held};
 use crate::source::{FileKind, Missing, Reading};
 use sha2::{Digest, Sha256};
+use std::collections::BTreeSet;
 use std::ffi::OsStr;
 use std::fmt::{self, Debug, Write as _};
 use std::io::{self, Read};
@@ -376,4 +377,41 @@ fn damage_is_the_same_each_time() {
             && greedy.read_at(0, &mut [0; 1]).is_err()
             && greedy.overdrawn()
     );
+}
+
+/// `HOSTVET_LISTED=DIRECTORY cargo test --lib what_linux_lists -- --nocapture`, of images `NAME.img` with what list.py tells of each
+/// once it is mounted, `NAME.listing`: see fixtures/images/make-many.
+#[test]
+#[allow(clippy::print_stderr)]
+fn what_linux_lists_is_there() {
+    let Some(directory) = std::env::var_os("HOSTVET_LISTED") else { return };
+    let mut wrong = 0;
+    let mut images: Vec<_> =
+        std::fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().path()).collect();
+    images.retain(|path| path.extension() == Some(OsStr::new("img")));
+    images.sort();
+    for path in images {
+        let file = std::fs::File::open(&path).unwrap();
+        let bytes: Arc<dyn Bytes> = Arc::new(crate::source::bytes::FileBytes::new(file).unwrap());
+        let (volumes, _) = super::volume::volumes(bytes);
+        let expected = std::fs::read_to_string(path.with_extension("listing")).unwrap();
+        let found = super::assemble::open(&volumes[0], &super::btrfs::Subvolume::Default).map(|of| {
+            let space = expected.lines().next().and_then(|line| line.strip_prefix("# ")).unwrap();
+            match of.space() {
+                Ok(found) if found == space.parse().unwrap() => {}
+                other => eprintln!("{}: space {other:?}, {space}", path.display()),
+            }
+            listing(&*of)
+        });
+        let found = found.unwrap_or_else(|reason| format!("! {reason}\n"));
+        let of = |text: &str| text.lines().filter(|l| !l.starts_with('#')).map(str::to_owned).collect();
+        let (found, expected): (BTreeSet<String>, BTreeSet<String>) = (of(&found), of(&expected));
+        let (more, less): (Vec<_>, Vec<_>) =
+            (found.difference(&expected).collect(), expected.difference(&found).collect());
+        eprintln!("{}: {} lines, {} others", path.display(), expected.len(), more.len().max(less.len()));
+        more.iter().take(6).for_each(|line| eprintln!("  found    {line}"));
+        less.iter().take(6).for_each(|line| eprintln!("  expected {line}"));
+        wrong += usize::from(more.len() + less.len() > 0);
+    }
+    assert_eq!(wrong, 0);
 }

@@ -8,7 +8,7 @@ use crate::source::disk::checksum::crc32c_on;
 use crate::source::disk::ext::layout::incompat;
 use crate::source::disk::field::{le16, le32};
 use crate::source::disk::file_type::kind;
-use crate::source::{Entry, LIST_CAP, Reason};
+use crate::source::{Entry, FileKind, LIST_CAP, Reason};
 
 /// A directory's names, sorted.
 #[derive(Debug, Default)]
@@ -149,16 +149,21 @@ impl Directory {
         self.damage.clone().map_or(Ok(None), Err)
     }
 
-    /// All entries.
-    pub(super) fn entries(&self) -> Result<Vec<Entry>, Reason> {
+    /// All entries. Where the directory does not say of which kind one is (without the feature filetype), its inode does.
+    pub(super) fn entries(&self, volume: &Volume) -> Result<Vec<Entry>, Reason> {
+        let entry = |entry: &Named| {
+            let kind = match kind(entry.kind) {
+                FileKind::Other => {
+                    Inode::read(volume, entry.inode).map_or(FileKind::Other, |inode| inode.kind())
+                }
+                kind => kind,
+            };
+            Entry { name: name(of(&self.names, entry)), kind }
+        };
         match &self.damage {
             Some(damage) => Err(damage.clone()),
-            None => Ok(self.entries.iter().map(|entry| self.entry(entry)).collect()),
+            None => Ok(self.entries.iter().map(entry).collect()),
         }
-    }
-
-    fn entry(&self, entry: &Named) -> Entry {
-        Entry { name: name(of(&self.names, entry)), kind: kind(entry.kind) }
     }
 
     /// How much memory it takes, about.

@@ -218,7 +218,11 @@ impl Inode {
     /// The target of a link.
     pub(super) fn target(&self, volume: &Volume) -> Result<Vec<u8>, Reason> {
         let size = usize::try_from(self.size).unwrap_or(usize::MAX);
-        let fast = self.more.is_none() && self.allocated <= self.attributes;
+        // As the kernel tells them apart (`ext4_inode_is_fast_symlink`): attributes in inodes of their own count as blocks too.
+        let fast = match volume.layout.incompat & incompat::EA_INODE {
+            0 => self.more.is_none() && self.allocated <= self.attributes,
+            _ => size < self.block.len(),
+        };
         let most = if fast { self.block.len() - 1 } else { volume.layout.block_size as usize };
         if size == 0 || size > most {
             return garbled(format!("inode {} is damaged: no link can be {size} bytes long", self.number));

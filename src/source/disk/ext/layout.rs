@@ -19,11 +19,11 @@ pub(super) mod incompat {
     pub(in super::super) const META_BG: u32 = 0x10;
     pub(in super::super) const EXTENTS: u32 = 0x40;
     pub(in super::super) const IS_64BIT: u32 = 0x80;
+    pub(in super::super) const EA_INODE: u32 = 0x400;
     pub(in super::super) const CSUM_SEED: u32 = 0x2000;
     pub(in super::super) const LARGEDIR: u32 = 0x4000;
     const FLEX_BG: u32 = 0x200;
     const MMP: u32 = 0x100;
-    const EA_INODE: u32 = 0x400;
     const INLINE_DATA: u32 = 0x8000;
     const ENCRYPT: u32 = 0x1_0000;
     const CASEFOLD: u32 = 0x2_0000;

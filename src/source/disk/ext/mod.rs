@@ -101,7 +101,7 @@ impl FileSystem for Ext {
         let unreadable = |reason| Missing::unreadable(path, reason);
         let number = self.number(path).map_err(unreadable)?.ok_or(Missing::Absent)?;
         match self.directory(number).map_err(unreadable)? {
-            Some(directory) => directory.entries().map_err(unreadable),
+            Some(directory) => directory.entries(&self.volume).map_err(unreadable),
             None => Err(unreadable(Reason::WrongKind(self.inode(path)?.kind().name()))),
         }
     }

@@ -8,7 +8,7 @@ use crate::source::disk::harness::{
 };
 
 /// Every kind of ext2, ext3 and ext4.
-const KINDS: [&str; 9] = [
+const KINDS: [&str; 10] = [
     "ext2",
     "ext3",
     "ext4",
@@ -18,6 +18,7 @@ const KINDS: [&str; 9] = [
     "ext4-meta-bg",
     "ext4-bigalloc",
     "ext4-casefold",
+    "ext4-untyped",
 ];
 
 /// Those whose journal is to be replayed.

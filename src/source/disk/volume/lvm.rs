@@ -179,10 +179,13 @@ impl<'a> Group<'a> {
             physical.insert(name, volume.zip(start));
         }
         let logical = || self.sections("logical_volumes");
+        let segments = || logical().flat_map(|(_, section)| section.sections());
         // What a snapshot keeps is seen through it alone, and it is itself a volume.
-        let kept: HashSet<&str> = logical()
-            .flat_map(|(_, section)| section.sections())
-            .filter_map(|(_, segment)| word(segment, "cow_store"))
+        let kept: HashSet<&str> = segments().filter_map(|(_, segment)| word(segment, "cow_store")).collect();
+        // A volume that goes back to what a snapshot kept is seen as that at once, though it is not yet copied.
+        let merging: HashSet<&str> = segments()
+            .filter(|(_, segment)| segment.value("merging_store").is_some())
+            .filter_map(|(_, segment)| word(segment, "origin"))
             .collect();
         let is_visible = |section: &Section<'_>| {
             section.value("status").is_some_and(|s| s.texts().any(|flag| flag == "VISIBLE"))
@@ -192,6 +195,8 @@ impl<'a> Group<'a> {
             .map(|(name, section)| {
                 let mapped = if kept.contains(name) {
                     Err("it is a snapshot, which is not read here".to_owned())
+                } else if merging.contains(name) {
+                    Err("a snapshot is being merged into it, which is not read here".to_owned())
                 } else {
                     self.map(section, &physical)
                 };

@@ -1,5 +1,6 @@
 use super::*;
 use crate::source::bytes::{Held, read_exactly};
+use crate::source::disk::checksum::crc_of_lvm;
 use crate::source::disk::sparse::{Sparse, image};
 
 fn found(image: &Sparse) -> (Vec<Volume>, Vec<String>) {
@@ -202,6 +203,44 @@ fn a_group_of_which_a_disk_is_missing_is_read_as_far_as_it_goes() {
         damages[0].starts_with("my-vg/root: it lies also on pv1, a physical volume that is not in the image"),
         "{damages:?}"
     );
+}
+
+/// Changes the text of LVM's metadata on both partitions, and its checksums.
+fn with_metadata(disk: &mut Sparse, change: impl Fn(&str) -> String) {
+    for area in [2048 * 512 + 4096, 34_816 * 512 + 4096] {
+        let mut head = read_exactly(disk, area, 512).unwrap();
+        let number = |at: usize| u64::from_le_bytes(head[at..at + 8].try_into().unwrap());
+        let (offset, len) = (number(40), number(48) as usize);
+        let text = String::from_utf8(read_exactly(disk, area + offset, len).unwrap()).unwrap();
+        let mut text = change(text.trim_end_matches('\0')).into_bytes();
+        text.push(0);
+        head[48..56].copy_from_slice(&(text.len() as u64).to_le_bytes());
+        head[56..60].copy_from_slice(&crc_of_lvm(&text).to_le_bytes());
+        let checksum = crc_of_lvm(&head[4..]).to_le_bytes();
+        head[..4].copy_from_slice(&checksum);
+        disk.put(area, &head);
+        disk.put(area + offset, &text);
+    }
+}
+
+#[test]
+fn neither_a_snapshot_nor_what_one_is_merged_into_is_read_as_it_lies() {
+    let snapshot = |store: &str| {
+        let segment = format!("type = \"snapshot\" origin = \"root\" {store} = \"fast-data\"");
+        format!(
+            "logical_volumes {{ snapshot0 {{ segment1 {{ start_extent = 0 extent_count = 1 {segment} }} }}"
+        )
+    };
+    for (store, expected) in [
+        ("cow_store", "my-vg/fast-data: it is a snapshot, which is not read here"),
+        ("merging_store", "my-vg/root: a snapshot is being merged into it, which is not read here"),
+    ] {
+        let mut disk = image("lvm");
+        with_metadata(&mut disk, |text| text.replace("logical_volumes {", &snapshot(store)));
+        let (volumes, damages) = found(&disk);
+        assert_eq!(volumes.len(), 6);
+        assert_eq!(damages[0], expected);
+    }
 }
 
 #[test]

@@ -49,12 +49,12 @@ impl Inode {
                 return Err(damaged("another one is in its place"));
             }
         }
-        let inode = Self::fields(&bytes, geometry.v5, number).ok_or_else(|| damaged("it is too short"))?;
-        inode.map_err(damaged).map(|inode| inode.in_bytes(geometry))
+        let inode = Self::fields(&bytes, geometry, number).ok_or_else(|| damaged("it is too short"))?;
+        inode.map_err(damaged)
     }
 
-    /// `allocated` still in blocks.
-    fn fields(bytes: &[u8], v5: bool, number: u64) -> Option<Result<Self, &'static str>> {
+    fn fields(bytes: &[u8], geometry: &Geometry, number: u64) -> Option<Result<Self, &'static str>> {
+        let v5 = geometry.v5;
         let byte = |at: usize| bytes.get(at).copied();
         let (version, bits) = (byte(4)?, be16(bytes, 2)?);
         if !(if v5 { 3..=3 } else { 1..=2 }).contains(&version) {
@@ -97,17 +97,12 @@ impl Inode {
             uid: be32(bytes, 8)?,
             gid: be32(bytes, 12)?,
             size,
-            allocated: be64(bytes, 64)?,
+            allocated: be64(bytes, 64)?.saturating_mul(geometry.block_size() / 512),
             mtime: seconds(bytes, 40, bigtime)?,
             rdev: if device { device_number(be32(fork, 0)?) } else { 0 },
         };
         let extents = if large_counts { be64(bytes, 24)? } else { be32(bytes, 76)?.into() };
         Some(Ok(Self { number, stat, format, extents, fork: fork.to_vec() }))
-    }
-
-    fn in_bytes(mut self, geometry: &Geometry) -> Self {
-        self.stat.allocated = self.stat.allocated.saturating_mul(geometry.block_size());
-        self
     }
 }
 
