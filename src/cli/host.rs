@@ -1,9 +1,10 @@
 //! From the TARGET argument to the host that is vetted.
 
 use super::{Failure, progress};
-use crate::fact::counters;
+use crate::fact::{counters, started_by_default};
 use crate::source::{
-    Assume, BadTarget, Choice, DiskChoice, Form, Host, ImagePlatform, Live, Options, Target, TargetKind, open,
+    Assume, BadTarget, Choice, DeploymentChoice, DiskChoice, Form, Host, ImagePlatform, Live, Options,
+    Target, TargetKind, open,
 };
 use clap::ValueEnum;
 use jiff::SignedDuration;
@@ -43,6 +44,9 @@ pub(super) struct FormArgs {
     /// Which partition or volume of a disk holds the root: disk2, vg/root, UUID=…; of a subvolume disk2:@
     #[arg(long, value_name = "NAME")]
     root_partition: Option<String>,
+    /// Which deployment of an ostree system, if not the one that boots by default: its OSNAME, or the beginning of its checksum
+    #[arg(long, value_name = "NAME")]
+    deployment: Option<String>,
     /// Also open other files that a disk image names: the image it is based on, or where its data are
     #[arg(long)]
     allow_backing: bool,
@@ -71,13 +75,19 @@ impl FormArgs {
         let image = Choice { image: self.image.clone(), platform: self.platform.clone() };
         let disk =
             DiskChoice { root_partition: self.root_partition.clone(), allow_backing: self.allow_backing };
-        let host = open(path, &Options { form, image, disk, watch: progress::watch(path) });
+        let deployment = DeploymentChoice { name: self.deployment.clone(), boots: Some(started_by_default) };
+        let host = open(path, &Options { form, image, disk, deployment, watch: progress::watch(path) });
         progress::erase();
         let host = host?;
         let has = |kind| host.target.kind == kind;
         if !has(TargetKind::ContainerImage) && (self.image.is_some() || self.platform.is_some()) {
             return Err(BadTarget::NotThat(
                 "is no container image: --image and --platform choose one of several",
+            ));
+        }
+        if has(TargetKind::ContainerImage) && self.deployment.is_some() {
+            return Err(BadTarget::NotThat(
+                "is a container image, which is one tree: --deployment chooses one of several",
             ));
         }
         if !has(TargetKind::Image) && (self.root_partition.is_some() || self.allow_backing) {
@@ -87,7 +97,7 @@ impl FormArgs {
     }
 
     fn is_empty(&self) -> bool {
-        let choices = [&self.image, &self.root_partition];
+        let choices = [&self.image, &self.root_partition, &self.deployment];
         self.kind.is_none()
             && self.platform.is_none()
             && !self.allow_backing
@@ -135,7 +145,7 @@ impl HostArgs {
                 Err(Failure::Usage("--assume is for trees: a running host says itself what it has".into()))
             }
             None if !self.form.is_empty() => {
-                Err(Failure::Usage("--kind, --image, --platform, --root-partition and --allow-backing say what TARGET is: give one".into()))
+                Err(Failure::Usage("--kind, --image, --platform, --root-partition, --deployment and --allow-backing say what TARGET is: give one".into()))
             }
             None => {
                 let host = Host::new(Live, Target::live());

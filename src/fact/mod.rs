@@ -9,6 +9,8 @@
 //! The struct is named as the fact (`LoadAvg` for `loadavg`, any capitals).
 //! Afterwards `HOSTVET_WRITE_DOCS=1 cargo test --test rules` writes `docs/facts.md` anew.
 
+pub use bootloader::started_by_default;
+
 use crate::model::{Record, Shape, Shaped, View};
 use crate::source::{Host, Missing, Reading, Reason};
 use std::collections::BTreeSet;

@@ -5,7 +5,8 @@ use super::bytes::{Bytes, FileBytes};
 use super::capture::{self, BadCapture};
 use super::disk::{BadDisk, Disk, DiskChoice};
 use super::magic::{Known, START, recognise};
-use super::{Directory, Host, Source, Target, TargetKind, Watch};
+use super::ostree::{BadOstree, Deployed, DeploymentChoice};
+use super::{Directory, Host, Source, TEXT_CAP, Target, TargetKind, Watch, text};
 use nix::fcntl::OFlag;
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read, Seek};
@@ -35,6 +36,8 @@ pub struct Options {
     pub image: Choice,
     /// How a disk is read.
     pub disk: DiskChoice,
+    /// Which of several deployments of ostree is meant.
+    pub deployment: DeploymentChoice,
     /// Who is told of every read of the file.
     pub watch: Watch,
 }
@@ -78,6 +81,9 @@ pub enum BadTarget {
     /// The disk cannot be vetted.
     #[error("{0}")]
     Disk(#[from] BadDisk),
+    /// A system of ostree or bootc that cannot be vetted.
+    #[error("{0}")]
+    Ostree(#[from] BadOstree),
     /// It is a capture that cannot be vetted.
     #[error("{0}")]
     Capture(#[from] BadCapture),
@@ -132,8 +138,19 @@ fn directory(path: &Path, options: &Options) -> Result<Opened, BadTarget> {
             let target = of_kind(image.kind());
             Ok((Arc::new(image), target))
         }
-        (_, false) => Ok((Arc::new(directory), of_kind(TargetKind::Root))),
+        (_, false) => deployed(Arc::new(directory), TargetKind::Root, &options.deployment),
     }
+}
+
+/// The tree, as the system in it sees it: on ostree, a deployment.
+fn deployed(tree: Arc<dyn Source>, kind: TargetKind, choice: &DeploymentChoice) -> Result<Opened, BadTarget> {
+    Ok(match Deployed::find(&tree, choice)? {
+        Some(deployed) => {
+            let target = Target { layout: deployed.words(), ..of_kind(kind) };
+            (Arc::new(deployed), target)
+        }
+        None => (tree, of_kind(kind)),
+    })
 }
 
 fn file(path: &Path, options: &Options) -> Result<File, BadTarget> {
@@ -156,22 +173,32 @@ fn of_file(mut file: File, path: &Path, options: &Options) -> Result<Opened, Bad
     };
     match (options.form, recognise(&start)) {
         (None, Known::Archive) if recognise(&packed()?) == Known::Disk => Err(BadTarget::PackedDisk),
-        (Some(Form::Disk), _) | (None, Known::Disk) => disk(file, path, &options.disk),
+        (Some(Form::Disk), _) | (None, Known::Disk) => disk(file, path, options),
         // A tar whose first header is damaged.
         (Some(_), _) | (None, Known::Archive) => {
             let archive = Archive::open_as(file, options.form, &options.image, &options.watch)?;
-            let target = of_kind(archive.kind());
-            Ok((Arc::new(archive), target))
+            match archive.kind() {
+                TargetKind::Root => deployed(Arc::new(archive), TargetKind::Root, &options.deployment),
+                kind => Ok((Arc::new(archive), of_kind(kind))),
+            }
         }
         (None, Known::Unsupported { what, advice }) => Err(BadTarget::Unsupported { what, advice }),
         (None, Known::Nothing) => Err(BadTarget::Unknown),
     }
 }
 
-fn disk(file: File, path: &Path, choice: &DiskChoice) -> Result<Opened, BadTarget> {
-    let disk = Disk::open(file, path, choice)?;
-    let target = Target { layout: disk.layout(), damage: disk.damage(), ..of_kind(TargetKind::Image) };
-    Ok((Arc::new(disk), target))
+fn disk(file: File, path: &Path, options: &Options) -> Result<Opened, BadTarget> {
+    let disk = Arc::new(Disk::open(file, path, &options.disk)?);
+    let target = |layout| Target { layout, damage: disk.damage(), ..of_kind(TargetKind::Image) };
+    let tree: Arc<dyn Source> = disk.clone();
+    let Some(deployed) = Deployed::find(&tree, &options.deployment)? else {
+        return Ok((tree, target(disk.layout(&Path::to_path_buf))));
+    };
+    // What else is mounted says the fstab of the deployment.
+    let fstab = deployed.read(Path::new("/etc/fstab"), TEXT_CAP).map(text).unwrap_or_default();
+    let disk = Arc::new(disk.mounting(&fstab, &|at| deployed.mount_point(at)));
+    let layout = disk.layout(&|at| deployed.shown(at)).into_iter().chain(deployed.words()).collect();
+    Ok((Arc::new(deployed.over(disk)), target(layout)))
 }
 
 fn require_file(file: &File) -> Result<(), BadTarget> {

@@ -103,6 +103,14 @@ impl<T> Optional<T> for Reading<T> {
     }
 }
 
+/// What was said of another path, said of this one, as which the vetted system knows it.
+pub(super) fn said_of<T>(path: &Path, found: Reading<T>) -> Reading<T> {
+    found.map_err(|missing| match missing {
+        Missing::Unreadable(Unreadable { reason, .. }) => Missing::unreadable(path, reason),
+        Missing::Absent => Missing::Absent,
+    })
+}
+
 impl fmt::Display for Unreadable {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}: {}", self.path, self.reason)

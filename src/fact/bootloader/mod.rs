@@ -227,3 +227,13 @@ impl Fact for Bootloader {
         })
     }
 }
+
+/// The command line of the kernel that is started unless somebody chooses: that of the boot loader's default entry, or where no
+/// boot loader is to be seen, of the first of /boot/loader/entries.
+pub fn started_by_default(host: &Host) -> Reading<String> {
+    let entry = match find::look(host).and_then(|found| found.default) {
+        Err(Missing::Absent) => menus::loader_entries(host, "/boot/loader/entries", None, true)?.started(),
+        found => found,
+    };
+    Ok(entry?.options)
+}

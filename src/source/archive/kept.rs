@@ -151,8 +151,8 @@ pub(super) fn is_wanted(path: &[u8], size: u64) -> bool {
         "etc" | "proc" | "sys" | "run" | "boot" | "root" | "home" | "dev" | "sos_commands" => Some(true),
         _ => None,
     };
-    // The root may be some directories below the top.
-    for _ in 0..4 {
+    // The root may be some directories below the top, a deployment of ostree five.
+    for _ in 0..6 {
         let Some(top) = parts.next() else { break };
         let rest = parts.clone().collect::<Vec<_>>().join("/");
         if let Some(kept) = below(top, &rest) {

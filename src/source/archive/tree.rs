@@ -5,7 +5,7 @@ use super::tar::{Content, Cut, Member, What};
 use crate::source::bytes::{Slice, Stream, read_exactly};
 use crate::source::{
     Entry, FileKind, LIST_CAP, Missing, Reading, Reason, STREAM_CAP, Source, Space, Stat, Tail, normalise,
-    resolve,
+    ostree, resolve,
 };
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
@@ -265,14 +265,23 @@ impl Tree {
         Ok(false)
     }
 
-    /// By the directories that every system has; `/proc` alone may be the empty one of any container.
+    /// By the directories that every system has; `/proc` alone may be the empty one of any container. Or by those that ostree and
+    /// bootc have systems in.
     fn is_root(&self, index: u32) -> bool {
         let is_there = |name: &[u8]| self.children(index).is_some_and(|children| children.contains_key(name));
-        is_there(b"etc") || is_there(b"usr") || is_there(b"proc")
+        let has_systems = || {
+            let below = |path: &&str| self.find_below(index, Path::new(path)).is_some();
+            [ostree::DEPLOY, ostree::COMPOSEFS].iter().any(below)
+        };
+        is_there(b"etc") || is_there(b"usr") || is_there(b"proc") || has_systems()
     }
 
     fn find(&self, path: &Path) -> Option<&Node> {
-        let mut here = self.root;
+        self.find_below(self.root, path)
+    }
+
+    fn find_below(&self, index: u32, path: &Path) -> Option<&Node> {
+        let mut here = index;
         for part in path.components() {
             if let Component::Normal(name) = part {
                 here = *self.children(here)?.get(name.as_bytes())?;

@@ -8,12 +8,12 @@ use super::file_system::FileSystem;
 use super::spec::{Meant, meant};
 use super::volume::{Volume, VolumeKind};
 use super::{BadDisk, ext, fat, xfs};
-use crate::source::{FileKind, Missing, Reason, TEXT_CAP, octal, text};
+use crate::source::{FileKind, Missing, Reason, TEXT_CAP, octal, ostree, text};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 /// A file system in its place in the tree.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Mount {
     /// Where.
     pub(super) at: PathBuf,
@@ -61,11 +61,31 @@ pub(super) fn assemble(volumes: &[Volume], wanted: Option<&str>) -> Result<Vec<M
     for entry in entries.as_deref().unwrap_or_default() {
         mounts.extend(mount(entry, volumes));
     }
+    mounts.extend(boot_of_ostree(&*root.holds, volumes));
     // An fstab that cannot be read may say anything.
     if entries.is_ok() {
         discover(&root, volumes, &mut mounts);
     }
     Ok(mounts)
+}
+
+/// What this fstab(5) mounts beside the root.
+pub(super) fn mounts(fstab: &str, volumes: &[Volume]) -> Vec<Mount> {
+    parse(fstab).iter().filter_map(|entry| mount(entry, volumes)).collect()
+}
+
+/// The file system that ostree has its kernels and boot entries on, where that is not the one of its deployments: before one of these
+/// is chosen, no fstab says so.
+fn boot_of_ostree(root: &dyn FileSystem, volumes: &[Volume]) -> Option<Mount> {
+    let has = |holds: &dyn FileSystem, path: &str| holds.lstat(Path::new(path)).is_ok();
+    if !has(root, ostree::DEPLOY) || has(root, "/boot/loader") {
+        return None;
+    }
+    volumes.iter().find_map(|volume| {
+        let holds = open(volume, &Subvolume::Default).ok()?;
+        let is_boot = has(&*holds, "/loader") && has(&*holds, "/ostree");
+        is_boot.then(|| Mount { at: "/boot".into(), holds: Ok(holds), what: words(volume, None) })
+    })
 }
 
 /// The only file system that looks like a root.
@@ -161,9 +181,10 @@ pub(super) fn open(volume: &Volume, subvolume: &Subvolume) -> Result<Arc<dyn Fil
     }
 }
 
-/// Whether it is the root of a system: /etc, and in it or in /usr what every system has.
+/// Whether it is the root of a system: /etc, and in it or in /usr what every system has; or what ostree and bootc have systems in.
 fn is_root(file_system: &dyn FileSystem) -> Result<bool, Reason> {
-    for path in ["/etc/os-release", "/usr/lib/os-release", "/etc/passwd", "/etc/fstab", "/etc/inittab"] {
+    let plain = ["/etc/os-release", "/usr/lib/os-release", "/etc/passwd", "/etc/fstab", "/etc/inittab"];
+    for path in plain.into_iter().chain([ostree::DEPLOY, ostree::COMPOSEFS]) {
         match file_system.lstat(Path::new(path)) {
             Ok(_) => return Ok(true),
             Err(Missing::Absent) => {}

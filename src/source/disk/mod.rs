@@ -22,19 +22,19 @@ mod superblock;
 mod volume;
 mod xfs;
 
+use super::reading::said_of as at;
 use super::resolve::{Step, step, walk};
-use super::{
-    Entry, FileKind, Missing, Question, Reading, Reason, STREAM_CAP, Source, Space, Stat, Tail, Unreadable,
-};
+use super::seen::Seen;
+use super::{Entry, FileKind, Missing, Question, Reading, Reason, STREAM_CAP, Source, Space, Stat, Tail};
 use assemble::{Mount, assemble};
 use file_system::FileSystem;
 use format::Format;
-use std::collections::HashMap;
 use std::fs::File;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use volume::Volume;
 
 /// The root tree in a disk image.
 #[derive(Debug)]
@@ -45,12 +45,12 @@ pub(super) struct Disk {
     /// The answer to [`Question::BlockDevices`].
     devices: Vec<u8>,
     damage: Vec<String>,
-    /// What was looked up: every rule that names a path looks up all directories above it.
-    seen: Mutex<HashMap<PathBuf, Reading<Stat>>>,
+    volumes: Vec<Volume>,
+    seen: Seen,
 }
 
 /// What holds the disk.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Image {
     format: Format,
     /// The files it is in.
@@ -94,29 +94,35 @@ pub enum BadDisk {
     Unreadable(String, Reason),
 }
 
-/// As many paths are remembered.
-const MOST_SEEN: usize = 100_000;
-
 impl Disk {
     /// The tree in the image in `file`, which lies at `path` of this host.
     pub(super) fn open(file: File, path: &Path, choice: &DiskChoice) -> Result<Self, BadDisk> {
         let options = format::Options { allow_backing: choice.allow_backing };
         let image = format::open(file, path, &options).map_err(|bad| BadDisk::Image(bad.to_string()))?;
         let (volumes, damage) = volume::volumes(image.bytes);
-        let mut mounts = assemble(&volumes, choice.root_partition.as_deref())?;
-        // Of what is mounted twice in one place the last is seen.
-        mounts.reverse();
-        mounts.sort_by_key(|mount| std::cmp::Reverse(mount.at.components().count()));
+        let mounts = in_order(assemble(&volumes, choice.root_partition.as_deref())?);
         let damage = damage.into_iter().map(|damage| damage.to_string()).collect();
         let devices = volume::export(&volumes);
         let image = Image { format: image.format, files: image.files, read: image.read };
-        Ok(Self { image, mounts, devices, damage, seen: Mutex::default() })
+        Ok(Self { image, mounts, devices, damage, volumes, seen: Seen::default() })
     }
 
-    /// What holds the disk, and what of it is mounted where, in words: `/boot is disk1 (ext4)`.
-    pub(super) fn layout(&self) -> Vec<String> {
+    /// The same disk, with what this fstab(5) mounts besides, for which `place` tells where in the tree a mount point is.
+    pub(super) fn mounting(&self, fstab: &str, place: &dyn Fn(&Path) -> PathBuf) -> Self {
+        let more = assemble::mounts(fstab, &self.volumes);
+        let more = more.into_iter().map(|mount| Mount { at: place(&mount.at), ..mount });
+        // The order of before, in which the last comes first.
+        let mounts = in_order(self.mounts.iter().rev().cloned().chain(more).collect());
+        let (devices, damage) = (self.devices.clone(), self.damage.clone());
+        let volumes = self.volumes.clone();
+        Self { image: self.image.clone(), mounts, devices, damage, volumes, seen: Seen::default() }
+    }
+
+    /// What holds the disk, and what of it is mounted where, in words: `/boot is disk1 (ext4)`. `shown` is how the system itself
+    /// names a place in the tree.
+    pub(super) fn layout(&self, shown: &dyn Fn(&Path) -> PathBuf) -> Vec<String> {
         let words = |mount: &Mount| match &mount.holds {
-            Ok(_) => format!("{} is {}", mount.at.display(), mount.what),
+            Ok(_) => format!("{} is {}", shown(&mount.at).display(), mount.what),
             Err(reason) => reason.to_string(),
         };
         let files: Vec<_> = self.image.files.iter().map(|file| file.display().to_string()).collect();
@@ -149,17 +155,10 @@ impl Disk {
 
     /// What is at a path on whose way there are no links.
     fn entry(&self, path: &Path) -> Reading<Stat> {
-        let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(found) = seen.get(path) {
-            return found.clone();
-        }
-        drop(seen);
-        let found = self.place(path).and_then(|(holds, inner)| at(path, holds.lstat(&inner)));
-        seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
-        if seen.len() < MOST_SEEN {
-            seen.insert(path.to_path_buf(), found.clone());
-        }
-        found
+        self.seen.or_look(path, || {
+            let (holds, inner) = self.place(path)?;
+            at(path, holds.lstat(&inner))
+        })
     }
 
     /// The path with all links followed on its way, and at its end if `follow`.
@@ -184,12 +183,11 @@ impl Disk {
     }
 }
 
-/// What a file system says of one of its own paths, said of the tree's.
-fn at<T>(path: &Path, found: Reading<T>) -> Reading<T> {
-    found.map_err(|missing| match missing {
-        Missing::Unreadable(Unreadable { reason, .. }) => Missing::unreadable(path, reason),
-        Missing::Absent => Missing::Absent,
-    })
+/// Of what is mounted twice in one place the last is seen; the longest paths come first.
+fn in_order(mut mounts: Vec<Mount>) -> Vec<Mount> {
+    mounts.reverse();
+    mounts.sort_by_key(|mount| std::cmp::Reverse(mount.at.components().count()));
+    mounts
 }
 
 /// How much is read at once.
