@@ -7,7 +7,7 @@ use super::btrfs::{self, Subvolume};
 use super::file_system::FileSystem;
 use super::spec::{Meant, meant};
 use super::volume::{Volume, VolumeKind};
-use super::{BadDisk, ext, fat, xfs};
+use super::{BadDisk, ext, fat, mounts, xfs};
 use crate::source::{FileKind, Missing, Reason, TEXT_CAP, octal, ostree, text};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -59,7 +59,10 @@ pub(super) fn assemble(volumes: &[Volume], wanted: Option<&str>) -> Result<Vec<M
     let entries = fstab(&*root.holds);
     let mut mounts = vec![Mount { at: "/".into(), holds: Ok(root.holds.clone()), what }];
     for entry in entries.as_deref().unwrap_or_default() {
-        mounts.extend(mount(entry, volumes));
+        let found = if entry.binds() { bind(entry, &mounts) } else { mount(entry, volumes) };
+        // Links may be on the way to a mount point, as in /home where that is a link to /var/home.
+        let at = mounts::resolve(&mounts, &entry.at).unwrap_or_else(|_| entry.at.clone());
+        mounts.extend(found.map(|mount| Mount { at, ..mount }));
     }
     mounts.extend(boot_of_ostree(&*root.holds, volumes));
     // An fstab that cannot be read may say anything.
@@ -101,6 +104,9 @@ fn found(volumes: &[Volume]) -> Result<Candidate<'_>, BadDisk> {
     match candidates.len() {
         1 => candidates.pop().ok_or_else(|| BadDisk::NoRoot(String::new())),
         0 => {
+            let unread =
+                |volume: &Volume| Some(format!("{}: {}", words(volume, None), volume.unread.as_ref()?));
+            others.extend(volumes.iter().filter_map(unread));
             let held =
                 volumes.iter().filter(|volume| volume.holds.is_some()).map(|volume| words(volume, None));
             let seen: Vec<_> =
@@ -223,7 +229,33 @@ fn words(volume: &Volume, subvolume: Option<&Path>) -> String {
 struct FstabEntry {
     spec: String,
     at: PathBuf,
+    /// The type of the file system.
+    kind: String,
     options: Vec<String>,
+}
+
+impl FstabEntry {
+    fn has(&self, wanted: &str) -> bool {
+        self.options.iter().any(|option| option == wanted)
+    }
+
+    /// Whether it shows a part of the tree in a second place.
+    fn binds(&self) -> bool {
+        self.has("bind") || self.has("rbind")
+    }
+
+    /// Whether nothing is mounted before somebody wants it; what /boot has is wanted here.
+    fn is_optional(&self) -> bool {
+        self.has("noauto") && !self.at.starts_with("/boot")
+    }
+
+    /// What stands for the directory whose contents are not here.
+    fn unread(&self, why: &str) -> Option<Mount> {
+        // A system that boots without it sees what is below.
+        let why = format!("fstab mounts {} at {}, which {why}", self.spec, self.at.display());
+        let mount = Mount { at: self.at.clone(), holds: Err(Reason::NotRead(why)), what: self.spec.clone() };
+        (!self.has("nofail")).then_some(mount)
+    }
 }
 
 /// The entries of the root's fstab whose mount point is a path, in order.
@@ -246,8 +278,9 @@ fn parse(fstab: &str) -> Vec<FstabEntry> {
         let mut fields = line.split_ascii_whitespace().map(octal::decode);
         let spec = fields.next().filter(|spec| !spec.starts_with('#'))?;
         let at = fields.next().filter(|at| at.starts_with('/'))?;
-        let options = fields.nth(1).unwrap_or_default().split(',').map(str::to_owned).collect();
-        Some(FstabEntry { spec, at: crate::source::normalise(Path::new(&at)), options })
+        let kind = fields.next().unwrap_or_default();
+        let options = fields.next().unwrap_or_default().split(',').map(str::to_owned).collect();
+        Some(FstabEntry { spec, at: crate::source::normalise(Path::new(&at)), kind, options })
     };
     fstab.lines().filter_map(entry).take(MOST_MOUNTS).collect()
 }
@@ -255,23 +288,33 @@ fn parse(fstab: &str) -> Vec<FstabEntry> {
 /// More entries than any system mounts are not looked at.
 const MOST_MOUNTS: usize = 1_000;
 
+/// File systems that a kernel makes out of nothing: what is below them counts in a system that does not run.
+const OF_NOTHING: &str = "none tmpfs ramfs proc sysfs devtmpfs devpts cgroup cgroup2 debugfs tracefs securityfs configfs mqueue hugetlbfs \
+     efivarfs binfmt_misc rpc_pipefs nfsd pstore bpf swap";
+
+/// What an entry for a part of the tree mounts.
+fn bind(entry: &FstabEntry, mounts: &[Mount]) -> Option<Mount> {
+    if entry.is_optional() {
+        return None;
+    }
+    match mounts::below(mounts, Path::new(&entry.spec)) {
+        Ok(holds) => Some(Mount { at: entry.at.clone(), holds: Ok(holds), what: entry.spec.clone() }),
+        Err(Missing::Absent) => entry.unread("is not there"),
+        Err(Missing::Unreadable(why)) => entry.unread(&format!("cannot be read: {}", why.reason)),
+    }
+}
+
 /// What the entry mounts; none of what the image has no part in.
 fn mount(entry: &FstabEntry, volumes: &[Volume]) -> Option<Mount> {
-    // The root has been found already; others are only mounted when somebody wants them.
-    let is_optional = entry.options.iter().any(|option| option == "noauto") && !entry.at.starts_with("/boot");
-    if entry.at == Path::new("/") || is_optional {
+    // The root has been found already.
+    if entry.at == Path::new("/") || entry.is_optional() {
         return None;
     }
     let at = entry.at.clone();
     let volume = match meant(&entry.spec, volumes) {
         Meant::Volume(volume) => volume,
-        Meant::NoDevice => return None,
-        // A system that boots without it sees what is below.
-        Meant::Missing if entry.options.iter().any(|option| option == "nofail") => return None,
-        Meant::Missing => {
-            let why = format!("fstab mounts {} at {}, which is not in this image", entry.spec, at.display());
-            return Some(Mount { at, holds: Err(Reason::NotRead(why)), what: entry.spec.clone() });
-        }
+        Meant::NoDevice if OF_NOTHING.split(' ').any(|kind| kind == entry.kind) => return None,
+        Meant::NoDevice | Meant::Missing => return entry.unread("is not in this image"),
     };
     let option = |key: &str| entry.options.iter().find_map(|option| option.strip_prefix(key));
     let subvolume = match (option("subvolid="), option("subvol=")) {
@@ -339,5 +382,26 @@ mod tests {
             entries.iter().map(|entry| (entry.spec.as_str(), entry.at.to_str().unwrap())).collect();
         assert_eq!(at, [("UUID=1", "/"), ("/dev/sda1", "/mnt/a b")]);
         assert_eq!(entries[1].options, ["ro", "noauto"]);
+    }
+
+    #[test]
+    fn what_may_hold_a_root_and_is_not_read_is_told() {
+        let image = crate::source::disk::sparse::image("lvm");
+        let (volumes, _) = super::super::volume::volumes(Arc::new(image));
+        let error = assemble(&volumes, None).unwrap_err().to_string();
+        assert!(
+            error.contains("my-vg/pool: it is of LVM's kind thin-pool, which is not read here"),
+            "{error}"
+        );
+    }
+
+    #[test]
+    fn what_another_host_holds_is_not_what_lies_below_it() {
+        let of = |line: &str| mount(&parse(line)[0], &[]).map(|mount| mount.holds.unwrap_err().to_string());
+        let why = "fstab mounts server:/home at /home, which is not in this image";
+        assert_eq!(of("server:/home /home nfs4 _netdev 0 0").as_deref(), Some(why));
+        assert_eq!(of("server:/home /home nfs4 _netdev,nofail 0 0"), None);
+        assert_eq!(of("server:/home /home nfs4 noauto 0 0"), None);
+        assert_eq!(of("tmpfs /tmp tmpfs size=1g 0 0"), None);
     }
 }

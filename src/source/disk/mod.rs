@@ -14,6 +14,7 @@ mod format;
 #[cfg(test)]
 mod harness;
 pub(crate) mod lvm_metadata;
+mod mounts;
 mod number;
 #[cfg(test)]
 mod sparse;
@@ -141,16 +142,7 @@ impl Disk {
 
     /// The file system that holds a path on whose way there are no links, and the path in it.
     fn place(&self, path: &Path) -> Reading<(Arc<dyn FileSystem>, PathBuf)> {
-        for mount in &self.mounts {
-            let Ok(below) = path.strip_prefix(&mount.at) else { continue };
-            match &mount.holds {
-                Ok(holds) => return Ok((holds.clone(), Path::new("/").join(below))),
-                // The directory itself is there whether or not something is mounted on it.
-                Err(_) if path == mount.at => {}
-                Err(reason) => return Err(Missing::unreadable(path, reason.clone())),
-            }
-        }
-        Err(Missing::Absent)
+        mounts::place(&self.mounts, path)
     }
 
     /// What is at a path on whose way there are no links.

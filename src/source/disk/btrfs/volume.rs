@@ -72,14 +72,17 @@ impl Volume {
         if let Some(profile) = chunk.striped() {
             let of = self.superblock.devices;
             return Err(not_read(&format!(
-                "it is laid out over {of} devices ({profile}), and only one of them is here"
+                "it is laid out over {of} devices ({profile}), of which only one is read"
             )));
         }
         let here = chunk.stripes.iter().filter(|(device, _)| *device == self.superblock.device);
         let copies: Vec<u64> = here.filter_map(|(_, at)| at.checked_add(logical - start)).collect();
         if copies.is_empty() {
-            let (device, of) = (chunk.stripes.first().map_or(0, |stripe| stripe.0), self.superblock.devices);
-            return Err(not_read(&format!("this part is on device {device} of {of}, which is not here")));
+            let device = chunk.stripes.first().map_or(0, |stripe| stripe.0);
+            let (own, of) = (self.superblock.device, self.superblock.devices);
+            return Err(not_read(&format!(
+                "this part is on device {device} of {of}, of which only device {own} is read"
+            )));
         }
         Ok(copies)
     }
