@@ -20,7 +20,6 @@ facts! {
     apparmor::Apparmor,
     autostart::Autostart,
     block::Block,
-    boot_images::BootImages,
     bootloader::Bootloader,
     cgroups::Cgroups,
     clock::Clock,
