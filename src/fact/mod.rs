@@ -22,7 +22,6 @@ facts! {
     apparmor::Apparmor,
     autostart::Autostart,
     block::Block,
-    boot_images::BootImages,
     bootloader::Bootloader,
     cgroups::Cgroups,
     clock::Clock,

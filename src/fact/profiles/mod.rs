@@ -1,8 +1,11 @@
 //! What login shells read when they start, and where that does not come to its end.
 
+mod builtins;
 mod parse;
 mod run;
+mod scripts;
 mod syntax;
+mod test;
 #[cfg(test)]
 mod tests;
 mod value;
@@ -11,7 +14,8 @@ use super::Fact;
 use crate::model::Partial;
 use crate::source::{At, Host, Missing, Optional, Reading, Reason, Unreadable};
 use crate::{record, word};
-use run::{Login, Person, Scripts, Stop, Stops};
+use run::Login;
+use scripts::{Person, Scripts, Stop, Stops};
 use std::collections::{BTreeMap, BTreeSet};
 
 record! {

@@ -1,115 +1,45 @@
 //! Goes through a login as the shell would, as far as that is known, and notes where it does not come to its end.
 
-use super::parse::{Script, parse};
+use super::scripts::{Person, Scripts, Stop};
 use super::syntax::{AndOr, Command, Kind, List, Part, Pipeline, Word};
+use super::test::or;
 use super::value::{Value, Variables};
+use crate::source::Missing;
 use crate::source::glob::is_glob;
-use crate::source::{FileKind, Host, Missing, Reading, Unreadable};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::path::Path;
 use std::rc::Rc;
-
-/// Who logs in.
-#[derive(Clone, Debug)]
-pub(super) struct Person {
-    pub(super) name: String,
-    pub(super) uid: u32,
-    pub(super) home: String,
-    pub(super) shell: String,
-}
-
-/// What stops a login.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Stop {
-    /// A file is read again while it is being read, for ever: the lines by which, as `file:line`.
-    Loop(Vec<String>),
-    /// `exit`, or `exec` of another program: the command.
-    End(String),
-    /// `set -e` that nothing takes back.
-    ErrorExit(String),
-}
-
-/// What stops whom, and where: the file, the line, and the users.
-#[derive(Debug, Default)]
-pub(super) struct Stops(pub(super) BTreeMap<(String, u32, Stop), BTreeSet<String>>);
-
-impl Stops {
-    /// Adds what stops this user, if anything does.
-    pub(super) fn add(&mut self, stop: Option<(String, u32, Stop)>, user: &str) {
-        let Some(stop) = stop else { return };
-        // A circle is the same wherever it is entered.
-        let round = |stop: &Stop| match stop {
-            Stop::Loop(lines) => Some(lines.iter().cloned().collect::<BTreeSet<_>>()),
-            _ => None,
-        };
-        let known = self
-            .0
-            .iter_mut()
-            .find(|((_, _, known), _)| round(known).is_some() && round(known) == round(&stop.2));
-        match known {
-            Some((_, users)) => users.insert(user.to_owned()),
-            None => self.0.entry(stop).or_default().insert(user.to_owned()),
-        };
-    }
-}
-
-/// The scripts of a host, each read once.
-#[derive(Debug)]
-pub(super) struct Scripts<'a> {
-    host: &'a Host,
-    scripts: HashMap<String, Reading<Rc<Script>>>,
-    /// Names that globs may still look at.
-    names_left: usize,
-    /// What could not be read.
-    pub(super) unread: BTreeSet<Unreadable>,
-}
-
-impl<'a> Scripts<'a> {
-    pub(super) fn new(host: &'a Host) -> Self {
-        Self { host, scripts: HashMap::new(), names_left: 20_000, unread: BTreeSet::new() }
-    }
-
-    fn get(&mut self, path: &str) -> Reading<Rc<Script>> {
-        if let Some(found) = self.scripts.get(path) {
-            return found.clone();
-        }
-        let found = self.host.read_text(path).map(|text| Rc::new(parse(&text)));
-        if let Err(Missing::Unreadable(why)) = &found {
-            self.unread.insert(why.clone());
-        }
-        self.scripts.insert(path.to_owned(), found.clone());
-        found
-    }
-}
 
 /// A login of one person.
 #[derive(Debug)]
 pub(super) struct Login<'a, 'h> {
-    scripts: &'a mut Scripts<'h>,
-    person: &'a Person,
-    is_login_shell: bool,
-    variables: Variables,
+    pub(super) scripts: &'a mut Scripts<'h>,
+    pub(super) person: &'a Person,
+    pub(super) is_login_shell: bool,
+    pub(super) variables: Variables,
     functions: HashMap<String, Rc<Command>>,
     /// The files that are being read, with the line that has each read.
     reading: Vec<(String, String)>,
     /// Whether it is open if the rest of the file that is being read is reached, one for each; for the rest of the login; of a loop.
-    doubts: Vec<bool>,
-    doubt: bool,
-    loop_doubt: bool,
+    pub(super) doubts: Vec<bool>,
+    pub(super) doubt: bool,
+    pub(super) loop_doubt: bool,
     /// Files that are read on some condition, which are gone through once.
     perhaps: BTreeSet<String>,
     calls: usize,
     steps_left: usize,
-    errexit: Option<(String, u32, String)>,
+    pub(super) errexit: Option<(String, u32, String)>,
     /// Every file that was read, and whether it is in any case.
     pub(super) files: BTreeMap<String, bool>,
     /// What stops it.
     pub(super) stop: Option<(String, u32, Stop)>,
 }
 
+/// What comes after a command, and whether it succeeded, where that is known.
+pub(super) type Outcome = (Next, Option<bool>);
+
 /// What comes after a command.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Next {
+pub(super) enum Next {
     /// The next one.
     Go,
     /// What comes after the loop.
@@ -221,11 +151,11 @@ impl<'a, 'h> Login<'a, 'h> {
         !self.doubt && !self.loop_doubt && !self.doubts.last().copied().unwrap_or(false)
     }
 
-    fn path(&self) -> String {
+    pub(super) fn path(&self) -> String {
         self.reading.last().map(|(path, _)| path.clone()).unwrap_or_default()
     }
 
-    fn source(&mut self, path: &str, from: &str, sure: bool) -> Next {
+    pub(super) fn source(&mut self, path: &str, from: &str, sure: bool) -> Next {
         let sure = sure && self.sure();
         let Ok(script) = self.scripts.get(path) else { return Next::Go };
         let always = self.files.entry(path.to_owned()).or_default();
@@ -268,7 +198,7 @@ impl<'a, 'h> Login<'a, 'h> {
     }
 
     /// What comes next, and whether the last command of the list succeeded.
-    fn list(&mut self, list: &List, sure: bool) -> (Next, Option<bool>) {
+    fn list(&mut self, list: &List, sure: bool) -> Outcome {
         let mut success = Some(true);
         for and_or in list {
             let (next, last) = self.and_or(and_or, sure);
@@ -280,7 +210,7 @@ impl<'a, 'h> Login<'a, 'h> {
         (Next::Go, success)
     }
 
-    fn and_or(&mut self, and_or: &AndOr, sure: bool) -> (Next, Option<bool>) {
+    fn and_or(&mut self, and_or: &AndOr, sure: bool) -> Outcome {
         if and_or.background {
             return (Next::Go, Some(true));
         }
@@ -298,7 +228,7 @@ impl<'a, 'h> Login<'a, 'h> {
         (next, success)
     }
 
-    fn pipeline(&mut self, pipeline: &Pipeline, sure: bool) -> (Next, Option<bool>) {
+    fn pipeline(&mut self, pipeline: &Pipeline, sure: bool) -> Outcome {
         let [command] = pipeline.commands.as_slice() else {
             // Each of several runs in a shell of its own.
             return (Next::Go, None);
@@ -307,7 +237,7 @@ impl<'a, 'h> Login<'a, 'h> {
         (next, if pipeline.negated { success.map(|success| !success) } else { success })
     }
 
-    fn command(&mut self, command: &Command, sure: bool) -> (Next, Option<bool>) {
+    fn command(&mut self, command: &Command, sure: bool) -> Outcome {
         if self.steps_left == 0 {
             self.doubt = true;
             return (Next::Go, None);
@@ -416,13 +346,7 @@ impl<'a, 'h> Login<'a, 'h> {
         })
     }
 
-    fn simple(
-        &mut self,
-        assignments: &[(String, Word)],
-        words: &[Word],
-        line: u32,
-        sure: bool,
-    ) -> (Next, Option<bool>) {
+    fn simple(&mut self, assignments: &[(String, Word)], words: &[Word], line: u32, sure: bool) -> Outcome {
         let sure = sure && self.sure();
         let mut words = words;
         while let [first, rest @ ..] = words
@@ -431,7 +355,7 @@ impl<'a, 'h> Login<'a, 'h> {
         {
             words = rest;
         }
-        let Some((first, arguments)) = words.split_first() else {
+        let Some(first) = words.first() else {
             let computed = |word: &Word| word.parts.iter().any(|part| matches!(part, Part::Command(_)));
             let plain = !assignments.iter().any(|(_, word)| computed(word));
             self.assign(assignments, sure);
@@ -442,97 +366,10 @@ impl<'a, 'h> Login<'a, 'h> {
             self.call(&body);
             return (Next::Go, None);
         }
-        let at = format!("{}:{line}", self.path());
-        match name.as_str() {
-            "." | "source" => {
-                let arguments = match arguments {
-                    [dashes, rest @ ..] if dashes.plain() == Some("--") => rest,
-                    all => all,
-                };
-                let Some(Value::Known(path)) = arguments.first().map(|word| self.variables.expand(word))
-                else {
-                    return (Next::Go, None);
-                };
-                let next = match self.absolute(&path) {
-                    Some(path) => self.source(&path, &at, sure),
-                    None => Next::Go,
-                };
-                (next, None)
-            }
-            "exit" | "logout" => self.end(name.clone(), line, sure),
-            "exec" => {
-                let mut programs =
-                    arguments.iter().skip_while(|word| word.plain().is_some_and(|w| w.starts_with('-')));
-                let Some(program) = programs.next() else { return (Next::Go, Some(true)) };
-                match self.program(program) {
-                    Some(true) => self.end(written(words), line, sure),
-                    Some(false) => (Next::Go, Some(false)),
-                    None => {
-                        self.doubt = true;
-                        (Next::Go, None)
-                    }
-                }
-            }
-            "return" => match sure {
-                true => (Next::Return, None),
-                false => {
-                    self.doubts.iter_mut().last().into_iter().for_each(|doubt| *doubt = true);
-                    (Next::Go, None)
-                }
-            },
-            "break" | "continue" => match sure {
-                true if name == "break" => (Next::Leave, None),
-                _ => {
-                    self.loop_doubt = true;
-                    (Next::Go, None)
-                }
-            },
-            "set" => {
-                self.set(arguments, line, sure);
-                (Next::Go, Some(true))
-            }
-            "unset" => {
-                let names = arguments.iter().filter_map(Word::plain);
-                let value = if sure { Value::Known(String::new()) } else { Value::Unknown };
-                names.for_each(|name| self.variables.set(name, value.clone()));
-                (Next::Go, Some(true))
-            }
-            "export" | "readonly" | "typeset" | "declare" | "local" => {
-                let named = arguments.iter().filter_map(|word| {
-                    let Some(Part::Plain(text)) = word.parts.first() else { return None };
-                    let (name, value) = text.split_once('=')?;
-                    let mut parts = vec![Part::Plain(value.to_owned())];
-                    parts.extend(word.parts.iter().skip(1).cloned());
-                    Some((name.to_owned(), Word { parts }))
-                });
-                let named: Vec<_> = named.collect();
-                self.assign(&named, sure);
-                (Next::Go, Some(true))
-            }
-            "read" | "getopts" | "mapfile" | "readarray" | "eval" | "printf" | "let" => {
-                let names: Vec<_> = match name.as_str() {
-                    // It may set anything.
-                    "eval" => self.variables.values.keys().filter(|k| *k != "HOME").cloned().collect(),
-                    _ => arguments.iter().filter_map(|word| word.plain().map(str::to_owned)).collect(),
-                };
-                names.iter().for_each(|name| self.variables.set(name, Value::Unknown));
-                (Next::Go, None)
-            }
-            "[" => match arguments.split_last() {
-                Some((last, arguments)) if last.plain() == Some("]") => (Next::Go, self.test(arguments)),
-                _ => (Next::Go, None),
-            },
-            "test" => (Next::Go, self.test(arguments)),
-            "true" | ":" | "echo" | "umask" | "alias" => (Next::Go, Some(true)),
-            "false" => (Next::Go, Some(false)),
-            "shopt" if matches!(arguments, [q, what] if q.plain() == Some("-q") && what.plain() == Some("login_shell")) => {
-                (Next::Go, Some(self.is_login_shell))
-            }
-            _ => (Next::Go, None),
-        }
+        self.builtin(&name, words, line, sure)
     }
 
-    fn assign(&mut self, assignments: &[(String, Word)], sure: bool) {
+    pub(super) fn assign(&mut self, assignments: &[(String, Word)], sure: bool) {
         for (name, word) in assignments {
             let value = if sure { self.variables.expand(word) } else { Value::Unknown };
             self.variables.set(name, value);
@@ -550,242 +387,4 @@ impl<'a, 'h> Login<'a, 'h> {
             self.calls -= 1;
         }
     }
-
-    fn end(&mut self, command: String, line: u32, sure: bool) -> (Next, Option<bool>) {
-        if !sure {
-            self.doubt = true;
-            return (Next::Go, None);
-        }
-        self.stop = Some((self.path(), line, Stop::End(command)));
-        (Next::End, None)
-    }
-
-    fn set(&mut self, arguments: &[Word], line: u32, sure: bool) {
-        let mut words = arguments.iter().map_while(Word::plain);
-        while let Some(word) = words.next() {
-            let on = word.starts_with('-');
-            let letters = word.trim_start_matches(['-', '+']);
-            if word == "--" || !(on || word.starts_with('+')) {
-                return;
-            }
-            let named = letters.ends_with('o') && words.next() == Some("errexit");
-            if named || letters.contains('e') {
-                if !on {
-                    self.errexit = None;
-                } else if sure {
-                    self.errexit = Some((
-                        self.path(),
-                        line,
-                        format!("set {word}{}", if named { " errexit" } else { "" }),
-                    ));
-                }
-            }
-        }
-    }
-
-    fn absolute(&self, path: &str) -> Option<String> {
-        match path {
-            "" => None,
-            path if path.starts_with('/') => Some(path.to_owned()),
-            // A login starts in the home directory; a name without a slash is looked up in PATH.
-            path if path.contains('/') => {
-                Some(format!("{}/{}", self.person.home.trim_end_matches('/'), path.trim_start_matches("./")))
-            }
-            _ => None,
-        }
-    }
-
-    /// Whether a program is there.
-    fn program(&self, word: &Word) -> Option<bool> {
-        let Value::Known(name) = self.variables.expand(word) else { return None };
-        if name == "$SHELL" || name.is_empty() {
-            return None;
-        }
-        let host = self.scripts.host;
-        let exists = |path: &str| match host.source.stat(Path::new(path)) {
-            Ok(stat) => Some(stat.kind == FileKind::File && stat.mode & 0o111 != 0),
-            Err(Missing::Absent) => Some(false),
-            Err(Missing::Unreadable(_)) => None,
-        };
-        if name.contains('/') {
-            return exists(&self.absolute(&name)?);
-        }
-        const DIRECTORIES: [&str; 6] =
-            ["/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin"];
-        let found = DIRECTORIES.iter().any(|directory| exists(&format!("{directory}/{name}")) == Some(true));
-        found.then_some(true)
-    }
-
-    /// Whether the word matches the pattern of `case` or `[[ == ]]`.
-    fn matches(&self, word: &Word, pattern: &Word) -> Option<bool> {
-        let wild = pattern.parts.iter().any(|part| matches!(part, Part::Plain(text) if is_glob(text)));
-        let Value::Known(pattern) = self.variables.expand(pattern) else { return None };
-        if pattern == "*" {
-            return Some(true);
-        }
-        match self.variables.expand(word) {
-            Value::Known(text) if wild => match text.contains('/') || text.starts_with('.') {
-                // The pattern is not one of paths.
-                true => None,
-                false => Some(crate::source::glob::matches(&pattern, &text)),
-            },
-            Value::Known(text) => Some(text == pattern),
-            // Whoever logs in sits at a terminal.
-            Value::Some if pattern == "*i*" && is_flags(word) => Some(true),
-            Value::Some if pattern.is_empty() => Some(false),
-            _ => None,
-        }
-    }
-
-    /// `[[ … ]]`.
-    fn extended_test(&self, words: &[Word]) -> Option<bool> {
-        let is = |word: &Word, text: &str| word.plain() == Some(text);
-        if words.iter().any(|word| is(word, "(") || is(word, ")")) {
-            return None;
-        }
-        let any = words.split(|word| is(word, "||")).map(|all| {
-            let all = all.split(|word| is(word, "&&")).map(|one| match one {
-                [not, rest @ ..] if is(not, "!") => self.extended_comparison(rest).map(|result| !result),
-                one => self.extended_comparison(one),
-            });
-            all.fold(Some(true), and)
-        });
-        any.fold(Some(false), or)
-    }
-
-    fn extended_comparison(&self, words: &[Word]) -> Option<bool> {
-        match words {
-            [left, operator, right] => match operator.plain()? {
-                "=" | "==" => self.matches(left, right),
-                "!=" => self.matches(left, right).map(|result| !result),
-                _ => self.test(words),
-            },
-            _ => self.test(words),
-        }
-    }
-
-    /// `[ … ]` without the brackets.
-    fn test(&self, words: &[Word]) -> Option<bool> {
-        let is = |word: &Word, text: &str| word.plain() == Some(text);
-        match words {
-            [] => Some(false),
-            [one] => self.variables.expand(one).is_empty().map(|empty| !empty),
-            [not, rest @ ..] if is(not, "!") => self.test(rest).map(|result| !result),
-            [operator, word] => self.one_word(operator.plain()?, word),
-            [left, operator, right] if !is(operator, "-a") && !is(operator, "-o") => {
-                self.two_words(left, operator.plain()?, right)
-            }
-            _ if words.iter().any(|word| is(word, "(") || is(word, ")")) => None,
-            _ if words.iter().any(|word| is(word, "-o")) => {
-                words.split(|word| is(word, "-o")).map(|part| self.test(part)).fold(Some(false), or)
-            }
-            _ if words.iter().any(|word| is(word, "-a")) => {
-                words.split(|word| is(word, "-a")).map(|part| self.test(part)).fold(Some(true), and)
-            }
-            _ => None,
-        }
-    }
-
-    fn one_word(&self, operator: &str, word: &Word) -> Option<bool> {
-        let value = self.variables.expand(word);
-        match operator {
-            "-n" => return value.is_empty().map(|empty| !empty),
-            "-z" => return value.is_empty(),
-            "-t" => return Some(true),
-            _ => {}
-        }
-        let Value::Known(path) = value else { return None };
-        let path = if path.starts_with('/') { path } else { return None };
-        let stat = match self.scripts.host.source.stat(Path::new(&path)) {
-            Ok(stat) => stat,
-            Err(Missing::Absent) if matches!(operator, "-e" | "-f" | "-d" | "-r" | "-s" | "-x" | "-w") => {
-                return Some(false);
-            }
-            Err(_) => return None,
-        };
-        match operator {
-            "-e" => Some(true),
-            "-f" => Some(stat.kind == FileKind::File),
-            "-d" => Some(stat.kind == FileKind::Directory),
-            "-s" => Some(stat.size > 0),
-            "-r" => {
-                let own = stat.uid == self.person.uid && stat.mode & 0o400 != 0;
-                (self.person.uid == 0 || own || stat.mode & 0o004 != 0).then_some(true)
-            }
-            "-x" if self.person.uid == 0 => Some(stat.kind == FileKind::Directory || stat.mode & 0o111 != 0),
-            "-x" => (stat.mode & 0o001 != 0).then_some(true),
-            _ => None,
-        }
-    }
-
-    fn two_words(&self, left: &Word, operator: &str, right: &Word) -> Option<bool> {
-        // "${-#*i}" is $- without the i of an interactive shell.
-        let without_i =
-            |word: &Word| word.parts.iter().any(|part| *part == Part::Variable("-".into(), "#*i".into()));
-        if (without_i(left) && is_flags(right)) || (without_i(right) && is_flags(left)) {
-            return match operator {
-                "=" | "==" => Some(false),
-                "!=" => Some(true),
-                _ => None,
-            };
-        }
-        let (left, right) = (self.variables.expand(left), self.variables.expand(right));
-        let equal = match (&left, &right) {
-            (Value::Known(left), Value::Known(right)) => Some(left == right),
-            (Value::Some, Value::Known(text)) | (Value::Known(text), Value::Some) if text.is_empty() => {
-                Some(false)
-            }
-            _ => None,
-        };
-        let numbers = || match (&left, &right) {
-            (Value::Known(left), Value::Known(right)) => {
-                Some((left.trim().parse::<i64>().ok()?, right.trim().parse::<i64>().ok()?))
-            }
-            _ => None,
-        };
-        match operator {
-            "=" | "==" => equal,
-            "!=" => equal.map(|equal| !equal),
-            "-eq" => numbers().map(|(left, right)| left == right),
-            "-ne" => numbers().map(|(left, right)| left != right),
-            "-lt" => numbers().map(|(left, right)| left < right),
-            "-le" => numbers().map(|(left, right)| left <= right),
-            "-gt" => numbers().map(|(left, right)| left > right),
-            "-ge" => numbers().map(|(left, right)| left >= right),
-            _ => None,
-        }
-    }
-}
-
-fn is_flags(word: &Word) -> bool {
-    let mut parts = word.parts.iter().filter(|part| !matches!(part, Part::Quoted(text) if text.is_empty()));
-    matches!((parts.next(), parts.next()), (Some(Part::Variable(name, rest)), None) if name == "-" && rest.is_empty())
-}
-
-fn or(left: Option<bool>, right: Option<bool>) -> Option<bool> {
-    match (left, right) {
-        (Some(true), _) | (_, Some(true)) => Some(true),
-        (Some(false), Some(false)) => Some(false),
-        _ => None,
-    }
-}
-
-fn and(left: Option<bool>, right: Option<bool>) -> Option<bool> {
-    or(left.map(|left| !left), right.map(|right| !right)).map(|either| !either)
-}
-
-/// A command about as it is written, for people.
-fn written(words: &[Word]) -> String {
-    let word = |word: &Word| {
-        word.parts
-            .iter()
-            .map(|part| match part {
-                Part::Plain(text) | Part::Quoted(text) => text.clone(),
-                Part::Variable(name, rest) if rest.is_empty() => format!("${name}"),
-                Part::Variable(name, rest) => format!("${{{name}{rest}}}"),
-                Part::Command(_) | Part::Other => "…".to_owned(),
-            })
-            .collect::<String>()
-    };
-    words.iter().map(word).collect::<Vec<_>>().join(" ")
 }
