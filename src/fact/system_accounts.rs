@@ -3,7 +3,7 @@
 use super::Fact;
 use crate::format::units::Units;
 use crate::model::{Lazy, Partial};
-use crate::source::{At, Host, Missing, Optional, Reading};
+use crate::source::{At, Host, Missing, Optional, Reading, Unreadable};
 use crate::{record, word};
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -98,6 +98,7 @@ impl Fact for SystemAccounts {
         "/usr/lib/udev/rules.d/50-udev-default.rules",
         "/usr/lib/tmpfiles.d/systemd.conf",
         "/usr/share/dbus-1/system.conf",
+        "/usr/sbin/sshd",
     ];
 
     fn collect(host: &Host) -> Reading<Self> {
@@ -199,6 +200,24 @@ fn sysusers(host: &Host) -> Vec<(char, String)> {
     found
 }
 
+const SSHD: &str = "/usr/sbin/sshd";
+
+/// The user that sshd becomes for its unprivileged part. Arch Linux, and some who build it themselves, have it configured
+/// `--with-privsep-user=nobody`; then that name, which sshd has no other use for, is in the program. Read only where there is
+/// no user sshd.
+fn sshd_user(host: &Host, users: &Names) -> Result<&'static str, Unreadable> {
+    const CAP: u64 = 16 << 20;
+    const NOBODY: &[u8] = b"nobody\0";
+    if users.as_ref().is_ok_and(|names| names.contains("sshd")) {
+        return Ok("sshd");
+    }
+    match host.source.read(Path::new(SSHD), CAP) {
+        Ok(program) if program.windows(NOBODY.len()).any(|bytes| bytes == NOBODY) => Ok("nobody"),
+        Ok(_) | Err(Missing::Absent) => Ok("sshd"),
+        Err(Missing::Unreadable(why)) => Err(why),
+    }
+}
+
 fn wanted(host: &Host, users: &Names, groups: &Names) -> Partial<WantedAccount> {
     let mut found: Partial<WantedAccount> = Partial::default();
     let mut add = |name: &str, kind: AccountKind, asks: AccountUse, at: At| {
@@ -218,10 +237,13 @@ fn wanted(host: &Host, users: &Names, groups: &Names) -> Partial<WantedAccount> 
         }
     };
     let mut unread = Vec::new();
-    let mut read = |path: &str| host.read_text(path).noted(&mut unread).unwrap_or_default();
-    if host.exists("/usr/sbin/sshd") == Ok(true) {
-        add("sshd", AccountKind::User, AccountUse::Sshd, At::file("/usr/sbin/sshd"));
+    if host.exists(SSHD) == Ok(true) {
+        match sshd_user(host, users) {
+            Ok(name) => add(name, AccountKind::User, AccountUse::Sshd, At::file(SSHD)),
+            Err(why) => unread.push(why),
+        }
     }
+    let mut read = |path: &str| host.read_text(path).noted(&mut unread).unwrap_or_default();
     for path in BUS {
         for (number, line) in (1u32..).zip(read(path).lines()) {
             let user = line.split_once("<user>").and_then(|(_, rest)| rest.split_once("</user>"));
@@ -279,6 +301,23 @@ mod tests {
             .file("/usr/lib/tmpfiles.d/systemd.conf", "# d /x 0 a b\nf! /run/utmp 0664 root utmp -\nd /run/log/journal 2755 root systemd-journal - -\nL /x\n")
             .file("/usr/lib/udev/rules.d/50-udev-default.rules", "SUBSYSTEM==\"block\", GROUP=\"disk\"\nKERNEL==\"tty\", GROUP=\"tty\", MODE=\"0666\"\n");
         files
+    }
+
+    #[test]
+    fn sshd_may_have_been_built_for_another_user() {
+        let mut files = tree();
+        files.file("/etc/passwd", "root:x:0:0::/root:/bin/sh\n");
+        assert!(missing(&files).contains(&"sshd".to_owned()));
+        files.file(SSHD, "ELF nobody home");
+        assert!(missing(&files).contains(&"sshd".to_owned()));
+        files.file(SSHD, &b"ELF\0nobody\0"[..]);
+        assert!(!missing(&files).contains(&"sshd".to_owned()));
+        assert!(missing(&files).contains(&"nobody".to_owned()));
+        files.file("/etc/passwd", "root:x:0:0::/root:/bin/sh\nnobody:x:65534:65534::/:/usr/bin/nologin\n");
+        assert!(!missing(&files).contains(&"nobody".to_owned()));
+        files.deny(SSHD);
+        let fact = SystemAccounts::collect(&Host::new(files, Target::root("x"))).unwrap();
+        assert_eq!(fact.wanted.get().unwrap().unread.len(), 1);
     }
 
     fn missing(files: &Files) -> Vec<String> {

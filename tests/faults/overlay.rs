@@ -28,8 +28,9 @@ impl Overlay {
 
     /// Where a path leads, so that a change of /lib/x changes /usr/lib/x.
     fn place(&self, path: &Path) -> PathBuf {
-        let (parent, name) = (path.parent().unwrap_or(path), path.file_name().unwrap_or_default());
-        resolve(self, parent, true).unwrap().join(name)
+        let (Some(parent), Some(name)) = (path.parent(), path.file_name()) else { return path.to_path_buf() };
+        // A directory that is new lies where the one above it leads.
+        resolve(self, parent, true).unwrap_or_else(|_| self.place(parent)).join(name)
     }
 
     pub(crate) fn text(&self, path: &Path) -> String {
