@@ -2,6 +2,7 @@
 
 use super::limits::{self, ProcessLimits};
 use super::place::Place;
+use crate::format::account_files;
 use crate::model::{Lazy, Partial};
 use crate::record;
 use crate::source::{Host, Missing, Reading};
@@ -77,7 +78,7 @@ impl Names {
 
     /// The name of this user, or the number where /etc/passwd has none.
     pub(super) fn of(&self, uid: u32) -> Reading<String> {
-        let read = || match self.host.read_text("/etc/passwd") {
+        let read = || match account_files::read(&self.host, "passwd") {
             Ok(text) => Ok(parse(&text)),
             Err(Missing::Absent) => Ok(HashMap::new()),
             Err(why) => Err(why),
