@@ -17,11 +17,12 @@ record! {
     /// /boot/config-6.1.0-28-amd64       /boot/System.map-6.1.0-28-amd64
     /// /lib/modules/6.1.0-28-amd64/modules.dep, modules.builtin
     /// /boot/efi/EFI/Linux/debian-6.1.0-28-amd64.efi                           (kernel and initramfs in one)
+    /// /lib/modules/6.9.7-200.fc40.x86_64/{vmlinuz,initramfs.img}              (ostree, which copies them to /boot/ostree)
     /// ```
     ///
-    /// Source: the distributions' packages, kernel-install(8), depmod(8), modules.builtin in the kernel's kbuild document. A
-    /// kernel is here if its image lies in /boot, or in a folder of /boot that kernel-install(8) made; modules alone are no
-    /// kernel. Links such as /boot/vmlinuz are left out. Absent without a /boot.
+    /// Source: the distributions' packages, kernel-install(8), depmod(8), modules.builtin in the kernel's kbuild document, and for
+    /// ostree its document on deployments. A kernel is here if its image lies in /boot, in a folder of /boot that
+    /// kernel-install(8) made, or with its initial RAM disk beside its modules; modules alone are no kernel. Links such as /boot/vmlinuz are left out. Absent without a /boot.
     #[bare(list)]
     pub struct Kernels {
         /// The kernels, the newest first, rescue images last.
@@ -37,7 +38,7 @@ record! {
 }
 
 record! {
-    /// A kernel in /boot.
+    /// A kernel.
     pub struct InstalledKernel {
         /// Its version, or what stands for it in its name: `6.1.0-28-amd64`, `linux-lts`.
         pub version: String,
@@ -54,9 +55,9 @@ record! {
         pub initrd: Option<String>,
         /// Size of the initial RAM disk in bytes.
         pub initrd_bytes: Option<u64>,
-        /// /boot/config-V; absent without.
+        /// /boot/config-V, or what is its like; absent without.
         pub config: Option<String>,
-        /// /boot/System.map-V; absent without.
+        /// /boot/System.map-V, or what is its like; absent without.
         pub system_map: Option<String>,
         /// The directory of its modules; absent without one.
         pub modules: Reading<String>,
@@ -101,14 +102,17 @@ impl Fact for Kernels {
     const READS: &'static [&'static str] = &[
         "/boot/*",
         "/boot/ID/VERSION/{linux,initrd}",
-        "/lib/modules/*/{modules.dep,modules.builtin,pkgbase}",
+        "/lib/modules/*/{modules.dep,modules.builtin,pkgbase,vmlinuz,initramfs.img,config,System.map}",
         "/boot/efi/EFI/Linux/*.efi",
         "/proc/sys/kernel/osrelease",
     ];
 
     fn collect(host: &Host) -> Reading<Self> {
-        let found = Found::look(host)?;
+        let mut found = Found::look(host)?;
         let modules = host.names(MODULES);
+        for version in modules.iter().flatten() {
+            found.of_ostree(host, version)?;
+        }
         let mut list: Vec<InstalledKernel> = Vec::new();
         for (version, (image, image_bytes)) in &found.images {
             list.push(kernel(host, &found, &modules, version, image, *image_bytes));
@@ -166,6 +170,24 @@ impl Found {
                 if let Some(size) = file(host, &format!("{folder}/{name}"))? {
                     self.initrds.insert(version.clone(), (format!("{folder}/{name}"), size));
                 }
+            }
+        }
+        Ok(())
+    }
+
+    /// What ostree takes a kernel for: one with its initial RAM disk in the directory of its modules. In /boot lie copies, those for
+    /// other deployments among them. Packages of others put the kernel alone here.
+    fn of_ostree(&mut self, host: &Host, version: &str) -> Reading<()> {
+        let path = |name: &str| format!("{MODULES}/{version}/{name}");
+        let (kernel, initrd) = (path("vmlinuz"), path("initramfs.img"));
+        let Some(size) = file(host, &initrd)?.filter(|_| !self.images.contains_key(version)) else {
+            return Ok(());
+        };
+        self.image(version, &kernel, file(host, &kernel)?);
+        self.initrds.insert(version.to_owned(), (initrd, size));
+        for name in ["config", "System.map"] {
+            if file(host, &path(name))?.is_some() {
+                self.others.insert(format!("{name}-{version}"), path(name));
             }
         }
         Ok(())
@@ -305,6 +327,26 @@ mod tests {
 
     fn versions(kernels: &Kernels) -> Vec<&str> {
         kernels.list.iter().map(|k| k.version.as_str()).collect()
+    }
+
+    #[test]
+    fn ostree_has_kernels_beside_their_modules() {
+        let mut files = Files::new();
+        let version = "6.9.7-200.fc40.x86_64";
+        files.directory("/boot/ostree").file(format!("/usr/lib/modules/{version}/vmlinuz"), "kernel");
+        files.link("/lib", "usr/lib").file(format!("/usr/lib/modules/{version}/modules.dep"), "a.ko:\n");
+        // Fedora's package of a kernel, on a system without ostree.
+        assert_eq!(versions(&kernels(&files).unwrap()), [""; 0]);
+        files.file(format!("/usr/lib/modules/{version}/initramfs.img"), "ram");
+        files.file(format!("/usr/lib/modules/{version}/config"), "");
+        let found = kernels(&files).unwrap();
+        let [kernel] = found.list.as_slice() else { panic!() };
+        assert_eq!(kernel.image, format!("/lib/modules/{version}/vmlinuz"));
+        assert_eq!((kernel.version.as_str(), kernel.initrd_bytes), (version, Some(3)));
+        assert!(kernel.config.is_some() && kernel.system_map.is_none() && kernel.modules.is_ok());
+        // What lies in /boot itself is what starts.
+        files.file(format!("/boot/vmlinuz-{version}"), "other");
+        assert_eq!(kernels(&files).unwrap().list[0].image, format!("/boot/vmlinuz-{version}"));
     }
 
     #[test]

@@ -17,10 +17,11 @@ record! {
     /// /sys/bus/virtio/drivers/virtio_blk/module         -> ../../../../module/virtio_blk
     /// ```
     ///
-    /// Source: proc_pid_mountinfo(5), the kernel's admin-guide/sysfs-rules. Absent where no kernel runs, and where / is on no block
+    /// Source: proc_pid_mountinfo(5), the kernel's admin-guide/sysfs-rules; ostree-prepare-root(1) for what is at /sysroot where / is
+    /// of composefs. Absent where no kernel runs, and where / is on no block
     /// device (containers, network file systems).
     pub struct RootDevice {
-        /// What is mounted on /: `/dev/vda1`.
+        /// What is mounted on /, or holds its files: `/dev/vda1`.
         pub source: String,
         /// The type of the file system: `ext4`.
         pub r#type: String,
@@ -51,10 +52,12 @@ impl Fact for RootDevice {
     fn collect(host: &Host) -> Reading<Self> {
         let (path, text) = mountinfo::read(host)?;
         let (mounts, _) = mountinfo::parse(path, &text);
-        // The last one lies over the others.
-        let root =
-            mounts.into_iter().rev().find(|mount| mount.mount_point == "/" && mount.source.starts_with('/'));
-        let root = root.ok_or(Missing::Absent)?;
+        // The last one lies over the others. Where ostree makes / of a composefs image, its files are on what is at /sysroot.
+        let at = |point: &str| {
+            let mut of_devices = mounts.iter().rev().filter(|mount| mount.source.starts_with('/'));
+            of_devices.find(|mount| mount.mount_point == point).cloned()
+        };
+        let root = at("/").or_else(|| at("/sysroot")).ok_or(Missing::Absent)?;
         let number =
             root.detail.as_ref().map(|detail| detail.device.as_str()).filter(|n| !n.starts_with("0:"));
         let seen = look(host, number, &root.source);

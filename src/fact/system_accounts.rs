@@ -1,6 +1,7 @@
 //! The users and groups that the system itself asks for by name, and those that there are.
 
 use super::Fact;
+use crate::format::account_files;
 use crate::format::units::Units;
 use crate::model::{Lazy, Partial};
 use crate::source::{At, Host, Missing, Optional, Reading, Unreadable};
@@ -46,8 +47,8 @@ record! {
     /// Source: sshd(8), dbus-daemon(1), udev(7), tmpfiles.d(5), sysusers.d(5), systemd-update-done.service(8). Only files that
     /// systemd and D-Bus themselves bring are read. Absent where there is no /etc/passwd.
     pub struct SystemAccounts {
-        /// The names of users that there are: those of /etc/passwd, of /usr/lib/passwd, of userdb, and those that sysusers.d will
-        /// make at the next boot.
+        /// The names of users that there are: those of /etc/passwd, of /usr/lib/passwd where nsswitch.conf names altfiles, of userdb,
+        /// and those that sysusers.d will make at the next boot.
         pub users: Reading<Vec<String>>,
         /// The names of groups that there are, in the same way.
         pub groups: Reading<Vec<String>>,
@@ -88,6 +89,7 @@ impl Fact for SystemAccounts {
         "/etc/passwd",
         "/etc/group",
         "/etc/gshadow",
+        "/etc/nsswitch.conf",
         "/usr/lib/passwd",
         "/usr/lib/group",
         "/etc/userdb",
@@ -135,11 +137,10 @@ impl Fact for SystemAccounts {
 
 type Names = Reading<BTreeSet<String>>;
 
-/// The names of one of the two files, where it is and where ostree has its part, and of userdb.
+/// The names of one of the two files and of userdb.
 fn names(host: &Host, file: &str, ending: &str) -> Names {
     let mut found = BTreeSet::new();
-    found.extend(first(&host.read_text(&format!("/etc/{file}"))?));
-    found.extend(first(&host.read_text(&format!("/usr/lib/{file}")).optional()?.unwrap_or_default()));
+    found.extend(first(&account_files::read(host, file)?));
     for dir in ["/etc/userdb", "/run/userdb", "/usr/lib/userdb", "/run/host/userdb"] {
         let names = host.names(dir).unwrap_or_default();
         found.extend(names.iter().filter_map(|name| name.strip_suffix(ending)).map(str::to_owned));
@@ -352,6 +353,7 @@ mod tests {
     fn accounts_are_in_other_places_too() {
         let mut files = tree();
         files
+            .file("/etc/nsswitch.conf", "passwd: files altfiles\ngroup: files altfiles\n")
             .file("/usr/lib/passwd", "messagebus:x:81:81::/:/\n")
             .file("/usr/lib/group", "tty:x:5:\nutmp:x:22:\n");
         files.file("/run/userdb/polkitd.user", "{}");

@@ -1,7 +1,8 @@
 //! Syntaxes that several facts share: lines with numbers, `key: value`, unit files. Pure functions of text, but for
-//! `descriptors` and `socket_owners`, which go through directories of links, `units` and `grub_settings`, which find the files they
+//! `descriptors` and `socket_owners`, which go through directories of links, `units`, `grub_settings` and `account_files`, which find the files they
 //! read, `device_path`, which asks for a device, and `elf` and `sqlite`, which read a few pieces of large files.
 
+pub mod account_files;
 pub mod boot_menu;
 pub mod counters;
 pub mod cpio;

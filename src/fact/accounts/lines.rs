@@ -89,12 +89,12 @@ impl Fields {
 
 /// The lines of a file that are what they should be, and those that are not. Blank lines and comments are neither: the
 /// C library skips both.
-pub(super) fn parse(table: Table, text: &str) -> (Vec<Fields>, Vec<MalformedAccount>) {
+pub(super) fn parse(table: Table, path: &str, text: &str) -> (Vec<Fields>, Vec<MalformedAccount>) {
     let mut good = Vec::new();
     let mut bad = Vec::new();
     for (index, raw) in text.split_inclusive('\n').enumerate() {
         let raw = raw.strip_suffix('\n').unwrap_or(raw);
-        let at = At::line(table.path(), u32::try_from(index + 1).unwrap_or(u32::MAX));
+        let at = At::line(path, u32::try_from(index + 1).unwrap_or(u32::MAX));
         let line = raw.trim_start_matches([' ', '\t']);
         if line.is_empty() || line.starts_with('#') {
             continue;
@@ -125,7 +125,10 @@ pub(super) fn parse(table: Table, text: &str) -> (Vec<Fields>, Vec<MalformedAcco
         let wanted = table.fields();
         let count = line.split(':').count();
         if count != wanted {
-            report(format!("has {count} field{} instead of {wanted}", if count == 1 { "" } else { "s" }), !table.is_read(count));
+            report(
+                format!("has {count} field{} instead of {wanted}", if count == 1 { "" } else { "s" }),
+                !table.is_read(count),
+            );
             if !table.is_read(count) {
                 continue;
             }

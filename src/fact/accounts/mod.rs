@@ -7,6 +7,7 @@ mod lines;
 mod tests;
 
 use super::Fact;
+use crate::format::account_files;
 use crate::source::{At, Host, Missing, Reading};
 use crate::{record, word};
 use lines::{Fields, Table};
@@ -39,12 +40,13 @@ record! {
     /// /etc/shadow   root:$6$salt$hash:19000:0:99999:7:::
     /// ```
     ///
-    /// Source: passwd(5), group(5), shadow(5), gshadow(5); fields are split as the C library splits them.
+    /// Source: passwd(5), group(5), shadow(5), gshadow(5); for accounts below /usr/lib, where ostree keeps those of the system,
+    /// nss-altfiles. Fields are split as the C library splits them.
     /// Absent where there is neither passwd nor group.
     pub struct Accounts {
-        /// The users of /etc/passwd, in order. A line whose number of fields or numbers are wrong is in `malformed`.
+        /// The users of /etc/passwd, in order, then those of /usr/lib/passwd with other names. A line whose number of fields or numbers are wrong is in `malformed`.
         pub users: Reading<Vec<User>>,
-        /// The groups of /etc/group, in order.
+        /// The groups of /etc/group, in order, then those of /usr/lib/group with other names.
         pub groups: Reading<Vec<Group>>,
         /// The lines of /etc/shadow, in order. Absent where passwords are in passwd.
         pub shadow: Reading<Vec<Shadow>>,
@@ -177,13 +179,21 @@ record! {
 
 impl Fact for Accounts {
     const NAME: &'static str = "accounts";
-    const READS: &'static [&'static str] = &["/etc/passwd", "/etc/group", "/etc/shadow", "/etc/gshadow"];
+    const READS: &'static [&'static str] = &[
+        "/etc/passwd",
+        "/etc/group",
+        "/etc/shadow",
+        "/etc/gshadow",
+        "/etc/nsswitch.conf",
+        "/usr/lib/passwd",
+        "/usr/lib/group",
+    ];
 
     fn collect(host: &Host) -> Reading<Self> {
         let read = |table: Table| match host.read_text(table.path()) {
             Ok(text) => {
-                let (good, bad) = lines::parse(table, &text);
-                (Ok(good), Ok(bad))
+                let (good, bad) = lines::parse(table, table.path(), &text);
+                (with_those_of_system(host, table, good), Ok(bad))
             }
             Err(missing) => (Err(missing.clone()), Err(missing)),
         };
@@ -209,6 +219,20 @@ impl Fact for Accounts {
             },
         })
     }
+}
+
+/// The lines, and after them those that ostree keeps below /usr, of names that are not among them.
+fn with_those_of_system(host: &Host, table: Table, mut lines: Vec<Fields>) -> Reading<Vec<Fields>> {
+    let found = match table {
+        Table::Passwd => account_files::of_system(host, "passwd")?,
+        Table::Group => account_files::of_system(host, "group")?,
+        Table::Shadow | Table::Gshadow => None,
+    };
+    let Some((path, text)) = found else { return Ok(lines) };
+    let names: HashSet<String> = lines.iter().map(|line| line.text(0).to_owned()).collect();
+    let (more, _) = lines::parse(table, &path, &text);
+    lines.extend(more.into_iter().filter(|line| !names.contains(line.text(0))));
+    Ok(lines)
 }
 
 fn groups(lines: &[Fields]) -> Vec<Group> {

@@ -33,6 +33,26 @@ fn names_of_groups_are_resolved() {
 }
 
 #[test]
+fn accounts_of_the_system_may_lie_below_usr() {
+    let mut files = tree();
+    files.file("/etc/nsswitch.conf", "passwd: files altfiles\ngroup: files altfiles\n");
+    files
+        .file("/usr/lib/passwd", "root:x:0:0:other:/root:/bin/sh\nbin:x:1:1:bin:/bin:/usr/sbin/nologin\nx\n");
+    files.file("/usr/lib/group", "bin:x:1:\nwheel:x:11:\nssh_keys:x:101:\n");
+    let found = collect(&files).unwrap();
+    let users = found.users.unwrap();
+    let names: Vec<_> = users.iter().map(|user| (user.name.as_str(), user.at.to_string())).collect();
+    assert_eq!(names[3..], [("bin", "/usr/lib/passwd:2".to_owned())], "those of /etc come first");
+    assert_eq!(users[3].group, Ok("bin".to_owned()));
+    let groups: Vec<_> = found.groups.unwrap().iter().map(|group| (group.name.clone(), group.gid)).collect();
+    assert_eq!(groups[2..], [("wheel".into(), 10), ("bin".into(), 1), ("ssh_keys".into(), 101)]);
+    assert_eq!(found.malformed.passwd, Ok(Vec::new()));
+    files.deny("/usr/lib/group");
+    let found = collect(&files).unwrap();
+    assert!(found.users.is_ok() && matches!(found.groups, Err(Missing::Unreadable(_))));
+}
+
+#[test]
 fn of_a_password_only_its_state_is_kept() {
     let found = collect(&tree()).unwrap();
     assert!(!format!("{found:?}").contains("salt"));

@@ -40,6 +40,8 @@ impl Fact for Pam {
         "/etc/security/access.d/*.conf",
         "/etc/securetty",
         "/etc/group",
+        "/etc/nsswitch.conf",
+        "/usr/lib/group",
         "/proc/cmdline",
         "/etc/nologin",
         "/run/nologin",

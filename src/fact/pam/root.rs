@@ -4,6 +4,7 @@
 use super::access::{self, Verdict};
 use super::control::{AUTH_ERR, PERM_DENIED, SERVICE_ERR, SUCCESS};
 use super::stack::Outcomes;
+use crate::format::account_files;
 use crate::source::{Host, Missing, Optional, Reading};
 use std::cell::OnceCell;
 use std::collections::HashSet;
@@ -16,7 +17,7 @@ pub(super) type Answer = (Outcomes, String);
 pub(super) struct Root<'a> {
     pub(super) host: &'a Host,
     pub(super) service: &'a str,
-    /// The groups that /etc/group makes root a member of, once they were asked for.
+    /// The groups that the files make root a member of, once they were asked for.
     pub(super) groups: OnceCell<Reading<HashSet<String>>>,
 }
 
@@ -199,10 +200,10 @@ impl Root<'_> {
     }
 }
 
-/// The groups that /etc/group makes root a member of.
+/// The groups that the files make root a member of.
 fn groups_of_root(host: &Host) -> Reading<HashSet<String>> {
     let mut groups = HashSet::from(["root".to_owned()]);
-    let Some(text) = host.read_text("/etc/group").optional()? else {
+    let Some(text) = account_files::read(host, "group").optional()? else {
         return Ok(groups);
     };
     for line in text.lines() {

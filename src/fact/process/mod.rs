@@ -173,6 +173,8 @@ impl Fact for Process {
         "/proc/uptime",
         "/proc/stat",
         "/etc/passwd",
+        "/etc/nsswitch.conf",
+        "/usr/lib/passwd",
         "/etc/ld.so.cache",
         "/var/lib/dpkg/status",
         "/var/lib/rpm/rpmdb.sqlite",

@@ -2,6 +2,7 @@
 
 use super::limits::{self, ProcessLimits};
 use super::place::Place;
+use crate::format::account_files;
 use crate::model::{Lazy, Partial};
 use crate::record;
 use crate::source::{Host, Optional, Reading};
@@ -79,7 +80,7 @@ impl Names {
 
     /// The name of this user, or the number where /etc/passwd has none.
     pub(super) fn of(&self, uid: u32) -> Reading<String> {
-        let read = || match self.host.read_text("/etc/passwd") {
+        let read = || match account_files::read(&self.host, "passwd") {
             Err(missing) if missing.is_not_collected() => match self.host.read_text(PRINTED) {
                 Err(elsewhere) if elsewhere.is_elsewhere() => Err(missing),
                 text => Ok(parse(&text?)),

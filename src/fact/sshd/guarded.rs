@@ -9,6 +9,7 @@ use super::keys::who;
 use super::records::{GuardedFile, GuardedKind, HostKey};
 use super::version::Program;
 use super::{service, users};
+use crate::format::account_files;
 use crate::model::Partial;
 use crate::source::{At, FileKind, Host, Missing, Optional, Reading, Stat};
 use std::path::Path;
@@ -68,7 +69,7 @@ fn too_open(host: &Host, stat: Stat) -> bool {
 }
 
 fn group_id(host: &Host, name: &str) -> Option<u32> {
-    let text = host.read_text("/etc/group").ok()?;
+    let text = account_files::read(host, "group").ok()?;
     let mut lines = text.lines().map(|line| line.split(':'));
     lines.find_map(|mut fields| if fields.next() == Some(name) { fields.nth(1)?.parse().ok() } else { None })
 }

@@ -127,6 +127,7 @@ impl Fact for Sshd {
         "/etc/os-release",
         "/etc/passwd",
         "/etc/group",
+        "/usr/lib/group",
         "/etc/shadow",
         "/etc/nsswitch.conf",
         "/etc/pam.d/*",

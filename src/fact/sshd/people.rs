@@ -1,5 +1,6 @@
 //! The accounts that sshd would ask the C library for, as far as files tell.
 
+use crate::format::account_files;
 use crate::source::{At, Host, Missing, Optional, Reading};
 use std::collections::{BTreeMap, HashSet};
 
@@ -52,7 +53,7 @@ const MOST: usize = 200_000;
 impl People {
     pub(super) fn read(host: &Host) -> Reading<Self> {
         let passwd = host.read_text("/etc/passwd")?;
-        let group = host.read_text("/etc/group").optional()?.unwrap_or_default();
+        let group = account_files::read(host, "group").optional()?.unwrap_or_default();
         let mut by_id: BTreeMap<u32, &str> = BTreeMap::new();
         let mut members: BTreeMap<&str, Vec<String>> = BTreeMap::new();
         let mut groups = HashSet::new();
