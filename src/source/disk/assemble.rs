@@ -9,6 +9,7 @@ use super::spec::{Meant, meant};
 use super::volume::{Volume, VolumeKind};
 use super::{BadDisk, ext, fat, mounts, xfs};
 use crate::source::{FileKind, Missing, Reason, TEXT_CAP, octal, ostree, text};
+use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -95,7 +96,13 @@ fn boot_of_ostree(root: &dyn FileSystem, volumes: &[Volume]) -> Option<Mount> {
 fn found(volumes: &[Volume]) -> Result<Candidate<'_>, BadDisk> {
     let mut candidates = Vec::new();
     let mut others = Vec::new();
+    let mut seen = HashSet::new();
     for volume in volumes {
+        // A btrfs of several devices is one file system.
+        let btrfs = volume.holds.as_ref().filter(|holds| holds.kind == "btrfs");
+        if btrfs.and_then(|holds| holds.uuid.as_ref()).is_some_and(|uuid| !seen.insert(uuid)) {
+            continue;
+        }
         match candidates_of(volume) {
             Ok(some) => candidates.extend(some),
             Err(reason) => others.push(format!("{}: {reason}", words(volume, None))),

@@ -4,18 +4,21 @@ use super::decompress::{name, unpack};
 use super::layout::{Key, Tree, id, kind};
 use super::volume::{Item, Volume};
 use super::{Place, Result, damaged, not_read};
+use crate::source::disk::cache::Cache;
 use crate::source::disk::number::le64;
-use std::sync::{Arc, Mutex, PoisonError};
 
-/// The tree of the data's checksums, and the extent that was unpacked last.
+/// The tree of the data's checksums, and the extents that were unpacked last.
 #[derive(Debug)]
 pub(super) struct Contents {
     checksums: Result<Tree>,
-    unpacked: Mutex<Option<(u64, Arc<Vec<u8>>)>>,
+    unpacked: Cache,
 }
 
 /// What a compressed extent holds at most, packed or not: eight times what Linux writes (`BTRFS_MAX_UNCOMPRESSED`).
 const COMPRESSED: u64 = 1 << 20;
+
+/// What the extents that are kept unpacked may take.
+const UNPACKED: usize = 2 << 20;
 
 /// How much is read and checked at once.
 const PIECE: usize = 1 << 20;
@@ -69,7 +72,7 @@ impl Extent {
 
 impl Contents {
     pub(super) fn new(checksums: Result<Tree>) -> Self {
-        Self { checksums, unpacked: Mutex::default() }
+        Self { checksums, unpacked: Cache::new(UNPACKED) }
     }
 
     /// A part of the file: `length` bytes at most from `offset` on, fewer only where it ends, at `size`.
@@ -145,19 +148,10 @@ impl Contents {
                 self.data(volume, file, logical.checked_add(start).ok_or_else(wrong)?, count)
             }
             Is::Data { logical, size, from } => {
-                let last = self.unpacked.lock().unwrap_or_else(PoisonError::into_inner).clone();
-                let all = match last.filter(|(at, _)| *at == logical) {
-                    Some((_, all)) => all,
-                    None => {
-                        let size =
-                            usize::try_from(size).ok().filter(|_| size <= COMPRESSED).ok_or_else(wrong)?;
-                        let packed = self.data(volume, file, logical, size)?;
-                        let all = Arc::new(unpacked(volume, extent, &packed)?);
-                        *self.unpacked.lock().unwrap_or_else(PoisonError::into_inner) =
-                            Some((logical, Arc::clone(&all)));
-                        all
-                    }
-                };
+                let all = self.unpacked.get((0, logical), || {
+                    let size = usize::try_from(size).ok().filter(|_| size <= COMPRESSED).ok_or_else(wrong)?;
+                    unpacked(volume, extent, &self.data(volume, file, logical, size)?)
+                })?;
                 part(&all, from.checked_add(skip).ok_or_else(wrong)?).ok_or_else(wrong)
             }
         }

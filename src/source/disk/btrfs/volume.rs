@@ -3,9 +3,10 @@
 use super::layout::{Chunk, Key, Superblock, Tree, id, kind};
 use super::{Result, damaged, io, not_read};
 use crate::source::bytes::Bytes;
+use crate::source::disk::cache::Cache;
 use crate::source::disk::number::{array, le32, le64};
-use std::collections::{BTreeMap, HashMap};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::collections::BTreeMap;
+use std::sync::Arc;
 
 /// A file system's bytes, addressed as its trees do.
 #[derive(Debug)]
@@ -13,11 +14,14 @@ pub(super) struct Volume {
     bytes: Arc<dyn Bytes>,
     pub(super) superblock: Superblock,
     chunks: BTreeMap<u64, Chunk>,
-    nodes: Mutex<Nodes>,
+    nodes: Cache<Node>,
 }
 
 /// The most chunks that are held: of 1 GiB each as usual, those of a petabyte.
 const CHUNKS: usize = 1 << 20;
+
+/// What the tree blocks that are kept may take.
+const NODES: usize = 32 << 20;
 
 impl Volume {
     pub(super) fn open(bytes: Arc<dyn Bytes>) -> Result<Self> {
@@ -35,7 +39,8 @@ impl Volume {
             insert(&mut chunks, key.offset, chunk)?;
             rest = rest.get(Key::SIZE + size..).unwrap_or_default();
         }
-        let mut volume = Self { bytes, superblock, chunks, nodes: Mutex::default() };
+        let mut volume =
+            Self { bytes, superblock, chunks, nodes: Cache::of(|node: &Node| node.bytes.len(), NODES) };
         // The chunks in the superblock hold the tree that tells of all of them.
         let mut all = BTreeMap::new();
         let mut items = volume.items(volume.superblock.chunks, Key::new(id::CHUNKS, kind::CHUNK, 0))?;
@@ -112,18 +117,9 @@ impl Volume {
 
     /// The tree block at a logical address.
     fn node(&self, logical: u64) -> Result<Arc<Node>> {
-        if let Some(node) = self.nodes().get(logical) {
-            return Ok(node);
-        }
-        let node =
-            self.read(logical, self.superblock.node, |bytes| Node::parse(bytes, logical, &self.superblock))?;
-        let node = Arc::new(node);
-        self.nodes().put(logical, &node);
-        Ok(node)
-    }
-
-    fn nodes(&self) -> std::sync::MutexGuard<'_, Nodes> {
-        self.nodes.lock().unwrap_or_else(PoisonError::into_inner)
+        self.nodes.get((0, logical), || {
+            self.read(logical, self.superblock.node, |bytes| Node::parse(bytes, logical, &self.superblock))
+        })
     }
 
     /// The leaf that holds the key if any does, and the first key that is behind it.
@@ -307,37 +303,5 @@ impl Items<'_> {
         }
         self.at += 1;
         Ok(self.leaf.item(self.at - 1))
-    }
-}
-
-/// Tree blocks that were read lately. Those that are asked for again while as many others are read as fit into half of it stay.
-#[derive(Debug, Default)]
-struct Nodes {
-    young: HashMap<u64, Arc<Node>>,
-    old: HashMap<u64, Arc<Node>>,
-    young_bytes: usize,
-}
-
-/// What half of the blocks that are held may take.
-const HALF: usize = 16 << 20;
-
-impl Nodes {
-    fn get(&mut self, logical: u64) -> Option<Arc<Node>> {
-        if let Some(node) = self.young.get(&logical) {
-            return Some(Arc::clone(node));
-        }
-        let node = self.old.remove(&logical)?;
-        self.put(logical, &node);
-        Some(node)
-    }
-
-    fn put(&mut self, logical: u64, node: &Arc<Node>) {
-        if self.young_bytes >= HALF {
-            self.old = std::mem::take(&mut self.young);
-            self.young_bytes = 0;
-        }
-        if self.young.insert(logical, Arc::clone(node)).is_none() {
-            self.young_bytes += node.bytes.len();
-        }
     }
 }

@@ -9,12 +9,12 @@ use super::volume::Volume;
 use crate::source::Reason;
 use crate::source::disk::checksum::{START, crc32c_on};
 use crate::source::disk::field::{be16, be32, le16, le32};
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 /// Blocks that the journal has newer contents of.
 #[derive(Debug, Default)]
 pub(super) struct Log {
-    blocks: HashMap<u64, Logged>,
+    blocks: BTreeMap<u64, Logged>,
     seed: u32,
     fast_commits: bool,
 }
@@ -113,7 +113,7 @@ impl Log {
         let seed = crc32c_on(START, head.get(0x30..0x40).unwrap_or_default());
         let mut journal = Journal { volume, map, features, first: first.into(), end: end.into(), seed };
         let (tags, revoked, next) = journal.committed(start.into(), be32(head, 0x18)?)?;
-        let mut log = Self { blocks: HashMap::new(), seed, fast_commits: false };
+        let mut log = Self { blocks: BTreeMap::new(), seed, fast_commits: false };
         for Tag { block, logged } in tags {
             // Whatever was written before it was revoked, or along with that, is not to be.
             if revoked.get(&block).is_none_or(|&by| after(logged.sequence, by)) {
@@ -124,9 +124,9 @@ impl Log {
         Ok(log)
     }
 
-    /// Whether there is nothing in it.
-    pub(super) fn is_empty(&self) -> bool {
-        self.blocks.is_empty()
+    /// The next block behind this one that is in it.
+    pub(super) fn next(&self, number: u64) -> Option<u64> {
+        self.blocks.range(number + 1..).next().map(|(next, _)| *next)
     }
 
     pub(super) fn has_fast_commits(&self) -> bool {

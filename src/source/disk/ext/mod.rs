@@ -13,37 +13,29 @@ mod volume;
 #[cfg(test)]
 mod tests;
 
+use super::cache::Cache;
 use super::file_system::FileSystem;
 use crate::source::bytes::Bytes;
 use crate::source::{Entry, FileKind, Missing, Reading, Reason, Space, Stat};
 use directory::Directory;
 use inode::Inode;
-use std::collections::HashMap;
 use std::ffi::OsStr;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Component, Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use volume::Volume;
 
 /// Opens the file system in these bytes.
 pub(super) fn open(bytes: Arc<dyn Bytes>) -> Result<Arc<dyn FileSystem>, Reason> {
     let volume = Volume::open(bytes)?;
-    Ok(Arc::new(Ext { volume, read: Mutex::default() }))
+    Ok(Arc::new(Ext { volume, read: Cache::of(Directory::size, HELD) }))
 }
 
 #[derive(Debug)]
 struct Ext {
     volume: Volume,
-    read: Mutex<Directories>,
-}
-
-/// Directories that were read, by the number of their inode.
-///
-/// Rules ask for thousands of paths, most of them in the same directories.
-#[derive(Debug, Default)]
-struct Directories {
-    by_inode: HashMap<u32, Arc<Directory>>,
-    held: usize,
+    /// Directories that were read, by their inode: rules ask for thousands of paths, most of them in the same directories.
+    read: Cache<Directory>,
 }
 
 /// The most bytes of directories that are held: 64 MiB.
@@ -67,22 +59,14 @@ impl Ext {
 
     /// The directory with this inode; none if it is no directory.
     fn directory(&self, number: u32) -> Result<Option<Arc<Directory>>, Reason> {
-        let lock = || self.read.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(known) = lock().by_inode.get(&number) {
-            return Ok(Some(known.clone()));
-        }
-        let inode = Inode::read(&self.volume, number)?;
-        if inode.kind() != FileKind::Directory {
-            return Ok(None);
-        }
-        let directory = Arc::new(Directory::read(&self.volume, &inode)?);
-        let mut read = lock();
-        if read.held + directory.size() > HELD {
-            *read = Directories::default();
-        }
-        read.held += directory.size();
-        read.by_inode.insert(number, directory.clone());
-        Ok(Some(directory))
+        let found = self.read.get((0, number.into()), || {
+            let inode = Inode::read(&self.volume, number).map_err(Some)?;
+            match inode.kind() {
+                FileKind::Directory => Directory::read(&self.volume, &inode).map_err(Some),
+                _ => Err(None),
+            }
+        });
+        found.map(Some).or_else(|reason| reason.map_or(Ok(None), Err))
     }
 
     fn inode(&self, path: &Path) -> Reading<Inode> {

@@ -127,15 +127,15 @@ impl Volume {
         if !self.has(at, into.len()) {
             return garbled(format!("block {} lies behind the end of the file system", at / size));
         }
-        if self.log.is_empty() {
-            return self.fill_unlogged(at, into);
-        }
         let (mut at, mut rest) = (at, into);
         while !rest.is_empty() {
-            let offset = at % size;
-            let length = usize::try_from(size - offset).unwrap_or(usize::MAX).min(rest.len());
+            let (number, offset) = (at / size, at % size);
+            let logged = self.log.block(self, number)?;
+            let end = if logged.is_some() { Some(number + 1) } else { self.log.next(number) };
+            let length = end.map_or(u64::MAX, |end| end.saturating_mul(size) - at);
+            let length = usize::try_from(length).unwrap_or(usize::MAX).min(rest.len());
             let (part, behind) = rest.split_at_mut(length);
-            match self.log.block(self, at / size)? {
+            match logged {
                 Some(block) => {
                     let start = usize::try_from(offset).unwrap_or(usize::MAX);
                     let logged = block.get(start..start.saturating_add(length));
@@ -207,14 +207,17 @@ impl Volume {
             return garbled(format!("the descriptor of the block group of inode {number} is damaged"));
         }
         let at = group.inode_table.saturating_mul(layout.block_size.into()).saturating_add(offset);
-        if self.log.is_empty() && self.has(at, layout.inode_size.into()) {
-            let page = self.inodes.page(0, &*self.bytes, at / INODES, INODES);
-            let page = page.map_err(|error| Reason::Io(error.to_string()))?;
-            let within = usize::try_from(at % INODES).unwrap_or(usize::MAX);
-            if let Some(inode) = page.get(within..within.saturating_add(layout.inode_size.into())) {
-                return Ok(inode.to_vec());
-            }
+        let page = self.inodes.get((0, at / INODES), || {
+            let mut page = vec![0; usize::try_from(INODES).unwrap_or(0)];
+            self.fill(at - at % INODES, &mut page).map(|()| page)
+        });
+        let within = usize::try_from(at % INODES).unwrap_or(usize::MAX);
+        let found =
+            |page: &Vec<u8>| page.get(within..within + usize::from(layout.inode_size)).map(<[u8]>::to_vec);
+        if let Some(inode) = page.ok().and_then(|page| found(&page)) {
+            return Ok(inode);
         }
+        // What else is in the page may be damaged, or lie behind the end.
         let mut inode = vec![0; layout.inode_size.into()];
         self.fill(at, &mut inode)?;
         Ok(inode)

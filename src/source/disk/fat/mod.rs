@@ -9,30 +9,32 @@ mod layout;
 #[cfg(test)]
 mod tests;
 
+use super::cache::Cache;
 use super::file_system::FileSystem;
 use crate::source::bytes::Bytes;
 use crate::source::{Entry, FileKind, Missing, Reading, Reason, Space, Stat};
 use directory::{Item, Named};
 use layout::Volume;
-use std::collections::HashMap;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Component, Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 /// Opens the file system in these bytes.
 pub(super) fn open(bytes: Arc<dyn Bytes>) -> Result<Arc<dyn FileSystem>, Reason> {
-    Ok(Arc::new(Fat { volume: Volume::open(bytes)?, read: Mutex::default() }))
+    let read = Cache::of(|names: &Vec<Named>| names.len() * NAME, HELD);
+    Ok(Arc::new(Fat { volume: Volume::open(bytes)?, read }))
 }
 
 #[derive(Debug)]
 struct Fat {
     volume: Volume,
     /// Directories that were read, by their first cluster.
-    read: Mutex<HashMap<u32, Arc<[Named]>>>,
+    read: Cache<Vec<Named>>,
 }
 
-/// The most names of directories that are held.
-const HELD: usize = 200_000;
+/// The most bytes of directories that are held; a name takes about so many.
+const HELD: usize = 20 << 20;
+const NAME: usize = 100;
 
 impl Fat {
     /// What is at the path; none if nothing is.
@@ -51,18 +53,8 @@ impl Fat {
         Ok(Some(item))
     }
 
-    fn directory(&self, item: &Item) -> Result<Arc<[Named]>, Reason> {
-        let lock = || self.read.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(known) = lock().get(&item.first) {
-            return Ok(known.clone());
-        }
-        let directory: Arc<[Named]> = directory::read(&self.volume, item)?.into();
-        let mut read = lock();
-        if read.values().map(|held| held.len()).sum::<usize>() + directory.len() > HELD {
-            read.clear();
-        }
-        read.insert(item.first, directory.clone());
-        Ok(directory)
+    fn directory(&self, item: &Item) -> Result<Arc<Vec<Named>>, Reason> {
+        self.read.get((0, item.first.into()), || directory::read(&self.volume, item))
     }
 
     fn item(&self, path: &Path) -> Reading<Item> {

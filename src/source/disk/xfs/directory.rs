@@ -90,6 +90,11 @@ fn short(fork: &[u8], size: usize, ftype: bool) -> Option<Parsed<Directory>> {
 }
 
 impl Directory {
+    /// How much memory it takes, about.
+    pub(super) fn size(&self) -> usize {
+        self.names.keys().map(|name| name.len() + 80).sum()
+    }
+
     fn add(&mut self, name: &[u8], inode: u64, kind: FileKind) -> Parsed<()> {
         // As the kernel has it (`xfs_dir2_namecheck`); a name twice would hide a file from it.
         if name.is_empty() || name.iter().any(|byte| matches!(byte, b'/' | 0)) {

@@ -14,6 +14,7 @@ mod space;
 #[cfg(test)]
 mod tests;
 
+use super::cache::Cache;
 use super::file_system::FileSystem;
 use crate::source::bytes::Bytes;
 use crate::source::disk::number::{be32, be64};
@@ -22,17 +23,16 @@ use blocks::Blocks;
 use directory::Directory;
 use geometry::{Geometry, SUPERBLOCK_SIZE};
 use inode::{Format, Inode};
-use std::collections::HashMap;
 use std::ffi::OsString;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Component, Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 /// The longest target of a link (`XFS_SYMLINK_MAXLEN`).
 const LINK_MOST: u64 = 1024;
 
-/// How many names of directories are kept.
-const NAMES_KEPT: usize = 100_000;
+/// The most bytes of directories that are kept.
+const KEPT: usize = 16 << 20;
 
 /// Opens an XFS. One that was not unmounted is read as if it were mounted now.
 pub(super) fn open(bytes: Arc<dyn Bytes>) -> Result<Arc<dyn FileSystem>, Reason> {
@@ -44,7 +44,7 @@ struct Xfs {
     blocks: Blocks,
     geometry: Geometry,
     /// Directories that were read, by their inode.
-    directories: Mutex<HashMap<u64, Arc<Directory>>>,
+    directories: Cache<Directory>,
 }
 
 impl Xfs {
@@ -56,7 +56,7 @@ impl Xfs {
             // It may have grown.
             geometry = superblock(&blocks)?;
         }
-        let xfs = Self { blocks, geometry, directories: Mutex::default() };
+        let xfs = Self { blocks, geometry, directories: Cache::of(Directory::size, KEPT) };
         let root = xfs.inode(xfs.geometry.root)?;
         match root.stat.kind {
             FileKind::Directory => Ok(xfs),
@@ -71,18 +71,7 @@ impl Xfs {
     }
 
     fn directory(&self, inode: &Inode) -> Result<Arc<Directory>, Reason> {
-        let kept = || self.directories.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(directory) = kept().get(&inode.number) {
-            return Ok(directory.clone());
-        }
-        let directory = Arc::new(Directory::read(&self.blocks, &self.geometry, inode)?);
-        let mut kept = kept();
-        let names: usize = kept.values().map(|directory| directory.names.len() + 1).sum();
-        if names + directory.names.len() > NAMES_KEPT {
-            kept.clear();
-        }
-        kept.insert(inode.number, directory.clone());
-        Ok(directory)
+        self.directories.get((0, inode.number), || Directory::read(&self.blocks, &self.geometry, inode))
     }
 
     /// The directory, which must be in the one of inode `parent`. Were that not so, paths through it would have no end.
