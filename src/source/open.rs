@@ -159,7 +159,7 @@ fn of_file(mut file: File, path: &Path, options: &Options) -> Result<Opened, Bad
         (Some(Form::Disk), _) | (None, Known::Disk) => disk(file, path, &options.disk),
         // A tar whose first header is damaged.
         (Some(_), _) | (None, Known::Archive) => {
-            let archive = Archive::open_as(file, options.form, &options.image, &options.watch)?;
+            let archive = Archive::open(file, options.form, &options.image, &options.watch)?;
             let target = of_kind(archive.kind());
             Ok((Arc::new(archive), target))
         }
