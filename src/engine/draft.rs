@@ -205,12 +205,10 @@ impl Draft {
         let flat = |text: &Spanned<String>| text.get_ref().split_whitespace().collect::<Vec<_>>().join(" ");
         About {
             id: self.file.id.clone(),
-            path: self.file.path.clone(),
             title: raw.title.get_ref().clone(),
             tags: raw.tags.iter().map(|t| t.get_ref().clone()).collect(),
             why: raw.why.get_ref().trim().to_owned(),
             remedy: raw.remedy.get_ref().trim().to_owned(),
-            message: raw.message.get_ref().clone(),
             problem: flat(&raw.problem),
             when: raw.when.as_ref().map(flat),
             each: raw.item_name.as_ref().zip(raw.each.as_ref()).map(|(name, list)| (flat(name), flat(list))),

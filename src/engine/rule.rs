@@ -50,8 +50,6 @@ pub(super) struct Abridged {
 pub struct About {
     /// Area and name: `limits/nofile-above-nr-open`.
     pub id: String,
-    /// Where it was read.
-    pub path: String,
     /// The problem in a few words.
     pub title: String,
     /// Labels, for `--select tag:…`.
@@ -60,8 +58,6 @@ pub struct About {
     pub why: String,
     /// The remedy, as it is written in the rule, with its expressions.
     pub remedy: String,
-    /// The message likewise.
-    pub message: String,
     /// The problem, as an expression.
     pub problem: String,
     /// When the rule applies, as an expression.

@@ -3,11 +3,24 @@
 //! A fact is a documented [`record!`](crate::record) struct, the paths it reads, a pure `parse`, and its tests. A fact opens nothing
 //! itself (it asks the [`Host`]'s source), reads no other fact, and does not decide what is good or bad.
 //!
+//! Whether a file is there, its mode, its owner and its lines are asked of [`path`], without a fact of its own.
+//!
 //! To add one: a file here, a line in the list below (sorted by name; a file that is not listed is not compiled), and the bytes in
-//! its tests. `uptime.rs` is a short one to copy; [`record!`](crate::record) lists the types that fields may have, [`Host`] how to
-//! read, [`Missing`] what to return where that fails, [`Optional`](crate::source::Optional) how to go on where something is absent.
-//! The struct is named as the fact (`LoadAvg` for `loadavg`, any capitals).
-//! Afterwards `HOSTVET_WRITE_DOCS=1 cargo test --test rules` writes `docs/facts.md` anew.
+//! its tests. `swaps.rs` is a short one to copy; [`record!`](crate::record) lists the types that fields may have, [`Host`] how to
+//! read. The struct is named as the fact (`LoadAvg` for `loadavg`, any capitals), and no two records of all facts have the same
+//! name. Afterwards `HOSTVET_WRITE_DOCS=1 cargo test --test rules` writes `docs/facts.md` anew.
+//!
+//! What holds for all of them:
+//!
+//! - What is not there is [`Missing::Absent`], what may not be read or makes no sense is unreadable: `?` passes both on, and
+//!   [`Optional`](crate::source::Optional) goes on where something is absent. Nothing that was not read has a default.
+//! - Lines that are not understood are kept in a list of their own, never passed over. Items have an `at`, so that a finding can
+//!   name the line.
+//! - A list from several files, of which one may be denied, is a [`Partial`](crate::model::Partial). What costs a read for each
+//!   item is a [`Lazy`](crate::model::Lazy), and what takes two readings a [`Sampled`](crate::model::Sampled).
+//! - Names are those of the kernel or the man page, with the unit where these have none: `free_kib`, `used_percent`.
+//! - A text may be anything: it is lossy UTF-8, and no byte of it may make `parse` panic, or take more than its size.
+//! - What `collect` reads comes from [`Files`](crate::source::Files) in its tests.
 
 pub use bootloader::started_by_default;
 

@@ -15,7 +15,6 @@ pub mod fs_type;
 pub mod grub_script;
 pub mod grub_settings;
 pub mod image_devices;
-
 pub mod kernel_command_line;
 pub mod kernel_files;
 pub mod kernel_release;

@@ -3,8 +3,8 @@
 use crate::source::{Host, Missing, Reading};
 
 /// Links that sosreport makes, whatever the name of the command's own file.
-pub(crate) const DEBS: &str = "/installed-debs";
-pub(crate) const RPMS: &str = "/installed-rpms";
+const DEBS: &str = "/installed-debs";
+const RPMS: &str = "/installed-rpms";
 
 /// The version of the package of this name; none if it is not installed. Absent where nothing was printed.
 pub(crate) fn version(host: &Host, name: &str) -> Reading<Option<String>> {

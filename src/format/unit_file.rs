@@ -37,18 +37,6 @@ pub struct Malformed {
     pub line: u32,
 }
 
-impl UnitFile {
-    /// The assignments of a section, in order.
-    pub fn section<'a>(&'a self, section: &'a str) -> impl Iterator<Item = &'a Setting> {
-        self.settings.iter().filter(move |s| s.section == section)
-    }
-
-    /// The assignments of a key in a section, in order.
-    pub fn all<'a>(&'a self, section: &'a str, key: &'a str) -> impl Iterator<Item = &'a Setting> {
-        self.section(section).filter(move |s| s.key == key)
-    }
-}
-
 /// Reads a file. Nothing is an error: what makes no sense is in [`UnitFile::malformed`].
 pub fn parse(text: &str) -> UnitFile {
     let mut file = UnitFile::default();

@@ -88,23 +88,6 @@ fn paragraph(lines: &[&str]) -> String {
     lines.join("\n").trim().to_owned()
 }
 
-impl Type {
-    /// Whether two types are the same.
-    pub fn same(self, other: Self) -> bool {
-        match (self, other) {
-            (Self::List(a), Self::List(b)) | (Self::Map(a), Self::Map(b)) => a.same(*b),
-            (Self::Record(a), Self::Record(b)) => std::ptr::eq(a(), b()),
-            (Self::Word(a), Self::Word(b)) => a == b,
-            (Self::Bool, Self::Bool)
-            | (Self::Int, Self::Int)
-            | (Self::Double, Self::Double)
-            | (Self::String, Self::String)
-            | (Self::Text, Self::Text) => true,
-            _ => false,
-        }
-    }
-}
-
 impl fmt::Display for Type {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

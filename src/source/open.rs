@@ -176,7 +176,7 @@ fn of_file(mut file: File, path: &Path, options: &Options) -> Result<Opened, Bad
         (Some(Form::Disk), _) | (None, Known::Disk) => disk(file, path, options),
         // A tar whose first header is damaged.
         (Some(_), _) | (None, Known::Archive) => {
-            let archive = Archive::open_as(file, options.form, &options.image, &options.watch)?;
+            let archive = Archive::open(file, options.form, &options.image, &options.watch)?;
             match archive.kind() {
                 TargetKind::Root => deployed(Arc::new(archive), TargetKind::Root, &options.deployment),
                 kind => Ok((Arc::new(archive), of_kind(kind))),

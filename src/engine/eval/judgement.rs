@@ -129,7 +129,7 @@ impl<'a> Judgement<'a> {
         value.clone()
     }
 
-    pub(super) fn taken_since(&self, mark: usize) -> Vec<Evidence> {
+    fn taken_since(&self, mark: usize) -> Vec<Evidence> {
         self.evidence.as_ref().map_or_else(Vec::new, |e| e.borrow_mut().split_off(mark))
     }
 

@@ -13,7 +13,7 @@ use std::sync::Arc;
 pub(super) const DIRECTORIES: [&str; 3] = ["/etc/pam.d", "/usr/lib/pam.d", "/usr/etc/pam.d"];
 
 /// The one file that counts where there is none of the directories.
-pub(super) const PAM_CONF: &str = "/etc/pam.conf";
+const PAM_CONF: &str = "/etc/pam.conf";
 
 /// How many files may be open within each other (PAM_SUBSTACK_MAX_LEVEL).
 const MAX_LEVEL: usize = 16;
@@ -102,7 +102,7 @@ pub(super) fn parse(path: &str, text: &str) -> File {
 }
 
 /// Parses /etc/pam.conf: the first column is the service.
-pub(super) fn parse_single(text: &str) -> BTreeMap<String, Arc<File>> {
+fn parse_single(text: &str) -> BTreeMap<String, Arc<File>> {
     let path: Arc<str> = PAM_CONF.into();
     let (lines, cut) = logical_lines(text);
     let mut files: BTreeMap<String, File> = BTreeMap::new();

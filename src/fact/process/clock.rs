@@ -15,7 +15,7 @@ pub(super) struct Clock {
 }
 
 /// What changes when a package is installed or a library replaced: the linker's cache, and the packages' databases.
-pub(super) const CHANGED: [&str; 7] = [
+const CHANGED: [&str; 7] = [
     "/etc/ld.so.cache",
     "/var/lib/dpkg/status",
     "/var/lib/rpm/rpmdb.sqlite",

@@ -49,7 +49,7 @@ pub(super) fn closed(
 /// protocol  size sockets  memory press maxhdr  slab module     cl co di ac …
 /// TCP       2304      5       5   no     320   yes  kernel      y  y  y  y …
 /// ```
-pub(super) fn accounted(text: &str) -> Reading<u64> {
+fn accounted(text: &str) -> Reading<u64> {
     let mut lines = text.lines();
     let columns = lines.next().map(|header| header.split_ascii_whitespace().take(3).collect::<Vec<_>>());
     if columns.as_deref() != Some(&["protocol", "size", "sockets"]) {

@@ -1,12 +1,12 @@
 //! A unit as systemd would load it: its file and its drop-ins, one after the other.
 
-use super::{Units, template};
+use super::Units;
 use crate::format::unit_file::{self, Malformed, Setting};
 use crate::source::{At, Missing, Reading, Reason, TEXT_CAP, Unreadable};
 use std::sync::Arc;
 
 /// The most text of one unit with its drop-ins.
-pub const MAX_TEXT: usize = TEXT_CAP as usize;
+const MAX_TEXT: usize = TEXT_CAP as usize;
 
 /// An assignment, and where it stands.
 pub type Assignment = (Setting, At);
@@ -45,12 +45,6 @@ impl Units {
             }
         }
         Ok(loaded)
-    }
-
-    /// Whether a unit is an instance whose template has the file.
-    pub fn is_instance(&self, name: &str) -> bool {
-        !self.files.contains_key(name)
-            && template(name).is_some_and(|template| self.files.contains_key(&template))
     }
 }
 
@@ -145,7 +139,6 @@ mod tests {
             (Some(true), None)
         );
         assert_eq!((loaded.malformed.len(), loaded.files.len()), (1, 2));
-        assert!(units.is_instance("a@x.service") && !units.is_instance("a@.service"));
     }
 
     #[test]

@@ -7,7 +7,7 @@ mod load;
 mod printed;
 
 use crate::source::{Entry, FileKind, Host, Missing, Optional, Reading, Unreadable};
-pub use load::{Assignment, Loaded, MAX_TEXT, boolean};
+pub use load::{Assignment, Loaded, boolean};
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::path::Path;
 use std::sync::Mutex;
@@ -307,7 +307,7 @@ pub fn kind(name: &str) -> &str {
 }
 
 /// Whether a name is one of a unit.
-pub fn is_unit(name: &str) -> bool {
+fn is_unit(name: &str) -> bool {
     KINDS.contains(&kind(name))
 }
 

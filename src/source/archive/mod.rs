@@ -72,24 +72,19 @@ impl Archive {
     /// Reads the index of the tar in this file, or those of the layers of the image of a container in it.
     ///
     /// A root is at the top, or in the only directory not far below that looks like one. If the archive ends early, or is damaged,
-    /// what came before is there, and all else unreadable.
-    pub fn open(file: File, choice: &Choice) -> Result<Self, BadArchive> {
-        Self::open_as(file, None, choice, &Watch::default())
-    }
-
-    /// The same of a tar in memory.
-    pub fn of_bytes(archive: Vec<u8>, choice: &Choice) -> Result<Self, BadArchive> {
-        Self::of(Arc::new(Held(archive)), None, choice, &Limits::default())
-    }
-
-    /// The same, taken for what the user says.
-    pub(super) fn open_as(
+    /// what came before is there, and all else unreadable. A user may say which of the two it is.
+    pub(super) fn open(
         file: File,
         form: Option<Form>,
         choice: &Choice,
         watch: &Watch,
     ) -> Result<Self, BadArchive> {
         Self::of(watch.over(Arc::new(FileBytes::new(file)?)), form, choice, &Limits::default())
+    }
+
+    /// The same of a tar in memory.
+    pub fn of_bytes(archive: Vec<u8>, choice: &Choice) -> Result<Self, BadArchive> {
+        Self::of(Arc::new(Held(archive)), None, choice, &Limits::default())
     }
 
     /// Whether the directory holds the image of a container, rather than a root tree.

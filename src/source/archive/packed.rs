@@ -34,7 +34,7 @@ struct Open {
 }
 
 /// How often a compressed stream is unpacked from its start: once for its index, and then for files that were not kept.
-pub(super) const MOST_PASSES: u32 = 5;
+const MOST_PASSES: u32 = 5;
 
 /// Of a small one it does not matter: passes are counted only when so much has been unpacked in all.
 const ENOUGH: u64 = 2 << 30;
