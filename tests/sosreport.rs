@@ -17,11 +17,13 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 
 /// What plugins of sosreport 4.12 copy of a host (`add_copy_spec`), as far as fixtures have such files.
-const COPIED: [(&str, &[&str]); 29] = [
+const COPIED: [(&str, &[&str]); 32] = [
+    ("apparmor", &["/etc/apparmor*"]),
     ("block", &["/proc/partitions", "/proc/diskstats", "/sys/block/*/queue", "/etc/crypttab"]),
     ("boot", &[]),
     ("cgroups", &["/proc/cgroups", "/sys/fs/cgroup", "/proc/[0-9]*/cgroup"]),
     ("cron", &["/etc/cron*", "/var/spool/cron"]),
+    ("crypto", &["/etc/crypto-policies/*", "/etc/system-fips"]),
     ("date", &["/etc/localtime", "/etc/adjtime"]),
     (
         "filesys",
@@ -74,6 +76,7 @@ const COPIED: [(&str, &[&str]); 29] = [
             "/sys/devices/system/clocksource",
         ],
     ),
+    ("keyutils", &["/proc/key-users"]),
     ("libraries", &["/etc/ld.so.conf", "/etc/ld.so.conf.d"]),
     ("login", &["/etc/login.defs", "/etc/default/useradd"]),
     ("logs", &["/var/log/messages*", "/var/log/kern.log*", "/var/log/syslog*", "/etc/rsyslog.conf"]),

@@ -150,24 +150,20 @@ fn unknown(report: &Report, detail: Detail, out: &mut dyn Write) -> io::Result<(
     if report.unknown.is_empty() {
         return Ok(());
     }
-    let mut reasons: BTreeMap<&str, Vec<(&str, BTreeSet<&str>)>> = BTreeMap::new();
+    let mut reasons: BTreeMap<&str, BTreeMap<&str, BTreeSet<&str>>> = BTreeMap::new();
     for (rule, open) in &report.unknown {
         // Most begin with the path of what could not be read.
         let parts = open.reason.split_once(": ").filter(|(path, _)| path.starts_with('/'));
         let (path, why) = parts.unwrap_or(("", &open.reason));
-        let paths = reasons.entry(why).or_default();
-        match paths.iter_mut().find(|(known, _)| *known == path) {
-            Some((_, rules)) => drop(rules.insert(&rule.id)),
-            None => paths.push((path, BTreeSet::from([rule.id.as_str()]))),
-        }
+        reasons.entry(why).or_default().entry(path).or_default().insert(&rule.id);
     }
     writeln!(out, "{}", "could not be judged".bold())?;
     let shown = if detail == Detail::Verbose { usize::MAX } else { SHOWN_REASONS };
-    let (mut single, many): (Vec<_>, Vec<_>) = reasons.into_iter().partition(|(_, paths)| paths.len() == 1);
-    single.sort_by_key(|(why, paths)| (paths.first().map(|(path, _)| *path), *why));
-    for (why, rules) in single.iter().take(shown).flat_map(|(why, paths)| paths.iter().map(move |p| (why, p)))
-    {
-        let (path, rules) = rules;
+    let (one, many): (Vec<_>, Vec<_>) = reasons.into_iter().partition(|(_, paths)| paths.len() == 1);
+    let mut single: Vec<_> =
+        one.iter().flat_map(|(why, paths)| paths.iter().map(|(path, rules)| (*path, *why, rules))).collect();
+    single.sort_unstable();
+    for (path, why, rules) in single.iter().take(shown) {
         let colon = if path.is_empty() { "" } else { ": " };
         writeln!(out, "  {}", one_line(&format!("{path}{colon}{why}")))?;
         for line in wrap(&joined(rules), WIDTH - 6) {
@@ -175,12 +171,10 @@ fn unknown(report: &Report, detail: Detail, out: &mut dyn Write) -> io::Result<(
         }
     }
     more(single.len(), shown, " reasons", out)?;
-    for (why, mut paths) in many {
-        paths.sort_unstable();
+    for (why, paths) in many {
         let count = paths.len();
-        if detail < Detail::Verbose {
-            paths = named_once(paths);
-        }
+        let paths: Vec<_> = paths.into_iter().collect();
+        let paths = if detail == Detail::Verbose { paths } else { named_once(paths) };
         writeln!(out, "  {}:", one_line(why))?;
         for (path, rules) in paths.iter().take(shown) {
             let lines = wrap(&one_line(&format!("{path}: {}", joined(rules))), WIDTH - 8);

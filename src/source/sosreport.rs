@@ -27,11 +27,13 @@ type Ran = Box<dyn Fn(&str) -> bool>;
 ///
 /// Not here is what may grow beyond the size that a plugin takes at most (--log-size, 25 MB for each of these): rotated logs,
 /// SELinux' policies, the archive of LVM.
-const COPIED: [(&str, Version, &[&str]); 43] = [
+const COPIED: [(&str, Version, &[&str]); 47] = [
+    ("apparmor", (3, 6), &["/etc/apparmor*"]),
     ("block", (3, 3), &["/proc/partitions", "/proc/diskstats"]),
     ("block", (4, 11), &["/etc/crypttab"]),
     ("cgroups", (3, 2), &["/proc/cgroups", "/sys/fs/cgroup"]),
     ("cron", (3, 2), &["/etc/cron*", "/var/spool/cron"]),
+    ("crypto", (3, 9), &["/etc/crypto-policies/*", "/etc/system-fips"]),
     ("date", (3, 6), &["/etc/localtime"]),
     ("date", (4, 0), &["/etc/adjtime"]),
     ("dpkg", (4, 10), &["/etc/dpkg"]),
@@ -51,6 +53,7 @@ const COPIED: [(&str, Version, &[&str]); 43] = [
     ("kernel", (4, 3), &["/proc/pressure"]),
     ("kernel", (4, 5), &["/lib/modprobe.d", "/run/modprobe.d"]),
     ("kernel", (4, 12), &["/run/sysctl.d", "/usr/local/lib/sysctl.d"]),
+    ("keyutils", (3, 6), &["/proc/key-users"]),
     ("libraries", (3, 2), &["/etc/ld.so.conf", "/etc/ld.so.conf.d"]),
     ("login", (3, 9), &["/etc/login.defs"]),
     // The newest of each: what does not fit is its beginning (`tailit`), and older ones.
@@ -61,6 +64,7 @@ const COPIED: [(&str, Version, &[&str]); 43] = [
     ("memory", (4, 10), &["/sys/kernel/mm/transparent_hugepage"]),
     ("networking", (3, 2), &["/etc/host*", "/etc/network*", "/etc/resolv.conf", "/etc/nsswitch.conf"]),
     ("networking", (3, 2), &["/proc/net", "/etc/xinetd.d"]),
+    ("nginx", (3, 9), &["/etc/nginx/*"]),
     ("pam", (3, 2), &["/etc/pam.d", "/etc/security"]),
     ("process", (3, 6), &["/proc/stat"]),
     ("processor", (3, 2), &["/proc/cpuinfo"]),
@@ -346,6 +350,10 @@ impl Source for Sosreport {
 
     fn ask(&self, question: Question) -> Reading<Vec<u8>> {
         self.tree.ask(question)
+    }
+
+    fn bytes_read(&self) -> Option<u64> {
+        self.tree.bytes_read()
     }
 }
 

@@ -8,7 +8,7 @@
 //! lrwxrwxrwx. 1 root root system_u:object_r:boot_t:s0  11 Aug  4  2014 menu.lst -> grub.cfg       (ls -alZR /boot, since)
 //! ```
 
-use super::super::{Entry, FileKind, Missing, Reading, Reason, Source, Space, Stat, Tail, resolve};
+use super::super::{Entry, FileKind, Missing, Question, Reading, Reason, Source, Space, Stat, Tail, resolve};
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::io::Read;
@@ -155,7 +155,7 @@ impl Source for Listing {
         self.tree.statvfs(path)
     }
 
-    fn ask(&self, question: super::super::Question) -> Reading<Vec<u8>> {
+    fn ask(&self, question: Question) -> Reading<Vec<u8>> {
         self.tree.ask(question)
     }
 
