@@ -100,6 +100,23 @@ fn exit_status_follows_fail_on_in_every_format() {
 }
 
 #[test]
+fn what_is_the_same_of_many_files_is_said_once() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/sosreports/rhel-9/root");
+    let open = |out: &str| out.split("could not be judged\n").nth(1).unwrap().to_owned();
+    let (_, out, _) = check(&root, &[]);
+    let normal = open(&out);
+    assert_eq!(normal.matches("was not collected by sosreport:").count(), 1, "{normal}");
+    assert_eq!(normal.matches("login/libraries-missing").count(), 1, "{normal}");
+    assert!(
+        normal.contains("    /etc/passwd: login/account-twice, ") && normal.contains(" more, which -v shows")
+    );
+    let (_, out, _) = check(&root, &["-v"]);
+    let verbose = open(&out);
+    assert!(verbose.matches("login/libraries-missing").count() > 1, "{verbose}");
+    assert!(!verbose.contains("which -v shows"), "{verbose}");
+}
+
+#[test]
 fn what_cannot_be_judged_fails_only_when_asked() {
     let dir = root();
     symlink("60-oom.conf", dir.path().join("etc/sysctl.d/60-oom.conf")).unwrap();

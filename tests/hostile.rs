@@ -82,7 +82,7 @@ fn seeds() -> &'static [Seed] {
     SEEDS.get_or_init(|| {
         let fixtures = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures");
         let mut seeds = Vec::new();
-        for group in ["incidents", "hosts"] {
+        for group in ["incidents", "hosts", "sosreports"] {
             let Ok(cases) = fs::read_dir(fixtures.join(group)) else { continue };
             let mut cases: Vec<PathBuf> = cases.map(|case| case.unwrap().path()).collect();
             cases.sort();

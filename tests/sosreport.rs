@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 mod fixture;
+mod print;
 
 use fixture::vet;
 use hostvet::engine::{About, Severity};
@@ -16,11 +17,13 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 
 /// What plugins of sosreport 4.12 copy of a host (`add_copy_spec`), as far as fixtures have such files.
-const COPIED: [(&str, &[&str]); 29] = [
+const COPIED: [(&str, &[&str]); 32] = [
+    ("apparmor", &["/etc/apparmor*"]),
     ("block", &["/proc/partitions", "/proc/diskstats", "/sys/block/*/queue", "/etc/crypttab"]),
     ("boot", &[]),
     ("cgroups", &["/proc/cgroups", "/sys/fs/cgroup", "/proc/[0-9]*/cgroup"]),
     ("cron", &["/etc/cron*", "/var/spool/cron"]),
+    ("crypto", &["/etc/crypto-policies/*", "/etc/system-fips"]),
     ("date", &["/etc/localtime", "/etc/adjtime"]),
     (
         "filesys",
@@ -73,6 +76,7 @@ const COPIED: [(&str, &[&str]); 29] = [
             "/sys/devices/system/clocksource",
         ],
     ),
+    ("keyutils", &["/proc/key-users"]),
     ("libraries", &["/etc/ld.so.conf", "/etc/ld.so.conf.d"]),
     ("login", &["/etc/login.defs", "/etc/default/useradd"]),
     ("logs", &["/var/log/messages*", "/var/log/kern.log*", "/var/log/syslog*", "/etc/rsyslog.conf"]),
@@ -196,6 +200,9 @@ fn report_of(root: &Path, version: &str) -> Files {
         "/sos_commands/host/hostnamectl_status",
         " Static hostname: web1\n       Icon name: computer-vm\n",
     );
+    print::processes(root, &mut files);
+    print::units(root, &mut files);
+    print::boot(root, &mut files);
     files
 }
 
@@ -289,14 +296,28 @@ fn a_report_is_judged_by_what_it_holds() {
     );
     let passed: BTreeSet<&str> = report.passed.iter().map(|(rule, _)| &*rule.id).collect();
     for id in [
+        "boot/boot-space",
+        "boot/default-target",
         "boot/fstab-syntax",
+        "boot/grub-default-missing-kernel",
+        "boot/grub-root-unknown",
+        "boot/unit-gone",
         "klog/oom",
         "limits/limits-syntax",
         "load/load-high",
+        "load/zombies",
         "login/sshd-config-syntax",
+        "login/sshd-disabled",
         "login/sudoers-syntax",
         "memory/available-low",
+        "memory/process-dominates",
+        "net/default-route",
+        "net/duplex-half",
+        "net/nic-errors",
+        "net/sshd-not-listening",
         "net/tw-buckets-low",
+        "service/cron-not-enabled",
+        "service/ntp-not-enabled",
         "storage/inodes",
     ] {
         assert!(passed.contains(id), "{id} does not pass");
@@ -306,11 +327,11 @@ fn a_report_is_judged_by_what_it_holds() {
     for id in [
         "boot/init-missing",
         "boot/package-files-missing",
-        "load/zombies",
+        "load/deleted-libraries",
         "login/pam-module-missing",
         "login/passwd-format",
         "login/ssh-permissions",
-        "net/nic-errors",
+        "net/link-flaps",
         "storage/deleted-open-files",
     ] {
         let reason = open.get(id).copied().unwrap_or_default();

@@ -69,8 +69,13 @@ impl Fact for Java {
         let running = running(host)?;
         if running.items.is_empty() && running.unread.is_empty() {
             let configured = configured(host);
-            if configured.items.is_empty() && configured.unread.is_empty() {
-                return Err(Missing::Absent);
+            if configured.items.is_empty() {
+                // There may be one where that could not be read.
+                return Err(configured
+                    .unread
+                    .into_iter()
+                    .next()
+                    .map_or(Missing::Absent, Missing::Unreadable));
             }
             return Ok(Self { running, configured: Lazy::of(Ok(configured)) });
         }

@@ -154,12 +154,29 @@ fn parameter<'a>(cmdline: &'a str, name: &str) -> Option<&'a str> {
     cmdline.split_ascii_whitespace().rev().find_map(|word| word.strip_prefix(name)?.strip_prefix('='))
 }
 
+/// What sestatus(8) printed, where sosreport keeps it; newer ones run it twice.
+const PRINTED: [&str; 2] = ["/sos_commands/selinux/sestatus", "/sos_commands/selinux/sestatus_-b"];
+
+/// The mode there: `SELinux status: disabled`, or `Current mode: enforcing`. None if it was not printed.
+fn printed(host: &Host) -> Option<Reading<SelinuxMode>> {
+    let (path, text) = PRINTED.iter().find_map(|path| Some((*path, host.read_text(path).ok()?)))?;
+    let value = |(line, number): (&str, u32), key: &str| {
+        let value = line.strip_prefix(key)?.strip_prefix(':')?.trim();
+        Some((mode(value)?, At::line(path, number)))
+    };
+    let find = |key| text.lines().zip(1..).find_map(|line| value(line, key));
+    let disabled = find("SELinux status").filter(|(mode, _)| *mode == Mode::Disabled);
+    let found = disabled.or_else(|| find("Current mode")).map(|(mode, at)| SelinuxMode::new(mode, at));
+    Some(found.ok_or_else(|| Missing::garbled(path, "is no output of sestatus")))
+}
+
 impl Fact for Selinux {
     const NAME: &'static str = "selinux";
     const READS: &'static [&'static str] = &[
         CONFIG,
         "/etc/selinux/*/policy/policy.*",
         ENFORCE,
+        PRINTED[0],
         LSM,
         CMDLINE,
         "/.autorelabel",
@@ -187,6 +204,7 @@ impl Fact for Selinux {
             Err(Missing::Absent) if host.is_running() => {
                 Ok(SelinuxMode::new(Mode::Disabled, At::file("/sys/fs/selinux")))
             }
+            Err(missing) if missing.is_not_collected() => printed(host).unwrap_or(Err(missing.clone())),
             Err(missing) => Err(missing.clone()),
         };
         let cmdline_disables = cmdline
@@ -314,6 +332,23 @@ mod tests {
         assert_eq!(config.configured.unwrap().value, "disabled change this line");
         assert_eq!(config.policy_type.unwrap().value, "targeted");
         assert_eq!(parse("SELINUX=  Permissive\n").mode, Some(Mode::Permissive));
+    }
+
+    #[test]
+    fn a_report_has_the_mode_printed() {
+        let of = |printed: &str| {
+            let mut files = Files::new();
+            files.file(CONFIG, "SELINUX=enforcing\n").file("/version.txt", "sosreport: 4.5\n");
+            files.file(PRINTED[0], printed);
+            collect(&files).unwrap().running
+        };
+        let text = "SELinux status:                 enabled\nSELinuxfs mount:  /sys/fs/selinux\nCurrent mode:                   permissive\n";
+        let found = of(text).unwrap();
+        assert_eq!((found.mode, found.at.line), (Mode::Permissive, Some(3)));
+        assert_eq!(mode_of(of("SELinux status:                 disabled\n")), Mode::Disabled);
+        for odd in ["", "SELinux status: enabled\n", "sestatus: command not found\n", "\0\u{fffd}\n"] {
+            assert!(matches!(of(odd), Err(Missing::Unreadable(_))), "{odd:?}");
+        }
     }
 
     #[test]

@@ -138,8 +138,7 @@ fn groups(text: &str) -> Option<HashMap<u32, PrintedProcess>> {
         loop {
             let ([lwp, threads, start], after) = words::<3>(rest)?;
             if lwp == pid && threads.bytes().all(|b| b.is_ascii_digit()) && is_start(start) {
-                let (comm, cgroups) = after.rsplit_once(' ').unwrap_or(("", after));
-                let comm = comm.trim_end();
+                let (comm, cgroups) = name_and_cgroups(after)?;
                 return Some(PrintedProcess {
                     pid: pid.parse().ok()?,
                     ppid: ppid.parse().ok()?,
@@ -153,6 +152,18 @@ fn groups(text: &str) -> Option<HashMap<u32, PrintedProcess>> {
         }
     };
     whole(text, |line| line.trim_start().starts_with("PID ") && line.trim_end().ends_with("CGROUP"), row)
+}
+
+/// The name, which may have blanks, and the control groups: `11:cpu,cpuacct:/a,1:name=systemd:/b`, `0::/b`, `-` where there are none.
+fn name_and_cgroups(text: &str) -> Option<(&str, &str)> {
+    let is_cgroups = |rest: &str| {
+        let number = rest.split_once(':').map(|(number, _)| number);
+        rest == "-" || number.is_some_and(|n| !n.is_empty() && n.bytes().all(|b| b.is_ascii_digit()))
+    };
+    let ends = text.match_indices(' ').map(|(at, _)| text.split_at(at));
+    std::iter::once(("", text))
+        .chain(ends.map(|(name, rest)| (name.trim_end(), rest.get(1..).unwrap_or_default())))
+        .find(|(_, rest)| is_cgroups(rest))
 }
 
 /// `14:02`, `Nov05`, `2024`.
@@ -204,7 +215,7 @@ mod tests {
            1     0 root     root         1    1 Nov05 systemd         0::/init.scope\n\
            7     2 root     root         7    1 2024 migration/0     -\n\
           90    80 EX\\joe x domain users   90    1 14:02 sh <defunct>    11:cpu,cpuacct:/,1:name=systemd:/user.slice\n\
-          91    80 joe      joe         91   12 14:02 tmux: client    0::/user.slice/session-1.scope\n\
+          91    80 joe      joe         91   12 14:02 tmux: client    0::/user.slice/a b.scope\n\
          501     1 root     root       501    1 14:02 ps              0::/x\n",
     ];
 
@@ -235,7 +246,7 @@ mod tests {
         );
         assert!(thread.kernel_thread && !zombie.kernel_thread && !init.kernel_thread);
         assert_eq!((tmux.threads, tmux.uid, tmux.cpu_seconds), (12, 1000, 6001));
-        assert_eq!(tmux.command, "tmux a  b");
+        assert_eq!((tmux.command.as_str(), tmux.cgroups.as_str()), ("tmux a  b", "0::/user.slice/a b.scope"));
         assert!(zombie.cgroups.ends_with(":/user.slice"));
     }
 

@@ -56,6 +56,11 @@ pub(crate) fn read(host: &Host) -> Reading<String> {
 
 /// The block devices.
 pub(crate) fn block_devices(text: &str) -> impl Iterator<Item = Exported<'_>> {
+    devices(text).filter(|device| device.property("SUBSYSTEM") == Some("block") && !device.name.is_empty())
+}
+
+/// All devices.
+pub(crate) fn devices(text: &str) -> impl Iterator<Item = Exported<'_>> {
     let mut lines = text.lines().zip(1..).peekable();
     std::iter::from_fn(move || {
         while lines.next_if(|(line, _)| line.trim().is_empty()).is_some() {}
@@ -72,7 +77,6 @@ pub(crate) fn block_devices(text: &str) -> impl Iterator<Item = Exported<'_>> {
         }
         Some(device)
     })
-    .filter(|device| device.property("SUBSYSTEM") == Some("block") && !device.name.is_empty())
 }
 
 /// Whether a block device had this path.

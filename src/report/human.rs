@@ -27,7 +27,7 @@ const SHOWN_EVIDENCE: usize = 16;
 /// The widest line of prose: what is read in comfort, and fits a terminal of 80 columns.
 const WIDTH: usize = 78;
 
-/// How many reasons for what could not be judged are shown without `-v`.
+/// How many reasons for what could not be judged, and paths of one reason, are shown without `-v`.
 const SHOWN_REASONS: usize = 12;
 
 /// Writes the report in colour; a stream that wants none takes the colours out.
@@ -156,34 +156,74 @@ fn evidence(evidence: &Evidence) -> String {
     one_line(&format!("{} = {value}", evidence.expr))
 }
 
-/// What could not be judged, by reason: what is the same for many rules is said once.
+/// What could not be judged, by reason: what is the same for many rules is said once, and so is what is the same of many files.
 fn unknown(report: &Report, detail: Detail, out: &mut dyn Write) -> io::Result<()> {
     if report.unknown.is_empty() {
         return Ok(());
     }
-    let mut reasons: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+    let mut reasons: BTreeMap<&str, BTreeMap<&str, BTreeSet<&str>>> = BTreeMap::new();
     for (rule, open) in &report.unknown {
-        let rules = reasons.entry(&open.reason).or_default();
-        if rules.last() != Some(&rule.id.as_str()) {
-            rules.push(&rule.id);
-        }
+        // Most begin with the path of what could not be read.
+        let parts = open.reason.split_once(": ").filter(|(path, _)| path.starts_with('/'));
+        let (path, why) = parts.unwrap_or(("", &open.reason));
+        reasons.entry(why).or_default().entry(path).or_default().insert(&rule.id);
     }
     writeln!(out, "{}", "could not be judged".bold())?;
-    let shown = if detail == Detail::Verbose { reasons.len() } else { SHOWN_REASONS };
-    for (reason, rules) in reasons.iter().take(shown) {
-        writeln!(out, "  {}", one_line(reason))?;
-        for line in wrap(&rules.join(", "), WIDTH - 6) {
+    let shown = if detail == Detail::Verbose { usize::MAX } else { SHOWN_REASONS };
+    let (one, many): (Vec<_>, Vec<_>) = reasons.into_iter().partition(|(_, paths)| paths.len() == 1);
+    let mut single: Vec<_> =
+        one.iter().flat_map(|(why, paths)| paths.iter().map(|(path, rules)| (*path, *why, rules))).collect();
+    single.sort_unstable();
+    for (path, why, rules) in single.iter().take(shown) {
+        let colon = if path.is_empty() { "" } else { ": " };
+        writeln!(out, "  {}", one_line(&format!("{path}{colon}{why}")))?;
+        for line in wrap(&joined(rules), WIDTH - 6) {
             writeln!(out, "      {line}")?;
         }
     }
-    if reasons.len() > shown {
-        writeln!(out, "  and {} more reasons, which -v shows", reasons.len() - shown)?;
+    more(single.len(), shown, " reasons", out)?;
+    for (why, paths) in many {
+        let count = paths.len();
+        let paths: Vec<_> = paths.into_iter().collect();
+        let paths = if detail == Detail::Verbose { paths } else { named_once(paths) };
+        writeln!(out, "  {}:", one_line(why))?;
+        for (path, rules) in paths.iter().take(shown) {
+            let lines = wrap(&one_line(&format!("{path}: {}", joined(rules))), WIDTH - 8);
+            for (i, line) in lines.iter().enumerate() {
+                writeln!(out, "    {:indent$}{line}", "", indent = if i == 0 { 0 } else { 4 })?;
+            }
+        }
+        more(count, paths.len().min(shown), "", out)?;
     }
     let denied = report.unknown.iter().any(|(_, open)| open.reason.contains("permission denied"));
     if denied && report.root_sees_more {
         writeln!(out, "  Run as root to judge what was denied.")?;
     }
     writeln!(out)
+}
+
+fn joined(rules: &BTreeSet<&str>) -> String {
+    rules.iter().copied().collect::<Vec<_>>().join(", ")
+}
+
+fn more(all: usize, shown: usize, of: &str, out: &mut dyn Write) -> io::Result<()> {
+    match all.saturating_sub(shown) {
+        0 => Ok(()),
+        more => writeln!(out, "    and {more} more{of}, which -v shows"),
+    }
+}
+
+/// Every rule with the one of its paths that leaves most rules open, these paths first.
+fn named_once<'a>(mut paths: Vec<(&'a str, BTreeSet<&'a str>)>) -> Vec<(&'a str, BTreeSet<&'a str>)> {
+    let mut named = Vec::new();
+    loop {
+        // Of several the first.
+        let most = paths.iter().enumerate().max_by_key(|(i, (_, rules))| (rules.len(), usize::MAX - i));
+        let Some((most, _)) = most.filter(|(_, (_, rules))| !rules.is_empty()) else { return named };
+        let (path, rules) = paths.remove(most);
+        paths.iter_mut().for_each(|(_, others)| others.retain(|rule| !rules.contains(rule)));
+        named.push((path, rules));
+    }
 }
 
 fn summary(report: &Report, out: &mut dyn Write) -> io::Result<()> {
@@ -241,5 +281,25 @@ fn summary(report: &Report, out: &mut dyn Write) -> io::Result<()> {
     match report.sample_seconds {
         Some(seconds) => writeln!(out, "rates: over {} s", render_double(seconds)),
         None => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_rule_is_named_once_with_what_leaves_most_open() {
+        let of = |rules: &[&'static str]| rules.iter().copied().collect::<BTreeSet<_>>();
+        let paths = vec![
+            ("/a", of(&["x"])),
+            ("/b", of(&["x", "y", "z"])),
+            ("/c", of(&["y", "z"])),
+            ("/d", of(&["v", "z"])),
+            ("/e", of(&["w"])),
+        ];
+        let named = [("/b", of(&["x", "y", "z"])), ("/d", of(&["v"])), ("/e", of(&["w"]))];
+        assert_eq!(named_once(paths), named);
+        assert_eq!(named_once(Vec::new()), []);
     }
 }

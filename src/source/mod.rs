@@ -254,6 +254,11 @@ impl Host {
             TargetKind::Root => sosreport::wrapped(source),
             _ => source,
         };
+        Self::as_told(source, target)
+    }
+
+    /// A host of which this source gives the answers as they are, as one that repeats what another was asked.
+    fn as_told(source: Arc<dyn Source>, target: Target) -> Self {
         Self { source, target, earlier: None, processes: Arc::default(), deep: false }
     }
 

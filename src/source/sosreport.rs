@@ -3,10 +3,13 @@
 //! What is not in it may well be on the host. A file is *absent* only where a plugin that ran copies that file, or
 //! all of that directory, whenever it is there; anywhere else it is [`Reason::NotCollected`].
 
+mod listing;
+
 use super::glob::matches;
 use super::{
     Entry, FileKind, Missing, Question, Reading, Reason, Source, Space, Stat, Tail, normalise, resolve,
 };
+use listing::Listing;
 use serde::Deserialize;
 use std::collections::BTreeMap;
 use std::io::Read;
@@ -24,11 +27,13 @@ type Ran = Box<dyn Fn(&str) -> bool>;
 ///
 /// Not here is what may grow beyond the size that a plugin takes at most (--log-size, 25 MB for each of these): rotated logs,
 /// SELinux' policies, the archive of LVM.
-const COPIED: [(&str, Version, &[&str]); 43] = [
+const COPIED: [(&str, Version, &[&str]); 47] = [
+    ("apparmor", (3, 6), &["/etc/apparmor*"]),
     ("block", (3, 3), &["/proc/partitions", "/proc/diskstats"]),
     ("block", (4, 11), &["/etc/crypttab"]),
     ("cgroups", (3, 2), &["/proc/cgroups", "/sys/fs/cgroup"]),
     ("cron", (3, 2), &["/etc/cron*", "/var/spool/cron"]),
+    ("crypto", (3, 9), &["/etc/crypto-policies/*", "/etc/system-fips"]),
     ("date", (3, 6), &["/etc/localtime"]),
     ("date", (4, 0), &["/etc/adjtime"]),
     ("dpkg", (4, 10), &["/etc/dpkg"]),
@@ -48,6 +53,7 @@ const COPIED: [(&str, Version, &[&str]); 43] = [
     ("kernel", (4, 3), &["/proc/pressure"]),
     ("kernel", (4, 5), &["/lib/modprobe.d", "/run/modprobe.d"]),
     ("kernel", (4, 12), &["/run/sysctl.d", "/usr/local/lib/sysctl.d"]),
+    ("keyutils", (3, 6), &["/proc/key-users"]),
     ("libraries", (3, 2), &["/etc/ld.so.conf", "/etc/ld.so.conf.d"]),
     ("login", (3, 9), &["/etc/login.defs"]),
     // The newest of each: what does not fit is its beginning (`tailit`), and older ones.
@@ -58,6 +64,7 @@ const COPIED: [(&str, Version, &[&str]); 43] = [
     ("memory", (4, 10), &["/sys/kernel/mm/transparent_hugepage"]),
     ("networking", (3, 2), &["/etc/host*", "/etc/network*", "/etc/resolv.conf", "/etc/nsswitch.conf"]),
     ("networking", (3, 2), &["/proc/net", "/etc/xinetd.d"]),
+    ("nginx", (3, 9), &["/etc/nginx/*"]),
     ("pam", (3, 2), &["/etc/pam.d", "/etc/security"]),
     ("process", (3, 6), &["/proc/stat"]),
     ("processor", (3, 2), &["/proc/cpuinfo"]),
@@ -77,8 +84,14 @@ const COPIED: [(&str, Version, &[&str]); 43] = [
 
 /// Directories of which every entry is there, because the plugin copies a file that each of them has; and those of logs, where what
 /// is there is all that is looked for.
-const LISTED: [(&str, Version, &str); 3] =
-    [("block", (4, 0), "/sys/block"), ("networking", (3, 2), "/sys/class/net"), ("logs", (3, 2), "/var/log")];
+///
+/// The last parts of paths in /sys are told without a slash before them.
+const LISTED: [(&str, Version, &str); 4] = [
+    ("block", (4, 0), "/sys/block"),
+    ("networking", (3, 2), "/sys/class/net"),
+    ("networking", (3, 6), "net/*/statistics"),
+    ("logs", (3, 2), "/var/log"),
+];
 
 /// What links to that switch off what they stand for.
 const MASK: &str = "/dev/null";
@@ -139,18 +152,28 @@ pub(super) fn wrapped(tree: Arc<dyn Source>) -> Arc<dyn Source> {
 
 impl Sosreport {
     fn new(tree: Arc<dyn Source>) -> Self {
+        let listing = Listing::of(&tree);
         let mut sosreport = Self { tree, copied: Vec::new(), listed: Vec::new() };
-        let Some((version, ran)) = sosreport.plugins() else { return sosreport };
+        sosreport.collect_plugins();
+        if let Some(listing) = listing {
+            sosreport.tree = Arc::new(listing);
+            sosreport.copied.push(listing::BOOT.into());
+        }
+        sosreport
+    }
+
+    /// Notes what is surely there.
+    fn collect_plugins(&mut self) {
+        let Some((version, ran)) = self.plugins() else { return };
         let is_sure = |plugin: &str, since: Version| since <= version && ran(plugin);
         let copied = COPIED.iter().filter(|(plugin, since, _)| is_sure(plugin, *since));
         let copied: Vec<_> = copied
             .flat_map(|(_, _, paths)| *paths)
-            .map(|path| sosreport.leads_to(Path::new(path), true, MOST_LINKS))
+            .map(|path| self.leads_to(Path::new(path), true, MOST_LINKS))
             .collect();
         let listed = LISTED.iter().filter(|(plugin, since, _)| is_sure(plugin, *since));
         let listed: Vec<_> = listed.map(|(_, _, path)| PathBuf::from(path)).collect();
-        (sosreport.copied, sosreport.listed) = (copied, listed);
-        sosreport
+        (self.copied, self.listed) = (copied, listed);
     }
 
     /// The version, and which plugins have copied their files. None where that is not known, or files were left out on request.
@@ -219,6 +242,17 @@ impl Sosreport {
             })
     }
 
+    fn is_listed(&self, place: &Path) -> bool {
+        self.listed.iter().any(|listed| match listed.is_absolute() {
+            true => listed == place,
+            false => {
+                let skipped = place.components().count().saturating_sub(listed.components().count());
+                let last: PathBuf = place.components().skip(skipped).collect();
+                place.starts_with("/sys") && matches(&listed.to_string_lossy(), &last.to_string_lossy())
+            }
+        })
+    }
+
     fn told<T>(&self, found: Reading<T>, path: &Path, follow_last: bool) -> Reading<T> {
         match found {
             Err(Missing::Absent) => Err(self.why(path, follow_last)),
@@ -284,7 +318,7 @@ impl Source for Sosreport {
         let entries = self.told(self.tree.list(path), path, true)?;
         let place = self.leads_to(path, true, MOST_LINKS);
         let is_own = OWN.iter().any(|own| place.starts_with(own));
-        match is_own || self.listed.contains(&place) || self.is_copied(&place) {
+        match is_own || self.is_listed(&place) || self.is_copied(&place) {
             true => Ok(entries),
             // Others may be there that were not copied.
             false => Err(not_collected(path)),
@@ -316,6 +350,10 @@ impl Source for Sosreport {
 
     fn ask(&self, question: Question) -> Reading<Vec<u8>> {
         self.tree.ask(question)
+    }
+
+    fn bytes_read(&self) -> Option<u64> {
+        self.tree.bytes_read()
     }
 }
 

@@ -4,7 +4,9 @@ use super::{BootEntry, BootInitrd};
 use crate::format::boot_menu::{Menu, MenuEntry, default_entry};
 use crate::format::kernel_files::version_in_path;
 use crate::format::loader_entry::{LoaderEntry, grub_order, parse, systemd_boot_order};
-use crate::format::{device_path, grub_script, kernel_command_line, menu_lst, syslinux, udev_link};
+use crate::format::{
+    device_path, grub_script, kernel_command_line, menu_lst, mountinfo, syslinux, udev_link,
+};
 use crate::model::{Partial, Text};
 use crate::source::{At, FileKind, Host, Missing, Optional, Reading, Reason, Unreadable};
 use std::collections::BTreeMap;
@@ -243,7 +245,8 @@ fn resolved(host: &Host, entry: &MenuEntry, path: &[usize], at: At, roots: &[&st
 
 /// The file that a boot loader's path names, and its size. The boot loader sees the file system that holds /boot, which may be the
 /// root's (`/boot/vmlinuz`), one of its own (`/vmlinuz`), or a subvolume or data set in a larger one (`/@/boot/vmlinuz`,
-/// `/BOOT/debian@/vmlinuz`); so the path is looked for at the ends it has.
+/// `/BOOT/debian@/vmlinuz`); so the path is looked for at the ends it has. In a report of a host, which tells nothing of its root
+/// directory, that is left out where /boot is a file system of its own.
 fn file(host: &Host, name: &str, roots: &[&str]) -> Reading<(String, u64)> {
     // `(hd0,1)/vmlinuz`, `($root)/vmlinuz`.
     let path = match name.strip_prefix('(').and_then(|rest| rest.split_once(')')) {
@@ -256,14 +259,20 @@ fn file(host: &Host, name: &str, roots: &[&str]) -> Reading<(String, u64)> {
     }
     let path = format!("/{}", path.trim_start_matches('/'));
     let mut tried = 0;
+    let mut open = None;
     let mut rest = path.as_str();
     while !rest.is_empty() && tried < 8 {
         for root in roots.iter().copied().chain(["/boot"]) {
             let place = format!("{root}{rest}");
-            if let Some(stat) = host.source.stat(Path::new(&place)).optional()?
-                && stat.kind == FileKind::File
-            {
-                return Ok((place, stat.size));
+            match host.source.stat(Path::new(&place)) {
+                Ok(stat) if stat.kind == FileKind::File => return Ok((place, stat.size)),
+                Ok(_) | Err(Missing::Absent) => {}
+                Err(missing) if missing.is_not_collected() => {
+                    if !root.is_empty() || !boot_is_mounted(host) {
+                        open.get_or_insert(missing);
+                    }
+                }
+                Err(missing) => return Err(missing),
             }
         }
         tried += 1;
@@ -272,5 +281,11 @@ fn file(host: &Host, name: &str, roots: &[&str]) -> Reading<(String, u64)> {
             .and_then(|inner| inner.find('/').and_then(|at| inner.get(at..)))
             .unwrap_or_default();
     }
-    Err(Missing::Absent)
+    Err(open.unwrap_or(Missing::Absent))
+}
+
+/// Whether /boot is a file system of its own, as far as is told.
+fn boot_is_mounted(host: &Host) -> bool {
+    let mounts = mountinfo::read(host).map(|(path, text)| mountinfo::parse(path, &text).0);
+    mounts.is_ok_and(|mounts| mounts.iter().any(|mount| mount.mount_point == "/boot"))
 }

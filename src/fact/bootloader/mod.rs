@@ -196,6 +196,7 @@ impl Fact for Bootloader {
         "/etc/default/grub.d/*.cfg",
         "/etc/kernel/cmdline",
         "/proc/cmdline",
+        "/proc/self/mountinfo",
     ];
 
     fn collect(host: &Host) -> Reading<Self> {

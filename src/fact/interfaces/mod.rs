@@ -1,15 +1,19 @@
 //! The network interfaces, as sysfs shows them.
 
+mod printed;
 mod sysfs;
 #[cfg(test)]
 mod tests;
 
 use super::Fact;
+use crate::format::udev_export;
 use crate::model::{Lazy, Located};
 use crate::record;
 use crate::source::{At, FileKind, Host, Missing, Reading, Reason};
+use printed::Printed;
 use std::collections::BTreeMap;
 use std::path::Path;
+use std::sync::Arc;
 
 const DIRECTORY: &str = "/sys/class/net";
 
@@ -135,6 +139,9 @@ impl Fact for Interfaces {
         "/sys/class/net/*/queues/rx-*/{rps_cpus,rps_flow_cnt}",
         "/sys/class/net/*/queues/tx-*/xps_cpus",
         "/sys/class/net/*/statistics/*",
+        printed::LINKS,
+        "/sos_commands/networking/ethtool_*",
+        udev_export::PATH,
     ];
 
     fn collect(host: &Host) -> Reading<Self> {
@@ -144,7 +151,9 @@ impl Fact for Interfaces {
         }
         // `bonding_masters` is a file among them.
         let names = entries.into_iter().filter(|entry| entry.kind != FileKind::File);
-        let list = names.map(|entry| sysfs::interface(host, &entry.name.to_string_lossy())).collect();
+        let printed = Arc::new(Printed::of(host));
+        let list =
+            names.map(|entry| sysfs::interface(host, &entry.name.to_string_lossy(), &printed)).collect();
         Ok(Self { list })
     }
 }

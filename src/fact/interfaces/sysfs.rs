@@ -1,40 +1,72 @@
 //! The files of an interface in sysfs, each read when it is asked for.
 
+use super::printed::{Device, Link, Printed};
 use super::{DIRECTORY, Interface, InterfaceFlags, RxQueue, TxQueue};
 use crate::format::cpu_mask;
 use crate::model::{Lazy, Located};
 use crate::source::{At, Host, Missing, Optional, Reading, Reason, resolve};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
-pub(super) fn interface(host: &Host, name: &str) -> Interface {
-    let folder = Folder { host: host.clone(), path: format!("{DIRECTORY}/{name}") };
+pub(super) fn interface(host: &Host, name: &str, printed: &Arc<Printed>) -> Interface {
+    let folder = Folder {
+        host: host.clone(),
+        path: format!("{DIRECTORY}/{name}"),
+        name: name.to_owned(),
+        printed: printed.clone(),
+    };
     Interface {
         name: name.to_owned(),
-        operstate: folder.lazy("operstate", |text| Some(text.to_owned())),
+        operstate: folder.or_link(folder.lazy("operstate", |text| Some(text.to_owned())), |link| {
+            Ok(link.operstate.clone())
+        }),
         flags: folder.then("flags", |folder, file| {
             let path = folder.below(file);
             let text = folder.host.read_text(&path)?;
             flags(text.trim(), &path).ok_or_else(|| garbled(&path, text.trim()))
         }),
-        hardware_type: folder.lazy("type", |text| text.parse().ok()),
-        mtu: folder.lazy("mtu", |text| text.parse().ok()),
-        physical: folder.then("device", Folder::has),
-        wireless: folder.then("wireless", |folder, file| Ok(folder.has(file)? || folder.has("phy80211")?)),
-        driver: folder.then("device/driver", Folder::link),
-        carrier: folder.when_up("carrier", |text| match text {
-            "0" => Some(Some(false)),
-            "1" => Some(Some(true)),
-            _ => None,
+        hardware_type: folder.or_printed(folder.lazy("type", |text| text.parse().ok()), |printed, name| {
+            printed.link(name)?.hardware_type.map(Ok)
         }),
+        mtu: folder.or_link(folder.lazy("mtu", |text| text.parse().ok()), |link| Ok(link.mtu)),
+        physical: folder.or_device(folder.then("device", Folder::has), |device| Some(Ok(device.physical))),
+        wireless: folder.or_device(
+            folder.then("wireless", |folder, file| Ok(folder.has(file)? || folder.has("phy80211")?)),
+            |device| Some(Ok(device.wireless)),
+        ),
+        driver: folder.or_device(folder.then("device/driver", Folder::link), |device| {
+            match device.physical {
+                true => device.driver.clone().map(Ok),
+                false => Some(Err(Missing::Absent)),
+            }
+        }),
+        carrier: folder.or_link(
+            folder.when_up("carrier", |text| match text {
+                "0" => Some(Some(false)),
+                "1" => Some(Some(true)),
+                _ => None,
+            }),
+            |link| link.carrier.ok_or(Missing::Absent),
+        ),
         carrier_changes: folder.lazy("carrier_changes", |text| text.parse().ok()),
         // -1, or that as an unsigned number, where it is not known.
-        speed_mbit: folder.when_up("speed", |text| {
-            let speed: i64 = text.parse().ok()?;
-            Some(u32::try_from(speed).ok().filter(|speed| !matches!(*speed, 0 | u32::MAX)).map(u64::from))
-        }),
-        duplex: folder.when_up("duplex", |text| Some(Some(text.to_owned()))),
-        master: folder.then("master", Folder::link),
+        speed_mbit: folder.or_printed(
+            folder.when_up("speed", |text| {
+                let speed: i64 = text.parse().ok()?;
+                Some(u32::try_from(speed).ok().filter(|speed| !matches!(*speed, 0 | u32::MAX)).map(u64::from))
+            }),
+            |printed, name| match printed.ethtool(name, "Speed")? {
+                Ok(speed) => Some(Ok(speed.strip_suffix("mb/s")?.parse().ok()?)),
+                Err(missing) => Some(Err(missing)),
+            },
+        ),
+        duplex: folder
+            .or_printed(folder.when_up("duplex", |text| Some(Some(text.to_owned()))), |printed, name| {
+                printed.ethtool(name, "Duplex")
+            }),
+        master: folder
+            .or_link(folder.then("master", Folder::link), |link| link.master.clone().ok_or(Missing::Absent)),
         rx_queues: folder.then("rx-", |folder, prefix| {
             let queues = folder.queues(prefix)?.into_iter().map(|(name, queue)| RxQueue {
                 rps_cpus: queue.lazy("rps_cpus", cpu_mask::cpus),
@@ -80,6 +112,9 @@ fn garbled(path: &str, text: &str) -> Missing {
 struct Folder {
     host: Host,
     path: String,
+    /// The interface.
+    name: String,
+    printed: Arc<Printed>,
 }
 
 impl Folder {
@@ -122,6 +157,51 @@ impl Folder {
         })
     }
 
+    /// The value, or what was printed where that was not collected.
+    fn or_printed<T: Clone + Send + Sync + 'static>(
+        &self,
+        value: Lazy<T>,
+        printed: fn(&Printed, &str) -> Option<Reading<T>>,
+    ) -> Lazy<T> {
+        let folder = self.clone();
+        Lazy::new(move || match value.get().cloned() {
+            Err(missing) if missing.is_not_collected() => {
+                printed(&folder.printed, &folder.name).unwrap_or(Err(missing))
+            }
+            value => value,
+        })
+    }
+
+    /// The same of what `ip` printed.
+    fn or_link<T: Clone + Send + Sync + 'static>(
+        &self,
+        value: Lazy<T>,
+        link: fn(&Link) -> Reading<T>,
+    ) -> Lazy<T> {
+        let folder = self.clone();
+        Lazy::new(move || match value.get().cloned() {
+            Err(missing) if missing.is_not_collected() => {
+                folder.printed.link(&folder.name).map_or(Err(missing), link)
+            }
+            value => value,
+        })
+    }
+
+    /// The same of what udev knew.
+    fn or_device<T: Clone + Send + Sync + 'static>(
+        &self,
+        value: Lazy<T>,
+        device: fn(&Device) -> Option<Reading<T>>,
+    ) -> Lazy<T> {
+        let folder = self.clone();
+        Lazy::new(move || match value.get().cloned() {
+            Err(missing) if missing.is_not_collected() => {
+                folder.printed.device(&folder.name).and_then(device).unwrap_or(Err(missing))
+            }
+            value => value,
+        })
+    }
+
     /// The path of what is called so, the links on the way to it followed.
     fn resolved(&self, file: &str) -> Reading<PathBuf> {
         resolve(&*self.host.source, Path::new(&self.below(file)), false)
@@ -151,7 +231,7 @@ impl Folder {
         queues.sort_unstable();
         let folders = queues.into_iter().map(|(_, name)| {
             let path = format!("{path}/{name}");
-            (name, Self { host: self.host.clone(), path })
+            (name, Self { path, ..self.clone() })
         });
         Ok(folders.collect())
     }

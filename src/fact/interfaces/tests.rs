@@ -92,3 +92,36 @@ fn no_kernel_no_interfaces_and_denied_is_unreadable() {
     files.deny("/sys/class/net");
     assert!(matches!(interfaces(&files), Err(Missing::Unreadable(_))));
 }
+
+/// A report has of sysfs the flags and counters.
+#[test]
+fn a_report_tells_of_interfaces_what_was_printed() {
+    let mut files = Files::new();
+    files
+        .file("/version.txt", "sosreport: 3.9\n")
+        .file(
+            "/sos_commands/networking/ip_-s_-d_link",
+            "2: eth0: <UP> mtu 9000 state DOWN\n    link/ether 52:54\n",
+        )
+        .file("/sys/class/net/eth0/flags", "0x1003\n")
+        .file("/sys/class/net/eth0/statistics/rx_packets", "7\n")
+        .file("/sys/class/net/lo/flags", "0x9\n")
+        .file(
+            "/sos_commands/devices/udevadm_info_--export-db",
+            "P: /devices/x/block/vda\nN: vda\nS: disk/by-path/x\nE: SUBSYSTEM=block\n\n\
+             P: /devices/x/net/eth0\nE: SUBSYSTEM=net\nE: ID_NET_DRIVER=virtio_net\n",
+        );
+    let list = Interfaces::collect(&Host::new(files, Target::root("x"))).unwrap().list;
+    let [eth0, lo] = &list[..] else { panic!("{list:?}") };
+    assert_eq!((eth0.operstate.get().unwrap().as_str(), eth0.mtu.get()), ("down", Ok(&9000)));
+    assert_eq!((eth0.hardware_type.get(), eth0.carrier.get()), (Ok(&1), Ok(&false)));
+    assert_eq!((eth0.physical.get(), eth0.wireless.get()), (Ok(&true), Ok(&false)));
+    assert_eq!(
+        (eth0.driver.get().unwrap().as_str(), eth0.master.get()),
+        ("virtio_net", Err(Missing::Absent))
+    );
+    assert_eq!(eth0.statistics.get().unwrap().len(), 1);
+    for open in [eth0.duplex.get().err(), lo.operstate.get().err(), eth0.carrier_changes.get().err()] {
+        assert!(open.unwrap().is_not_collected());
+    }
+}

@@ -34,7 +34,7 @@ pub(super) fn read(files: &Files, file: &str) -> Result<Host, BadCapture> {
         };
         answers.insert(asked, answer);
     }
-    let mut host = Host::new(Replay::new(paths, answers), target);
+    let mut host = Host::as_told(Arc::new(Replay::new(paths, answers)), target);
     host.deep = manifest.target.deep;
     Ok(match manifest.earlier {
         None => host,
