@@ -171,6 +171,7 @@ mod deployed {
                 "boot/kernel-set-incomplete",
                 "boot/ostree-deployment-missing",
                 "boot/package-files-missing",
+                "login/altfiles-missing",
                 "login/nss-library-missing",
                 "login/home-permissions",
             ] {

@@ -165,8 +165,18 @@ fn every_incident_gets_its_diagnosis_and_no_other() {
 fn the_bare_tree_gives_the_same_diagnosis() {
     for fixture in fixture::all("incidents") {
         let case = case(&fixture);
-        let Beside { on, assume, modes, owners, descriptors, connections, space, seconds, params } =
-            &case.beside;
+        let Beside {
+            on,
+            without: _,
+            assume,
+            modes,
+            owners,
+            descriptors,
+            connections,
+            space,
+            seconds,
+            params,
+        } = &case.beside;
         if on.is_some()
             || !(modes.is_empty() && owners.is_empty() && descriptors.is_empty())
             || !(space.is_empty() && params.is_empty() && connections.is_none())
