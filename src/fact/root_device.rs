@@ -184,6 +184,19 @@ mod tests {
     }
 
     #[test]
+    fn a_root_of_composefs_lies_on_the_physical_root() {
+        let mut files = virtio();
+        files.file(
+            "/proc/self/mountinfo",
+            "22 1 0:29 / / ro - overlay composefs ro\n37 22 252:1 / /sysroot ro - xfs /dev/vda1 rw\n38 22 252:1 /ostree/deploy/a/var /var rw - xfs /dev/vda1 rw\n",
+        );
+        let found = collect(&files).unwrap();
+        assert_eq!((found.source.as_str(), found.r#type.as_str()), ("/dev/vda1", "xfs"));
+        assert_eq!(found.drivers, Ok(vec!["virtio_blk".into()]));
+        assert_eq!(found.at.line, Some(2));
+    }
+
+    #[test]
     fn no_device_no_sysfs_and_circles_are_told_apart() {
         assert!(matches!(collect(&Files::new()), Err(Missing::Absent)));
         let mut files = Files::new();

@@ -250,13 +250,17 @@ impl Fact for Packages {
         "/var/lib/rpm/rpmdb.sqlite-wal",
         "/usr/lib/sysimage/rpm/rpmdb.sqlite",
         "/usr/lib/sysimage/rpm/rpmdb.sqlite-wal",
+        "/usr/share/rpm/rpmdb.sqlite",
+        "/ostree",
     ];
 
     fn collect(host: &Host) -> Reading<Self> {
         let whole = host.deep || host.target.kind != TargetKind::Live;
+        // What packages have in /boot is elsewhere on ostree, which puts there itself what its deployments share.
+        let has_boot = host.source.read_link(Path::new("/ostree")).is_err();
         for read in [dpkg::read, apk::read, pacman::read, rpm::read] {
-            let mut look =
-                Look { host, whole, directories: HashMap::new(), looked_for: Partial::default(), left: MOST };
+            let (directories, looked_for) = (HashMap::new(), Partial::default());
+            let mut look = Look { host, whole, has_boot, directories, looked_for, left: MOST };
             if let Some((manager, path, installed)) = read(host, &mut look).optional()? {
                 return Ok(Self { manager, installed, whole, packages: look.looked_for, at: At::file(path) });
             }
@@ -275,6 +279,8 @@ type Directory = (PathBuf, Option<HashSet<OsString>>);
 struct Look<'a> {
     host: &'a Host,
     whole: bool,
+    /// Whether files of /boot are where their packages put them.
+    has_boot: bool,
     /// By their paths as databases have them.
     directories: HashMap<String, Reading<Directory>>,
     looked_for: Partial<InstalledPackage>,
@@ -332,7 +338,8 @@ impl Look<'_> {
     fn package(&mut self, package: Package) {
         let (mut missing, mut changed, mut has_digests) = (Vec::new(), Partial::default(), false);
         for File { path, is_setting, digest } in package.files {
-            if missing.len() >= self.left || !is_judged(&path) {
+            if missing.len() >= self.left || !is_judged(&path) || !self.has_boot && path.starts_with("/boot/")
+            {
                 continue;
             }
             let name = path.rsplit('/').next().unwrap_or_default().to_owned();

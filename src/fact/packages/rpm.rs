@@ -7,14 +7,17 @@ use crate::format::sqlite::{Database, Value, number, values};
 use crate::source::{At, Host, Missing, Reading, Reason};
 use std::collections::HashMap;
 
-const DATABASES: [&str; 2] = ["/var/lib/rpm/rpmdb.sqlite", "/usr/lib/sysimage/rpm/rpmdb.sqlite"];
+/// The last is rpm-ostree's, whose links from the others need not be there before the first start.
+const DATABASES: [&str; 3] =
+    ["/var/lib/rpm/rpmdb.sqlite", "/usr/lib/sysimage/rpm/rpmdb.sqlite", "/usr/share/rpm/rpmdb.sqlite"];
 
 /// Databases of other kinds: ndb of SUSE, Berkeley DB of RHEL 8 and before.
-const NOT_READ: [(&str, &str); 4] = [
+const NOT_READ: [(&str, &str); 5] = [
     ("/var/lib/rpm/Packages.db", "an ndb"),
     ("/usr/lib/sysimage/rpm/Packages.db", "an ndb"),
     ("/var/lib/rpm/Packages", "a Berkeley DB"),
     ("/usr/lib/sysimage/rpm/Packages", "a Berkeley DB"),
+    ("/usr/share/rpm/Packages", "a Berkeley DB"),
 ];
 
 pub(super) fn read(host: &Host, look: &mut Look) -> Reading<Read> {

@@ -63,6 +63,27 @@ fn dpkgs_files_are_looked_for() {
 }
 
 #[test]
+fn on_ostree_files_of_boot_are_elsewhere() {
+    let mut files = debian();
+    files.file("/var/lib/dpkg/info/hello:amd64.md5sums", "d4  boot/vmlinuz-6.1\nd4  usr/bin/hello\n");
+    files
+        .file("/var/lib/dpkg/info/hello:amd64.list", "/boot/vmlinuz-6.1\n/usr/bin/hello\n")
+        .directory("/boot");
+    let of_boot =
+        |files: &Files| missing(files, Target::root("x")).iter().any(|(path, _)| path.starts_with("/boot/"));
+    assert!(of_boot(&files));
+    files.link("/ostree", "sysroot/ostree");
+    assert!(!of_boot(&files) && missing(&files, Target::root("x")).len() > 2);
+    let mut fedora = Files::new();
+    fedora.file("/usr/share/rpm/rpmdb.sqlite", RPMDB).link("/ostree", "sysroot/ostree");
+    let packages = collect(&fedora, Target::root("x")).unwrap();
+    assert_eq!(
+        (packages.installed, packages.at.to_string()),
+        (122, "/usr/share/rpm/rpmdb.sqlite".to_owned())
+    );
+}
+
+#[test]
 fn distroless_images_have_their_packages_in_parts() {
     let mut files = Files::new();
     files.file("/var/lib/dpkg/status.d/libc6", "Package: libc6\nVersion: 2.36\n");

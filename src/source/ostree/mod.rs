@@ -5,11 +5,15 @@
 //! and mounts in it what all deployments share: the physical root at /sysroot, its /boot, and the /var of all deployments of
 //! one name. [`Deployed`] shows a physical root so. Where a composefs image is what is mounted, it is made of the same files.
 
+#[cfg(test)]
+mod tests;
+
 use super::reading::said_of;
 use super::resolve::{Step, resolve, step, walk};
 use super::seen::Seen;
 use super::{
-    Entry, FileKind, Host, Question, Reading, Source, Space, Stat, TEXT_CAP, Tail, Target, normalise, text,
+    Entry, FileKind, Host, Missing, Question, Reading, Source, Space, Stat, TEXT_CAP, Tail, Target,
+    Unreadable, normalise, text,
 };
 use std::io::Read;
 use std::path::{Path, PathBuf};
@@ -56,6 +60,9 @@ pub enum BadOstree {
     /// A deployment was asked for, and there is none at all.
     #[error("holds no deployments of ostree, of which --deployment chooses one")]
     None,
+    /// What deployments there are cannot be read.
+    #[error("has deployments of ostree that cannot be read: {0}")]
+    Unreadable(Unreadable),
     /// The composefs backend of bootc.
     #[error(
         "is a system of bootc's composefs backend: its files lie in /composefs by their digests, which hostvet does not put together; vet the container image that it was made of, or the running host"
@@ -101,27 +108,38 @@ impl Deployment {
 }
 
 /// The names of the directories in a directory; none where there is none.
-fn directories(tree: &dyn Source, path: &Path) -> Vec<String> {
-    let entries = tree.list(path).unwrap_or_default().into_iter();
-    let directories = entries.filter(|entry| entry.kind == FileKind::Directory);
-    directories.take(MOST).filter_map(|entry| entry.name.into_string().ok()).collect()
+fn directories(tree: &dyn Source, path: &Path) -> Reading<Vec<String>> {
+    let entries = match tree.list(path) {
+        Err(Missing::Absent) => Vec::new(),
+        entries => entries?,
+    };
+    let is_directory = |entry: &Entry| match entry.kind {
+        FileKind::Other => {
+            tree.lstat(&path.join(&entry.name)).is_ok_and(|stat| stat.kind == FileKind::Directory)
+        }
+        kind => kind == FileKind::Directory,
+    };
+    let directories = entries.into_iter().filter(is_directory).take(MOST);
+    Ok(directories.filter_map(|entry| entry.name.into_string().ok()).collect())
 }
 
-/// The deployments in a physical root.
-fn deployments(tree: &dyn Source) -> Vec<Deployment> {
+/// The deployments in a physical root. In the root that was made of one of them, /ostree is a link.
+fn deployments(tree: &dyn Source) -> Reading<Vec<Deployment>> {
     let mut found = Vec::new();
-    for os in directories(tree, Path::new(DEPLOY)) {
-        let ids = directories(tree, &Path::new(DEPLOY).join(&os).join("deploy"));
+    if !tree.lstat(Path::new("/ostree")).is_ok_and(|stat| stat.kind == FileKind::Directory) {
+        return Ok(found);
+    }
+    for os in directories(tree, Path::new(DEPLOY))? {
+        let ids = directories(tree, &Path::new(DEPLOY).join(&os).join("deploy"))?;
         let ids = ids.into_iter().filter(|id| {
             let (checksum, serial) = id.split_once('.').unwrap_or_default();
-            checksum.len() == 64
-                && checksum.bytes().all(|b| b.is_ascii_hexdigit())
-                && serial.parse::<u32>().is_ok()
+            let is_checksum = checksum.len() == 64 && checksum.bytes().all(|b| b.is_ascii_hexdigit());
+            is_checksum && serial.parse::<u32>().is_ok()
         });
         found.extend(ids.map(|id| Deployment { os: os.clone(), id }));
     }
     found.truncate(MOST);
-    found
+    Ok(found)
 }
 
 /// Which of the deployments the boot loader starts by default.
@@ -152,9 +170,13 @@ pub(super) struct Deployed {
 impl Deployed {
     /// The deployment that is meant, or boots by default. None if the tree is no physical root.
     pub(super) fn find(tree: &Arc<dyn Source>, choice: &DeploymentChoice) -> Result<Option<Self>, BadOstree> {
-        let all = deployments(&**tree);
         let is_there = |path: &str| tree.stat(Path::new(path)).is_ok();
         let is_plain = PLAIN.iter().any(|path| is_there(path));
+        let all = match deployments(&**tree) {
+            Ok(all) => all,
+            Err(Missing::Unreadable(why)) if !is_plain => return Err(BadOstree::Unreadable(why)),
+            Err(_) => Vec::new(),
+        };
         let described =
             |some: &mut dyn Iterator<Item = &Deployment>| some.map(|one| one.described(&**tree)).collect();
         match (&choice.name, all.is_empty()) {
