@@ -110,7 +110,7 @@ fn running(host: &Host) -> Reading<Option<Found>> {
 }
 
 fn configured(host: &Host) -> Reading<Found> {
-    let unit = match Units::find(host).load("prometheus.service") {
+    let unit = match Units::of(host).load("prometheus.service") {
         // A directory or the like in its place.
         Err(Missing::Unreadable(Unreadable { reason: Reason::WrongKind(_), .. })) => Err(Missing::Absent),
         unit => unit,

@@ -25,6 +25,7 @@ mod question;
 mod reading;
 mod resolve;
 mod sample;
+mod shared;
 mod sosreport;
 mod space;
 mod target;
@@ -220,6 +221,7 @@ pub struct Host {
     /// What its counters were a while before, where they were read twice: see [`Host::sampled`].
     pub earlier: Option<Arc<Earlier>>,
     processes: Arc<OnceLock<Reading<Vec<ProcessLine>>>>,
+    shared: Arc<shared::Shared>,
     /// Whether the user wants what takes long: every file of every package read.
     pub deep: bool,
 }
@@ -251,7 +253,7 @@ impl Host {
             TargetKind::Root => sosreport::wrapped(source),
             _ => source,
         };
-        Self { source, target, earlier: None, processes: Arc::default(), deep: false }
+        Self { source, target, earlier: None, processes: Arc::default(), shared: Arc::default(), deep: false }
     }
 
     /// The text of the file at `path`; bytes that are not UTF-8 become U+FFFD.

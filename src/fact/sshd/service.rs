@@ -23,7 +23,7 @@ pub(super) fn enabled(host: &Host) -> Reading<bool> {
     let there = |path: &str| host.exists(path).map_err(Missing::Unreadable);
     let systemd =
         there("/usr/lib/systemd/systemd")? || there("/lib/systemd/systemd")? || there("/etc/systemd/system")?;
-    let units = Units::find(host);
+    let units = Units::of(host);
     if systemd && NAMES.iter().any(|name| units.files.contains_key(*name)) {
         for name in NAMES {
             if units.enabled(name)? {
