@@ -40,7 +40,7 @@ pub fn human(report: &Report, detail: Detail, out: &mut dyn Write) -> io::Result
         if detail > Detail::Quiet {
             // Findings of one rule stand together: why it is a problem is said once.
             let told = i > 0 && report.findings[i - 1].0.id == rule.id;
-            details((!told).then_some(&rule.why), finding, detail, out)?;
+            details((!told).then_some(&*rule.why), finding, detail, out)?;
         }
     }
     if detail == Detail::Quiet {
@@ -100,7 +100,7 @@ fn headline(rule: &About, finding: &Finding, out: &mut dyn Write) -> io::Result<
     writeln!(out, "{severity} {}: {}", rule.id.bold(), one_line(&finding.message))
 }
 
-fn details(why: Option<&String>, finding: &Finding, detail: Detail, out: &mut dyn Write) -> io::Result<()> {
+fn details(why: Option<&str>, finding: &Finding, detail: Detail, out: &mut dyn Write) -> io::Result<()> {
     let label = Style::new().dimmed();
     for line in why.map(|why| wrap(why, WIDTH - 2)).unwrap_or_default() {
         writeln!(out, "  {line}")?;

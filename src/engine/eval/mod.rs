@@ -10,7 +10,7 @@ pub use judgement::Evidence;
 pub(super) use judgement::{Judgement, SharedNames};
 
 use super::functions::{number, parse_number};
-use super::node::{Node, NodeKind, Pattern};
+use super::node::{Node, NodeKind};
 use super::value::{Evaluated, Gap, Items, Value};
 use crate::model::FieldShape;
 use crate::source::{At, Reason, TargetKind, Unreadable};
@@ -105,10 +105,7 @@ impl<'a> Run<'_, 'a> {
                 let value = self.eval(of, scope)?;
                 self.spend(cost(&value))?;
                 let text = value.as_str().unwrap_or_default();
-                Ok(Value::Bool(match pattern {
-                    Pattern::Regex(regex) => regex.is_match(text),
-                    Pattern::Glob(glob) => glob.is_match(text),
-                }))
+                pattern.is_match(text).map(Value::Bool).map_err(Gap::Failed)
             }
             NodeKind::Top { list, field, n } => self.top(list, *field, n, scope),
             NodeKind::Call(function, args) => {

@@ -26,6 +26,15 @@ const SIGNS: [&str; 26] = [
     ",", "(", ")", "[", "]", "{", "}",
 ];
 
+/// The sign that a text begins with.
+fn sign(rest: &[u8]) -> Option<&'static str> {
+    SIGNS.into_iter().find(|sign| match *sign.as_bytes() {
+        [only] => rest.first() == Some(&only),
+        [first, second] => rest.get(..2) == Some(&[first, second]),
+        _ => false,
+    })
+}
+
 /// The tokens of the text. In a template they end at the first `}`, for the language itself has no braces.
 pub(super) fn lex(text: &str, in_template: bool) -> Result<Vec<Lexed>, ExprError> {
     let mut tokens = Vec::new();
@@ -52,7 +61,7 @@ pub(super) fn lex(text: &str, in_template: bool) -> Result<Vec<Lexed>, ExprError
         } else if c.is_ascii_alphabetic() || c == '_' {
             at += rest.find(|c: char| !(c.is_ascii_alphanumeric() || c == '_')).unwrap_or(rest.len());
             Token::Ident(text[start..at].to_owned())
-        } else if let Some(sign) = SIGNS.iter().find(|sign| rest.starts_with(**sign)) {
+        } else if let Some(sign) = sign(rest.as_bytes()) {
             at += sign.len();
             Token::Sign(sign)
         } else {
@@ -160,8 +169,12 @@ fn string(text: &str, at: &mut usize, raw: bool) -> Result<Token, ExprError> {
         if c == '\\' && !raw {
             value.push(escape(text, at)?);
         } else {
-            value.push(c);
-            *at += c.len_utf8();
+            // Up to the next character that may mean something else.
+            let after = &rest[c.len_utf8()..];
+            let plain = after.find(['\\', '\n', '"', '\'']).unwrap_or(after.len());
+            let taken = c.len_utf8() + plain;
+            value.push_str(&rest[..taken]);
+            *at += taken;
         }
     }
 }
