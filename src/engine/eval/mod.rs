@@ -132,7 +132,10 @@ impl<'a> Run<'_, 'a> {
     /// The expression as it was written.
     fn source(&self, node: &Node) -> String {
         let text = self.text.get(node.span.clone()).unwrap_or(self.text);
-        text.split_whitespace().collect::<Vec<_>>().join(" ")
+        match text.contains(char::is_whitespace) {
+            true => text.split_whitespace().collect::<Vec<_>>().join(" "),
+            false => text.to_owned(),
+        }
     }
 
     fn slot(&self, slot: usize, node: &Node, scope: Option<&Scope<'_, 'a>>) -> Value<'a> {
@@ -159,14 +162,12 @@ impl<'a> Run<'_, 'a> {
     /// Notes a value of the facts that can be shown.
     fn seen(&self, node: &Node, value: &Value<'a>, at: Option<&'a At>) {
         if self.judgement.evidence.is_some() && node.ty.is_scalar() {
-            let expr = match &node.kind {
-                // That a value might have been absent is no part of what was found.
-                NodeKind::Field { .. } | NodeKind::Index { .. } => {
-                    self.source(node).replace(".?", ".").replace("[?", "[")
-                }
-                // In `a.?b.orValue(0)` it is, and a pattern may hold these signs too.
-                _ => self.source(node),
-            };
+            let mut expr = self.source(node);
+            // That a value might have been absent is no part of what was found. In `a.?b.orValue(0)` it is, and a pattern may hold
+            // these signs too.
+            if matches!(node.kind, NodeKind::Field { .. } | NodeKind::Index { .. }) && expr.contains('?') {
+                expr = expr.replace(".?", ".").replace("[?", "[");
+            }
             self.judgement.record(expr, value, at);
         }
     }
