@@ -88,11 +88,14 @@ pub struct Units {
     /// What was listed of the directories of drop-ins.
     seen: Mutex<HashMap<String, Reading<ConfFiles>>>,
     /// What was read of the files, and how many bytes that is.
-    texts: Mutex<(HashMap<Arc<str>, Reading<Arc<str>>>, usize)>,
+    texts: Mutex<(Texts, usize)>,
 }
 
 /// The most bytes of files that are kept for the next who asks. Those of honest hosts have some hundred KiB together.
 const KEPT: usize = 8 << 20;
+
+/// The texts of files, by path.
+type Texts = HashMap<Arc<str>, Reading<Arc<str>>>;
 
 /// The names in a directory that end in .conf, and whether they are masked.
 type ConfFiles = Vec<(String, bool)>;
