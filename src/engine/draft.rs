@@ -2,7 +2,7 @@
 
 use super::check::{Names, Param, check, check_as, nearest};
 use super::diagnostic::Diagnostic;
-use super::file::{Raw, RuleFile};
+use super::file::{Raw, RuleFile, Text};
 use super::node::{Node, NodeKind, Program};
 use super::rule::{About, Rule, SeverityOf};
 use super::severity::Severity;
@@ -10,6 +10,7 @@ use super::spans::Spans;
 use super::syntax::{Expr, ExprError, ExprKind, parse};
 use super::template::{Draft as TemplateDraft, parse_template};
 use super::ty::Ty;
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::ops::Range;
 use std::sync::Arc;
@@ -31,7 +32,7 @@ impl Source {
 }
 
 /// A name of `[let]`, and what it stands for.
-type Let = (String, Source);
+type Let = (Text, Source);
 
 /// A template in a rule file, parsed.
 #[derive(Clone, Debug)]
@@ -81,8 +82,8 @@ impl Draft {
 
     /// Reads the expressions of keys that were read.
     pub(super) fn of(file: RuleFile, raw: Raw, extent: Extent) -> Found<Self> {
-        let source = |text: &Spanned<String>| parsed(&file, text);
-        let sentence = |text: &Spanned<String>| sentence(&file, text);
+        let source = |text: &Spanned<Text>| parsed(&file, text);
+        let sentence = |text: &Spanned<Text>| sentence(&file, text);
         let severity = match Severity::of(raw.severity.get_ref()) {
             Some(severity) => SeverityOf::Always(severity),
             None => SeverityOf::Computed(source(&raw.severity)?),
@@ -145,7 +146,7 @@ impl Draft {
 
     /// Checks the rule, with the user's values for its parameters.
     pub(super) fn compile(&self, overrides: &Overrides) -> Found<Rule> {
-        let mut names = Names::new(self.params_with(overrides)?);
+        let mut names = Names::new(self.params_with(overrides)?, self.told.is_none());
         let (shared, asking_item) = self.ordered_lets();
         let mut lets = self.lets(&shared, &mut names)?;
         let each = self.each(&mut names)?;
@@ -202,13 +203,12 @@ impl Draft {
 
     fn about(&self, worst: Severity) -> About {
         let raw = &self.raw;
-        let flat = |text: &Spanned<String>| text.get_ref().split_whitespace().collect::<Vec<_>>().join(" ");
         About {
             id: self.file.id.clone(),
             title: raw.title.get_ref().clone(),
             tags: raw.tags.iter().map(|t| t.get_ref().clone()).collect(),
-            why: raw.why.get_ref().trim().to_owned(),
-            remedy: raw.remedy.get_ref().trim().to_owned(),
+            why: trimmed(&raw.why),
+            remedy: trimmed(&raw.remedy),
             problem: flat(&raw.problem),
             when: raw.when.as_ref().map(flat),
             each: raw.item_name.as_ref().zip(raw.each.as_ref()).map(|(name, list)| (flat(name), flat(list))),
@@ -275,14 +275,14 @@ impl Draft {
             _ => Ty::Str,
         };
         refuse_taken(file, names, name.get_ref(), name.span())?;
-        names.slots.push((name.get_ref().clone(), item));
+        names.slots.push((name.get_ref().to_string(), item));
         Ok(Some(Program { text: source.text.clone(), root }))
     }
 
     /// The names of `[let]`: first those that are the same for every item, then those that depend on it; in the order of
     /// the file within each.
     fn ordered_lets(&self) -> (Vec<&Let>, Vec<&Let>) {
-        let mut asking: Vec<&str> = self.raw.item_name.iter().map(|name| name.get_ref().as_str()).collect();
+        let mut asking: Vec<&str> = self.raw.item_name.iter().map(|name| &**name.get_ref()).collect();
         self.lets.iter().partition(|(name, source)| {
             let asks = asking.iter().any(|asked| source.expr.mentions(asked));
             if asks {
@@ -307,13 +307,30 @@ impl Draft {
     }
 }
 
-fn parsed(file: &RuleFile, text: &Spanned<String>) -> Found<Source> {
-    let spans = Spans::new(file.text.clone(), text.span(), text.get_ref().len());
-    let expr = parse(text.get_ref()).map_err(|e| Box::new(diagnostic(file, &spans, e)))?;
-    Ok(Source { text: text.get_ref().as_str().into(), expr, spans })
+/// A text without blanks around it.
+fn trimmed(text: &Spanned<Text>) -> Text {
+    match text.get_ref() {
+        Cow::Borrowed(text) => text.trim().into(),
+        Cow::Owned(text) => text.trim().to_owned().into(),
+    }
 }
 
-fn sentence(file: &RuleFile, text: &Spanned<String>) -> Found<Sentence> {
+/// An expression on one line.
+fn flat(text: &Spanned<Text>) -> Text {
+    let text = trimmed(text);
+    match text.contains("  ") || text.contains(['\n', '\t', '\r']) {
+        true => text.split_whitespace().collect::<Vec<_>>().join(" ").into(),
+        false => text,
+    }
+}
+
+fn parsed(file: &RuleFile, text: &Spanned<Text>) -> Found<Source> {
+    let spans = Spans::new(file.text.clone(), text.span(), text.get_ref().len());
+    let expr = parse(text.get_ref()).map_err(|e| Box::new(diagnostic(file, &spans, e)))?;
+    Ok(Source { text: (**text.get_ref()).into(), expr, spans })
+}
+
+fn sentence(file: &RuleFile, text: &Spanned<Text>) -> Found<Sentence> {
     let spans = Spans::new(file.text.clone(), text.span(), text.get_ref().len());
     let draft =
         parse_template(text.get_ref().trim_end()).map_err(|e| Box::new(diagnostic(file, &spans, e)))?;

@@ -2,6 +2,7 @@
 //! start took longer than to check them.
 
 use super::file::Raw;
+use std::borrow::Cow;
 use toml::Spanned;
 
 /// The embedded rules, sorted by id; `build.rs` writes the list.
@@ -52,7 +53,7 @@ pub(super) enum Literal {
 impl Keys {
     /// The same as if it had been read from the text now, but for the places in the file.
     pub(super) fn raw(&self) -> Raw {
-        let key = |text: &&'static str| Spanned::new(0..0, (*text).to_owned());
+        let key = |text: &&'static str| Spanned::new(0..0, Cow::Borrowed(*text));
         let lets = self.lets.iter().enumerate();
         Raw {
             title: key(&self.title),
@@ -67,9 +68,11 @@ impl Keys {
             message: key(&self.message),
             why: key(&self.why),
             remedy: key(&self.remedy),
-            references: self.references.iter().map(|text| (*text).to_owned()).collect(),
+            references: self.references.iter().map(|text| Cow::Borrowed(*text)).collect(),
             // Their places are what tells their order.
-            lets: lets.map(|(i, (name, text))| (key(name), Spanned::new(i..i, (*text).to_owned()))).collect(),
+            lets: lets
+                .map(|(i, (name, text))| (key(name), Spanned::new(i..i, Cow::Borrowed(*text))))
+                .collect(),
             params: self
                 .params
                 .iter()
@@ -94,7 +97,7 @@ impl Literal {
 
 #[cfg(test)]
 mod tests {
-    use super::super::file::RuleFile;
+    use super::super::file::{RuleFile, Text};
     use super::*;
     use std::collections::BTreeMap;
 
@@ -111,15 +114,15 @@ mod tests {
 
     /// All of it without the places.
     fn shown(raw: &Raw) -> Vec<String> {
-        let text = |text: &Spanned<String>| text.get_ref().clone();
-        let some = |key: &Option<Spanned<String>>| key.as_ref().map(text).unwrap_or_default();
+        let text = |text: &Spanned<Text>| text.get_ref().to_string();
+        let some = |key: &Option<Spanned<Text>>| key.as_ref().map(text).unwrap_or_default();
         let mut lets: Vec<_> = raw.lets.iter().collect();
         lets.sort_by_key(|(_, text)| text.span().start);
         let params: BTreeMap<_, _> = raw.params.iter().map(|(name, value)| (name, value.get_ref())).collect();
         let mut shown: Vec<String> =
             [&raw.title, &raw.severity, &raw.problem, &raw.message, &raw.why, &raw.remedy].map(text).into();
         shown.extend([&raw.each, &raw.item_name, &raw.item, &raw.when, &raw.not_applicable].map(some));
-        shown.extend(raw.tags.iter().map(text).chain(raw.references.iter().cloned()));
+        shown.extend(raw.tags.iter().map(text).chain(raw.references.iter().map(Text::to_string)));
         shown.extend(lets.iter().flat_map(|(name, value)| [text(name), text(value)]));
         shown.push(format!("{params:?}"));
         shown

@@ -49,7 +49,7 @@ impl Expression {
             Ok((name.clone(), param))
         };
         let params = params.iter().map(param).collect::<Result<_, ExprError>>()?;
-        let root = check(&parse(text)?, &Names::new(params))?;
+        let root = check(&parse(text)?, &Names::new(params, false))?;
         Ok(Self(Program { text: text.into(), root }))
     }
 

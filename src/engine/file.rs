@@ -3,6 +3,7 @@
 use super::diagnostic::Diagnostic;
 use super::embedded::Embedded;
 use serde::Deserialize;
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::ops::Deref;
 use std::sync::Arc;
@@ -48,28 +49,31 @@ impl<T: Into<Arc<str>>> From<T> for RuleText {
     }
 }
 
+/// A text of a rule; that of a rule that comes with hostvet is not copied out of the program.
+pub type Text = Cow<'static, str>;
+
 /// The keys of a rule file.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Raw {
-    pub(super) title: Spanned<String>,
-    pub(super) severity: Spanned<String>,
+    pub(super) title: Spanned<Text>,
+    pub(super) severity: Spanned<Text>,
     #[serde(default)]
-    pub(super) tags: Vec<Spanned<String>>,
-    pub(super) each: Option<Spanned<String>>,
+    pub(super) tags: Vec<Spanned<Text>>,
+    pub(super) each: Option<Spanned<Text>>,
     #[serde(rename = "as")]
-    pub(super) item_name: Option<Spanned<String>>,
-    pub(super) item: Option<Spanned<String>>,
-    pub(super) when: Option<Spanned<String>>,
-    pub(super) not_applicable: Option<Spanned<String>>,
-    pub(super) problem: Spanned<String>,
-    pub(super) message: Spanned<String>,
-    pub(super) why: Spanned<String>,
-    pub(super) remedy: Spanned<String>,
+    pub(super) item_name: Option<Spanned<Text>>,
+    pub(super) item: Option<Spanned<Text>>,
+    pub(super) when: Option<Spanned<Text>>,
+    pub(super) not_applicable: Option<Spanned<Text>>,
+    pub(super) problem: Spanned<Text>,
+    pub(super) message: Spanned<Text>,
+    pub(super) why: Spanned<Text>,
+    pub(super) remedy: Spanned<Text>,
     #[serde(default)]
-    pub(super) references: Vec<String>,
+    pub(super) references: Vec<Text>,
     #[serde(default, rename = "let")]
-    pub(super) lets: BTreeMap<Spanned<String>, Spanned<String>>,
+    pub(super) lets: BTreeMap<Spanned<Text>, Spanned<Text>>,
     #[serde(default)]
     pub(super) params: BTreeMap<String, Spanned<toml::Value>>,
     #[serde(default, rename = "case")]

@@ -42,7 +42,7 @@ pub use diagnostic::Diagnostic;
 pub use draft::Overrides;
 pub use eval::Evidence;
 pub use expression::{Answer, Expression};
-pub use file::{MAX_FILE, RuleFile, RuleText, unknown_key};
+pub use file::{MAX_FILE, RuleFile, RuleText, Text, unknown_key};
 pub use library::{Library, LibraryError, is_id};
 pub use mutate::Survivors;
 pub use profile::Profile;

@@ -1,12 +1,12 @@
 //! The tree of an expression once every name and type in it is known: what is evaluated.
 
-use super::functions::Function;
+use super::functions::{Function, glob, regex};
 use super::syntax::BinaryOp;
 use super::ty::Ty;
 use globset::GlobMatcher;
 use regex::Regex;
 use std::ops::Range;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 /// A checked expression with its text.
 #[derive(Clone, Debug)]
@@ -70,7 +70,7 @@ pub(super) enum NodeKind {
         test: Option<Box<Node>>,
         make: Box<Node>,
     },
-    /// A pattern known at load, compiled once.
+    /// A pattern known at load.
     Matches(Box<Node>, Pattern),
     /// `top(list, 'field', n)`, the field by its position.
     Top {
@@ -81,11 +81,48 @@ pub(super) enum NodeKind {
     Call(Function, Vec<Node>),
 }
 
-/// A compiled pattern.
+/// A pattern, compiled when it is first needed: few of those in the rules that come with hostvet ever are.
 #[derive(Clone, Debug)]
-pub(super) enum Pattern {
+pub(super) struct Pattern {
+    text: String,
+    is_glob: bool,
+    compiled: OnceLock<Result<Compiled, String>>,
+}
+
+#[derive(Clone, Debug)]
+enum Compiled {
     Regex(Regex),
     Glob(GlobMatcher),
+}
+
+impl Pattern {
+    pub(super) fn regex(text: &str) -> Self {
+        Self { text: text.to_owned(), is_glob: false, compiled: OnceLock::new() }
+    }
+
+    pub(super) fn glob(text: &str) -> Self {
+        Self { is_glob: true, ..Self::regex(text) }
+    }
+
+    fn compiled(&self) -> Result<&Compiled, String> {
+        let compile = || match self.is_glob {
+            true => glob(&self.text).map(Compiled::Glob),
+            false => regex(&self.text).map(Compiled::Regex),
+        };
+        self.compiled.get_or_init(compile).as_ref().map_err(Clone::clone)
+    }
+
+    /// What is wrong with it, if anything is.
+    pub(super) fn mistake(&self) -> Option<String> {
+        self.compiled().err()
+    }
+
+    pub(super) fn is_match(&self, text: &str) -> Result<bool, String> {
+        Ok(match self.compiled()? {
+            Compiled::Regex(regex) => regex.is_match(text),
+            Compiled::Glob(glob) => glob.is_match(text),
+        })
+    }
 }
 
 /// Macros that ask something of every item.
@@ -106,8 +143,8 @@ impl Program {
 }
 
 impl Node {
-    /// The nodes directly below.
-    pub(super) fn children(&self) -> Vec<&Node> {
+    /// Whether any of the nodes directly below is such a one.
+    pub(super) fn any_below<'a>(&'a self, is: &mut dyn FnMut(&'a Node) -> bool) -> bool {
         match &self.kind {
             NodeKind::Bool(_)
             | NodeKind::Int(_)
@@ -115,27 +152,27 @@ impl Node {
             | NodeKind::Str(_)
             | NodeKind::Fact(_)
             | NodeKind::Slot(_)
-            | NodeKind::Let(_) => Vec::new(),
+            | NodeKind::Let(_) => false,
             NodeKind::List(items) | NodeKind::And(items) | NodeKind::Or(items) | NodeKind::Call(_, items) => {
-                items.iter().collect()
+                items.iter().any(is)
             }
             NodeKind::Field { of, .. }
             | NodeKind::Has(of)
             | NodeKind::Not(of)
             | NodeKind::Neg(of)
             | NodeKind::Number(of)
-            | NodeKind::Matches(of, _) => vec![of],
-            NodeKind::Index { of, key } => vec![of, key],
+            | NodeKind::Matches(of, _) => is(of),
+            NodeKind::Index { of, key } => is(of) || is(key),
             NodeKind::OrValue(a, b)
             | NodeKind::Arith(_, a, b)
             | NodeKind::Compare(_, a, b)
-            | NodeKind::In(a, b) => vec![a, b],
-            NodeKind::Cond(a, b, c) => vec![a, b, c],
-            NodeKind::Each { over, test, .. } => vec![over, test],
+            | NodeKind::In(a, b) => is(a) || is(b),
+            NodeKind::Cond(a, b, c) => is(a) || is(b) || is(c),
+            NodeKind::Each { over, test, .. } => is(over) || is(test),
             NodeKind::Map { over, test, make, .. } => {
-                [Some(over), test.as_ref(), Some(make)].into_iter().flatten().map(|n| &**n).collect()
+                is(over) || test.as_deref().is_some_and(&mut *is) || is(make)
             }
-            NodeKind::Top { list, n, .. } => vec![list, n],
+            NodeKind::Top { list, n, .. } => is(list) || is(n),
         }
     }
 
@@ -157,6 +194,6 @@ impl Node {
 
     /// Whether any node of the tree is such a one.
     pub(super) fn any(&self, is: &mut dyn FnMut(&Self) -> bool) -> bool {
-        is(self) || self.children().into_iter().any(|child| child.any(is))
+        is(self) || self.any_below(&mut |below| below.any(is))
     }
 }

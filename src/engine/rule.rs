@@ -3,7 +3,7 @@
 use super::diagnostic::Diagnostic;
 use super::draft::{Draft, Extent, Overrides};
 use super::embedded::Keys;
-use super::file::RuleFile;
+use super::file::{RuleFile, Text};
 use super::node::{Node, NodeKind, Program};
 use super::severity::Severity;
 use super::template::Template;
@@ -16,7 +16,7 @@ pub struct Rule {
     /// What it is called and what it says about itself.
     pub about: Arc<About>,
     pub(super) lets: Vec<Program>,
-    pub(super) let_names: Vec<String>,
+    pub(super) let_names: Vec<Text>,
     /// How many of the names, the first ones, are the same for every item.
     pub(super) shared: usize,
     pub(super) each: Option<Program>,
@@ -51,27 +51,27 @@ pub struct About {
     /// Area and name: `limits/nofile-above-nr-open`.
     pub id: String,
     /// The problem in a few words.
-    pub title: String,
+    pub title: Text,
     /// Labels, for `--select tag:…`.
-    pub tags: Vec<String>,
+    pub tags: Vec<Text>,
     /// Why it is a problem.
-    pub why: String,
+    pub why: Text,
     /// The remedy, as it is written in the rule, with its expressions.
-    pub remedy: String,
+    pub remedy: Text,
     /// The problem, as an expression.
-    pub problem: String,
+    pub problem: Text,
     /// When the rule applies, as an expression.
-    pub when: Option<String>,
+    pub when: Option<Text>,
     /// The item's name and the list it is of, for rules that judge several.
-    pub each: Option<(String, String)>,
+    pub each: Option<(Text, Text)>,
     /// The severity: a word, or an expression.
-    pub severity: String,
+    pub severity: Text,
     /// The worst severity it can give.
     pub worst: Severity,
     /// The thresholds, as TOML.
     pub params: Vec<(String, String)>,
     /// Where to read on.
-    pub references: Vec<String>,
+    pub references: Vec<Text>,
 }
 
 impl About {
@@ -146,10 +146,7 @@ impl Rule {
             }
         }
         let names = self.let_names.iter().zip(&self.lets).zip(wanted);
-        names
-            .filter(|(_, wanted)| *wanted)
-            .map(|((name, program), _)| (name.as_str(), program.source()))
-            .collect()
+        names.filter(|(_, wanted)| *wanted).map(|((name, program), _)| (&**name, program.source())).collect()
     }
 
     /// Whether it asks for what takes two readings of the host's counters.
@@ -157,15 +154,16 @@ impl Rule {
         self.whole().programs().any(|program| program.root.any(&mut Node::is_sampled))
     }
 
-    /// Whether it may take longer than all the others: it asks a fact that says so of itself.
-    pub(super) fn is_slow(&self) -> bool {
-        let slow =
-            |node: &Node| matches!(node.kind, NodeKind::Fact(position) if fact::kinds()[position].slow);
-        self.each
-            .iter()
-            .chain(&self.lets)
-            .chain(self.deciding())
-            .any(|program| program.root.any(&mut |node| slow(node)))
+    /// Calls `asked` for each fact that it may ask to decide, by its position in `fact::kinds()`; one may come several times.
+    pub(super) fn each_fact(&self, asked: &mut dyn FnMut(usize)) {
+        for program in self.each.iter().chain(&self.lets).chain(self.deciding()) {
+            program.root.any(&mut |node| {
+                if let NodeKind::Fact(position) = node.kind {
+                    asked(position);
+                }
+                false
+            });
+        }
     }
 
     /// The facts it asks, sorted.

@@ -65,7 +65,7 @@ impl Selection {
 impl Pattern {
     fn meets(&self, rule: &About) -> bool {
         if self.tag {
-            return rule.tags.iter().any(|tag| self.matcher.is_match(tag));
+            return rule.tags.iter().any(|tag| self.matcher.is_match(&**tag));
         }
         // `limits` means the area, as a directory's name means what is in it.
         self.matcher.is_match(&rule.id) || self.matcher.is_match(rule.area())

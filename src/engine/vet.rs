@@ -4,7 +4,7 @@ use super::eval::{Evidence, Judgement, SharedNames};
 use super::rule::{About, Rule, SeverityOf};
 use super::severity::Severity;
 use super::value::{Gap, Items, Value, cut};
-use crate::fact::Facts;
+use crate::fact::{Facts, kinds};
 use crate::source::{Missing, Unreadable, parallel};
 use std::borrow::Cow;
 use std::cell::Cell;
@@ -96,10 +96,18 @@ pub fn judge(rule: &Rule, facts: &Facts) -> Outcome {
 /// Judges a host by all these rules, on all processors; the outcomes stand in the order of the rules.
 ///
 /// Rules share the facts: who asks first gathers one, and the others wait for it. The slow ones begin first, so that the rest is
-/// done beside them.
+/// done beside them; then those that ask what none before them asks, so that the processors gather different facts.
 pub fn judge_all(rules: &[&Rule], facts: &Facts) -> Vec<Outcome> {
     let mut begun: Vec<usize> = (0..rules.len()).collect();
-    begun.sort_by_cached_key(|position| !rules[*position].is_slow());
+    let mut asked = vec![false; kinds().len()];
+    begun.sort_by_cached_key(|position| {
+        let (mut is_slow, mut is_first) = (false, false);
+        rules[*position].each_fact(&mut |fact| {
+            is_slow |= kinds()[fact].slow;
+            is_first |= !std::mem::replace(&mut asked[fact], true);
+        });
+        (!is_slow, !is_first)
+    });
     let outcomes = parallel::map(&begun, 1, |position| judge(rules[*position], facts));
     let mut placed: Vec<_> = begun.into_iter().zip(outcomes).collect();
     placed.sort_unstable_by_key(|(position, _)| *position);

@@ -7,6 +7,7 @@ use crate::source::{At, Entry, Host, Missing, Reading};
 use crate::{record, word};
 use std::collections::BTreeSet;
 use std::path::Path;
+use std::sync::Arc;
 
 record! {
     /// The services that are started at boot, by whichever init the system has.
@@ -135,8 +136,8 @@ impl Gathering<'_> {
         });
     }
 
-    fn systemd(&mut self) -> Units {
-        let units = Units::find(self.host);
+    fn systemd(&mut self) -> Arc<Units> {
+        let units = Units::of(self.host);
         self.seen |= units.any;
         self.found.unread.extend(units.unread.iter().cloned());
         for pull in units.started() {

@@ -121,7 +121,7 @@ fn printed(host: &Host, missing: Missing) -> Reading<Partial<Jvm>> {
 
 /// The JVMs that units start with a command line of their own, as drop-ins leave it.
 fn configured(host: &Host) -> Partial<Jvm> {
-    let units = Units::find(host);
+    let units = Units::of(host);
     let mut found = Partial { items: Vec::new(), unread: units.unread.clone() };
     let mut bytes = 0;
     // What is only another name of a unit starts nothing more.

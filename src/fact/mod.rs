@@ -269,12 +269,12 @@ mod tests {
         for kind in KINDS {
             let shape = (kind.shape)();
             assert_eq!(shape.name.to_lowercase(), kind.name.replace('_', ""), "type and rule name differ");
-            assert!(shape.doc.lines().count() > 2, "{}: show real lines and cite the source", kind.name);
+            assert!(shape.doc().lines().count() > 2, "{}: show real lines and cite the source", kind.name);
             assert!(!kind.reads.is_empty(), "{}: reads nothing", kind.name);
             let counters = kind.counters.iter().all(|path| kind.reads.contains(path));
             assert!(counters, "{}: has counters in files that it does not read", kind.name);
             for field in &shape.fields {
-                assert!(!field.doc.is_empty(), "{}.{} is not documented", kind.name, field.name);
+                assert!(!field.doc().is_empty(), "{}.{} is not documented", kind.name, field.name);
             }
         }
     }

@@ -122,7 +122,7 @@ fn printed(host: &Host, missing: Missing) -> Reading<Option<Found>> {
 }
 
 fn configured(host: &Host) -> Reading<Found> {
-    let unit = match Units::find(host).load("prometheus.service") {
+    let unit = match Units::of(host).load("prometheus.service") {
         // A directory or the like in its place.
         Err(Missing::Unreadable(Unreadable { reason: Reason::WrongKind(_), .. })) => Err(Missing::Absent),
         unit => unit,

@@ -100,7 +100,7 @@ impl Fact for RcLocal {
 
 /// Whether systemd has its unit for the script and what makes a boot start it.
 fn by_systemd(host: &Host) -> bool {
-    let units = Units::find(host);
+    let units = Units::of(host);
     let name = "rc-local.service";
     if units.masked(name) || units.file(name).is_none() {
         return false;

@@ -156,7 +156,7 @@ fn first(text: &str) -> BTreeSet<String> {
 /// Whether systemd-sysusers.service will run at the next boot: `ConditionNeedsUpdate=/etc` holds until systemd-update-done has
 /// noted that /etc is as new as /usr.
 fn sysusers_run(host: &Host) -> bool {
-    let units = Units::find(host);
+    let units = Units::of(host);
     let service = "systemd-sysusers.service";
     if units.masked(service) || units.file(service).is_none() {
         return false;

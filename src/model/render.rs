@@ -115,9 +115,9 @@ fn record_schema(shape: &Shape, definitions: &mut Object<String, Value>) -> Valu
         let value = type_schema(field.ty, definitions);
         let missing = json!({ "$ref": "#/$defs/missing" });
         let sampled = if field.sampled { "\nTakes two readings: `--sample`." } else { "" };
-        let description = format!("{}{sampled}", field.doc);
+        let description = format!("{}{sampled}", field.doc());
         properties
             .insert(field.name.into(), json!({ "description": description, "anyOf": [value, missing] }));
     }
-    json!({ "type": "object", "description": shape.doc, "properties": properties })
+    json!({ "type": "object", "description": shape.doc(), "properties": properties })
 }

@@ -30,8 +30,7 @@ pub enum Type {
 pub struct Shape {
     /// The name of the Rust type.
     pub name: &'static str,
-    /// Its documentation.
-    pub doc: String,
+    doc: &'static [&'static str],
     /// The fields, in the order of the struct.
     pub fields: Vec<FieldShape>,
     /// The field that stands for the whole record where a plain value, list or map is wanted.
@@ -45,8 +44,7 @@ pub struct Shape {
 pub struct FieldShape {
     /// Its name, snake_cased.
     pub name: &'static str,
-    /// Its documentation: unit, absence, default.
-    pub doc: String,
+    doc: &'static [&'static str],
     /// Its type.
     pub ty: Type,
     /// Whether it takes two readings: see [`super::Sampled`].
@@ -58,27 +56,39 @@ impl Shape {
     #[doc(hidden)]
     pub fn new(
         name: &'static str,
-        doc: &[&str],
+        doc: &'static [&'static str],
         bare: Option<&'static str>,
-        fields: Vec<(&'static str, &[&str], Type, bool)>,
+        fields: Vec<(&'static str, &'static [&'static str], Type, bool)>,
     ) -> Self {
         let fields: Vec<_> = fields
             .into_iter()
             .map(|(name, doc, ty, sampled)| FieldShape {
                 name: name.trim_start_matches("r#"),
-                doc: paragraph(doc),
+                doc,
                 ty,
                 sampled,
             })
             .collect();
         let position = |wanted: &str| fields.iter().position(|f| f.name == wanted);
-        Self { name, doc: paragraph(doc), bare: bare.and_then(position), at: position("at"), fields }
+        Self { name, doc, bare: bare.and_then(position), at: position("at"), fields }
+    }
+
+    /// Its documentation.
+    pub fn doc(&self) -> String {
+        paragraph(self.doc)
     }
 
     /// Position and type of the field of this name.
     pub fn field(&self, name: &str) -> Option<(usize, Type)> {
         let position = self.fields.iter().position(|f| f.name == name)?;
         Some((position, self.fields[position].ty))
+    }
+}
+
+impl FieldShape {
+    /// Its documentation: unit, absence, default.
+    pub fn doc(&self) -> String {
+        paragraph(self.doc)
     }
 }
 

@@ -41,7 +41,7 @@ pub fn human(report: &Report, detail: Detail, out: &mut dyn Write) -> io::Result
             // Findings of one rule stand together: why it is a problem is said once, and what to do where that is the same.
             let before =
                 i.checked_sub(1).map(|i| &report.findings[i]).filter(|(before, _)| before.id == rule.id);
-            details((before.is_none()).then_some(&rule.why), finding, detail, out)?;
+            details((before.is_none()).then_some(&*rule.why), finding, detail, out)?;
             remedy(&finding.remedy, before.is_some_and(|(_, before)| before.remedy == finding.remedy), out)?;
         }
     }
@@ -102,7 +102,7 @@ fn headline(rule: &About, finding: &Finding, out: &mut dyn Write) -> io::Result<
     writeln!(out, "{severity} {}: {}", rule.id.bold(), one_line(&finding.message))
 }
 
-fn details(why: Option<&String>, finding: &Finding, detail: Detail, out: &mut dyn Write) -> io::Result<()> {
+fn details(why: Option<&str>, finding: &Finding, detail: Detail, out: &mut dyn Write) -> io::Result<()> {
     let label = Style::new().dimmed();
     for line in why.map(|why| wrap(why, WIDTH - 2)).unwrap_or_default() {
         writeln!(out, "  {line}")?;

@@ -1,7 +1,7 @@
 //! The report for machines: one JSON object, described in `docs/json.md`.
 
 use super::{PrintableJson, Report};
-use crate::engine::{About, Evidence, Finding, Severity};
+use crate::engine::{About, Evidence, Finding, Severity, Text};
 use serde::Serialize;
 use std::io::{self, Write};
 
@@ -73,8 +73,8 @@ struct WireFinding<'a> {
     evidence: Vec<WireEvidence<'a>>,
     why: &'a str,
     remedy: &'a str,
-    references: &'a [String],
-    tags: &'a [String],
+    references: &'a [Text],
+    tags: &'a [Text],
     fingerprint: &'a str,
 }
 

@@ -1,12 +1,12 @@
 //! What the rules and facts say of themselves: `explain`, `docs/rules.md`, `docs/facts.md`.
 
 use super::wrap::wrap;
-use crate::engine::{About, Rule};
+use crate::engine::{About, Rule, Text};
 use crate::fact::Kind;
 use crate::model::{Shape, Type};
 use owo_colors::OwoColorize;
 use std::collections::BTreeSet;
-use std::fmt::Write as _;
+use std::fmt::{Display, Write as _};
 use std::io::{self, Write};
 
 /// Everything about one rule, for a reader at a terminal.
@@ -46,12 +46,12 @@ fn section(out: &mut dyn Write, title: &str, text: &str) -> io::Result<()> {
 }
 
 /// Lines that `wrap` leaves as they are.
-fn indented(lines: &[String]) -> String {
+fn indented(lines: &[impl Display]) -> String {
     lines.iter().map(|line| format!("  {line}\n")).collect()
 }
 
 /// What the rule asks, in the order in which it is asked, each with a title.
-fn expressions(rule: &Rule) -> Vec<(String, String)> {
+fn expressions(rule: &Rule) -> Vec<(String, Text)> {
     let about = &rule.about;
     let mut found = Vec::new();
     if let Some((name, list)) = &about.each {
@@ -63,7 +63,7 @@ fn expressions(rule: &Rule) -> Vec<(String, String)> {
     found.push(("is a problem when".to_owned(), about.problem.clone()));
     found.push(("severity".to_owned(), about.severity.clone()));
     for (name, expression) in rule.deciding_names() {
-        found.push((format!("where `{name}` is"), expression));
+        found.push((format!("where `{name}` is"), expression.into()));
     }
     found
 }
@@ -121,7 +121,7 @@ pub fn rules_markdown<'r>(rules: impl Iterator<Item = &'r Rule>) -> String {
 
 fn severity(rule: &About) -> String {
     if rule.severity == rule.worst.word() {
-        return rule.severity.clone();
+        return rule.severity.to_string();
     }
     format!("`{}`", rule.severity)
 }
@@ -146,12 +146,12 @@ fn describe(text: &mut String, shape: &'static Shape, seen: &mut BTreeSet<&'stat
     if !seen.insert(shape.name) {
         return;
     }
-    let _ = writeln!(text, "### {}\n\n{}\n\n| field | type | |\n|---|---|---|", shape.name, shape.doc);
+    let _ = writeln!(text, "### {}\n\n{}\n\n| field | type | |\n|---|---|---|", shape.name, shape.doc());
     let mut below = Vec::new();
     for (i, field) in shape.fields.iter().enumerate() {
         let bare =
             if shape.bare == Some(i) { " Stands for the whole where a plain value is wanted." } else { "" };
-        let doc = field.doc.split_whitespace().collect::<Vec<_>>().join(" ").replace('|', "\\|");
+        let doc = field.doc().split_whitespace().collect::<Vec<_>>().join(" ").replace('|', "\\|");
         let sampled = if field.sampled { " Takes two readings: `--sample`." } else { "" };
         let ty = field.ty.to_string().replace('|', "\\|");
         let _ = writeln!(text, "| `{}` | {ty} | {doc}{sampled}{bare} |", field.name);

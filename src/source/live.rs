@@ -239,7 +239,7 @@ pub(super) fn read_all(path: &Path, mut file: File, size: Option<i64>, cap: u64)
         return Err(too_large());
     }
     // /proc gives at most a page or so at a time.
-    let mut bytes = vec![0; expected.map_or(16 << 10, |size| usize::try_from(size).unwrap_or(0))];
+    let mut bytes = vec![0; expected.map_or(4 << 10, |size| usize::try_from(size).unwrap_or(0))];
     let mut filled = 0;
     loop {
         match file.read(&mut bytes[filled..]) {

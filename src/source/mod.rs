@@ -27,6 +27,7 @@ mod reading;
 mod resolve;
 mod sample;
 mod seen;
+mod shared;
 mod sosreport;
 mod space;
 mod target;
@@ -223,6 +224,7 @@ pub struct Host {
     /// What its counters were a while before, where they were read twice: see [`Host::sampled`].
     pub earlier: Option<Arc<Earlier>>,
     processes: Arc<OnceLock<Reading<Vec<ProcessLine>>>>,
+    shared: Arc<shared::Shared>,
     /// Whether the user wants what takes long: every file of every package read.
     pub deep: bool,
 }
@@ -259,7 +261,7 @@ impl Host {
 
     /// A host of which this source gives the answers as they are, as one that repeats what another was asked.
     fn as_told(source: Arc<dyn Source>, target: Target) -> Self {
-        Self { source, target, earlier: None, processes: Arc::default(), deep: false }
+        Self { source, target, earlier: None, processes: Arc::default(), shared: Arc::default(), deep: false }
     }
 
     /// The text of the file at `path`; bytes that are not UTF-8 become U+FFFD.

@@ -1,7 +1,6 @@
 //! The first line of every process, for all who ask which there are: /proc is walked once.
 
 use super::{Host, Reading, parallel};
-use std::sync::Arc;
 
 /// A process, as its /proc/PID/stat has it.
 #[derive(Clone, Debug)]
@@ -21,11 +20,6 @@ impl ProcessLine {
 }
 
 impl Host {
-    /// This host, with nothing known of its processes yet: each vetting looks at what is there then.
-    pub(crate) fn afresh(self) -> Self {
-        Self { processes: Arc::default(), ..self }
-    }
-
     /// The processes that were there when this was first asked of this host or a clone of it, by number. Absent where there is no /proc.
     pub(crate) fn processes(&self) -> Reading<&[ProcessLine]> {
         let walk = || {

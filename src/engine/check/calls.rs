@@ -1,6 +1,6 @@
 //! Macros, functions and methods: which is meant, and whether its arguments fit.
 
-use super::super::functions::{Arg, Form, Function, SIGNATURES, Signature, glob, regex};
+use super::super::functions::{Arg, Form, Function, SIGNATURES, Signature};
 use super::super::node::{Each, Node, NodeKind, Pattern};
 use super::super::syntax::{Expr, ExprError, ExprKind};
 use super::super::ty::Ty;
@@ -135,12 +135,12 @@ impl Checker<'_> {
         let (last, before) = meant.split_last().unwrap_or((&right_form[0], &[]));
         let mut first = None;
         for signature in before {
-            match apply(signature, nodes.clone(), name_span, &span) {
+            match apply(signature, nodes.clone(), name_span, &span, self.names.known_right) {
                 Ok(node) => return Ok(node),
                 Err(error) => first = first.or(Some(error)),
             }
         }
-        apply(last, nodes, name_span, &span).map_err(|error| first.unwrap_or(error))
+        apply(last, nodes, name_span, &span, self.names.known_right).map_err(|error| first.unwrap_or(error))
     }
 
     fn has(&mut self, arg: &Expr, span: Range<usize>) -> Checked {
@@ -204,7 +204,13 @@ impl Checker<'_> {
 }
 
 /// A call, if the arguments fit the signature.
-fn apply(signature: &Signature, nodes: Vec<Node>, name_span: &Range<usize>, span: &Range<usize>) -> Checked {
+fn apply(
+    signature: &Signature,
+    nodes: Vec<Node>,
+    name_span: &Range<usize>,
+    span: &Range<usize>,
+    known_right: bool,
+) -> Checked {
     if !signature.takes(nodes.len()) {
         let receiver = usize::from(signature.form == Form::Method);
         let takes = signature.args.len() - signature.optional - receiver;
@@ -230,16 +236,16 @@ fn apply(signature: &Signature, nodes: Vec<Node>, name_span: &Range<usize>, span
     }
     let ty = signature.function.gives(&args.iter().map(|n| &n.ty).collect::<Vec<_>>());
     let kind = match (signature.function, args.as_slice()) {
-        // A pattern written in the rule is compiled once, and a mistake in it is found now.
-        (Function::Matches, [subject, Node { kind: NodeKind::Str(pattern), span, .. }]) => {
-            let regex = regex(pattern)
-                .map_err(|e| ExprError::new(span.clone(), format!("this pattern is wrong: {e}")))?;
-            NodeKind::Matches(Box::new(subject.clone()), Pattern::Regex(regex))
-        }
-        (Function::Glob, [subject, Node { kind: NodeKind::Str(pattern), span, .. }]) => {
-            let glob = glob(pattern)
-                .map_err(|e| ExprError::new(span.clone(), format!("this pattern is wrong: {e}")))?;
-            NodeKind::Matches(Box::new(subject.clone()), Pattern::Glob(glob))
+        // A mistake in a pattern that is written in the rule is found now.
+        (Function::Matches | Function::Glob, [subject, Node { kind: NodeKind::Str(text), span, .. }]) => {
+            let pattern = match signature.function {
+                Function::Glob => Pattern::glob(text),
+                _ => Pattern::regex(text),
+            };
+            if let Some(mistake) = (!known_right).then(|| pattern.mistake()).flatten() {
+                return Err(ExprError::new(span.clone(), format!("this pattern is wrong: {mistake}")));
+            }
+            NodeKind::Matches(Box::new(subject.clone()), pattern)
         }
         (Function::Bytes | Function::Duration, [Node { kind: NodeKind::Str(_), span, .. }]) => {
             let literal = super::super::eval::constant(&args[0]);

@@ -38,6 +38,8 @@ pub(in crate::engine) struct Names {
     pub(in crate::engine) slots: Vec<(String, Ty)>,
     /// Names of `[let]`, in order.
     pub(super) lets: Vec<Let>,
+    /// Whether no mistake is looked for in patterns, as the rule was checked when hostvet was built.
+    pub(super) known_right: bool,
 }
 
 /// A name of `[let]`.
@@ -52,8 +54,8 @@ pub(super) struct Let {
 const RESERVED: [&str; 7] = ["params", "has", "in", "not", "true", "false", "null"];
 
 impl Names {
-    pub(in crate::engine) fn new(params: BTreeMap<String, Param>) -> Self {
-        Self { params, ..Self::default() }
+    pub(in crate::engine) fn new(params: BTreeMap<String, Param>, known_right: bool) -> Self {
+        Self { params, known_right, ..Self::default() }
     }
 
     /// Enters a name of `[let]`, and what it stands for.
@@ -74,11 +76,15 @@ impl Names {
     }
 
     pub(super) fn height(&self, node: &Node) -> usize {
-        let below = match node.kind {
-            NodeKind::Let(position) => self.lets[position].height,
-            _ => node.children().into_iter().map(|child| self.height(child)).max().unwrap_or(0),
-        };
-        below + 1
+        let mut highest = 0;
+        if let NodeKind::Let(position) = node.kind {
+            highest = self.lets[position].height;
+        }
+        node.any_below(&mut |below| {
+            highest = highest.max(self.height(below));
+            false
+        });
+        highest + 1
     }
 }
 

@@ -10,7 +10,7 @@ pub use judgement::Evidence;
 pub(super) use judgement::{Judgement, SharedNames};
 
 use super::functions::{number, parse_number};
-use super::node::{Node, NodeKind, Pattern};
+use super::node::{Node, NodeKind};
 use super::value::{Evaluated, Gap, Items, Value};
 use crate::model::FieldShape;
 use crate::source::{At, Reason, TargetKind, Unreadable};
@@ -105,10 +105,7 @@ impl<'a> Run<'_, 'a> {
                 let value = self.eval(of, scope)?;
                 self.spend(cost(&value))?;
                 let text = value.as_str().unwrap_or_default();
-                Ok(Value::Bool(match pattern {
-                    Pattern::Regex(regex) => regex.is_match(text),
-                    Pattern::Glob(glob) => glob.is_match(text),
-                }))
+                pattern.is_match(text).map(Value::Bool).map_err(Gap::Failed)
             }
             NodeKind::Top { list, field, n } => self.top(list, *field, n, scope),
             NodeKind::Call(function, args) => {
@@ -135,7 +132,10 @@ impl<'a> Run<'_, 'a> {
     /// The expression as it was written.
     fn source(&self, node: &Node) -> String {
         let text = self.text.get(node.span.clone()).unwrap_or(self.text);
-        text.split_whitespace().collect::<Vec<_>>().join(" ")
+        match text.contains(char::is_whitespace) {
+            true => text.split_whitespace().collect::<Vec<_>>().join(" "),
+            false => text.to_owned(),
+        }
     }
 
     fn slot(&self, slot: usize, node: &Node, scope: Option<&Scope<'_, 'a>>) -> Value<'a> {
@@ -176,13 +176,13 @@ impl<'a> Run<'_, 'a> {
 
     /// The expression as evidence has it.
     fn shown(&self, node: &Node) -> String {
-        match &node.kind {
-            // That a value might have been absent is no part of what was found.
-            NodeKind::Field { .. } | NodeKind::Index { .. } => {
-                self.source(node).replace(".?", ".").replace("[?", "[")
+        let source = self.source(node);
+        // That a value might have been absent is no part of what was found. A pattern may hold these signs too.
+        match node.kind {
+            NodeKind::Field { .. } | NodeKind::Index { .. } if source.contains('?') => {
+                source.replace(".?", ".").replace("[?", "[")
             }
-            // A pattern may hold these signs too.
-            _ => self.source(node),
+            _ => source,
         }
     }
 

@@ -126,24 +126,24 @@ impl Expr {
     pub fn mentions(&self, name: &str) -> bool {
         match &self.kind {
             ExprKind::Ident(ident) => ident == name,
-            _ => self.children().into_iter().any(|child| child.mentions(name)),
+            _ => self.any_below(&mut |below| below.mentions(name)),
         }
     }
 
-    /// The expressions directly below.
-    pub fn children(&self) -> Vec<&Expr> {
+    /// Whether any of the expressions directly below is such a one.
+    fn any_below(&self, is: &mut dyn FnMut(&Expr) -> bool) -> bool {
         match &self.kind {
             ExprKind::Bool(_)
             | ExprKind::Int(_)
             | ExprKind::Double(_)
             | ExprKind::Str(_)
-            | ExprKind::Ident(_) => Vec::new(),
-            ExprKind::List(items) | ExprKind::And(items) | ExprKind::Or(items) => items.iter().collect(),
-            ExprKind::Member { of, .. } | ExprKind::Not(of) | ExprKind::Neg(of) => vec![of],
-            ExprKind::Index { of, key, .. } => vec![of, key],
-            ExprKind::Call { of, args, .. } => of.iter().map(|of| &**of).chain(args).collect(),
-            ExprKind::Binary { left, right, .. } => vec![left, right],
-            ExprKind::Cond(a, b, c) => vec![a, b, c],
+            | ExprKind::Ident(_) => false,
+            ExprKind::List(items) | ExprKind::And(items) | ExprKind::Or(items) => items.iter().any(is),
+            ExprKind::Member { of, .. } | ExprKind::Not(of) | ExprKind::Neg(of) => is(of),
+            ExprKind::Index { of, key, .. } => is(of) || is(key),
+            ExprKind::Call { of, args, .. } => of.as_deref().is_some_and(&mut *is) || args.iter().any(is),
+            ExprKind::Binary { left, right, .. } => is(left) || is(right),
+            ExprKind::Cond(a, b, c) => is(a) || is(b) || is(c),
         }
     }
 

@@ -20,11 +20,18 @@ pub(super) struct Lexed {
     pub(super) span: Range<usize>,
 }
 
-/// Longest first, so that `<=` is not read as `<`.
-const SIGNS: [&str; 26] = [
-    "&&", "||", "==", "!=", "<=", ">=", ".?", "[?", "<", ">", "+", "-", "*", "/", "%", "!", "?", ":", ".",
-    ",", "(", ")", "[", "]", "{", "}",
-];
+/// Looked for before the shorter ones, so that `<=` is not read as `<`.
+static LONG_SIGNS: [&str; 8] = ["&&", "||", "==", "!=", "<=", ">=", ".?", "[?"];
+
+static SHORT_SIGNS: [&str; 18] =
+    ["<", ">", "+", "-", "*", "/", "%", "!", "?", ":", ".", ",", "(", ")", "[", "]", "{", "}"];
+
+/// The sign that a text begins with.
+fn sign(rest: &str) -> Option<&'static str> {
+    let long = rest.get(..2).and_then(|two| LONG_SIGNS.iter().find(|sign| **sign == two));
+    let short = || rest.get(..1).and_then(|one| SHORT_SIGNS.iter().find(|sign| **sign == one));
+    long.or_else(short).copied()
+}
 
 /// The tokens of the text. In a template they end at the first `}`, for the language itself has no braces.
 pub(super) fn lex(text: &str, in_template: bool) -> Result<Vec<Lexed>, ExprError> {
@@ -52,7 +59,7 @@ pub(super) fn lex(text: &str, in_template: bool) -> Result<Vec<Lexed>, ExprError
         } else if c.is_ascii_alphabetic() || c == '_' {
             at += rest.find(|c: char| !(c.is_ascii_alphanumeric() || c == '_')).unwrap_or(rest.len());
             Token::Ident(text[start..at].to_owned())
-        } else if let Some(sign) = SIGNS.iter().find(|sign| rest.starts_with(**sign)) {
+        } else if let Some(sign) = sign(rest) {
             at += sign.len();
             Token::Sign(sign)
         } else {
@@ -160,8 +167,13 @@ fn string(text: &str, at: &mut usize, raw: bool) -> Result<Token, ExprError> {
         if c == '\\' && !raw {
             value.push(escape(text, at)?);
         } else {
-            value.push(c);
-            *at += c.len_utf8();
+            // Up to the next character that may mean something else.
+            let after = &rest[c.len_utf8()..];
+            let special = |byte| matches!(byte, b'\\' | b'\n' | b'"' | b'\'');
+            let plain = after.bytes().position(special).unwrap_or(after.len());
+            let taken = c.len_utf8() + plain;
+            value.push_str(&rest[..taken]);
+            *at += taken;
         }
     }
 }

@@ -158,63 +158,63 @@ const WORDINGS: &[Wording] = &[
     says(
         IoError,
         " error, dev ",
-        r"(?:^|: )(?<error>I/O|critical medium|critical target|timeout|protection|recoverable transport|critical nexus) error, dev (?<subject>[a-z][\w!/.-]*), sector (?<sector>[0-9]+)(?: op 0x[0-9a-f]+:\((?<op>[A-Z_]+)\))?",
+        r"(?:^|: )(?<error>I/O|critical medium|critical target|timeout|protection|recoverable transport|critical nexus) error, dev (?<subject>[a-z][0-9A-Za-z_!/.-]*), sector (?<sector>[0-9]+)(?: op 0x[0-9a-f]+:\((?<op>[A-Z_]+)\))?",
         "$error error at sector $sector $op",
     ),
     // fs/buffer.c; said besides the one above, but alone by devices that have no queue, such as those of the device mapper.
     says(
         IoError,
         "Buffer I/O error on dev",
-        r"on dev(?:ice)? (?<subject>(?:dm-|md|drbd|bcache|nbd|rbd)[0-9]+\w*), logical block (?<block>[0-9]+)(?:, (?<op>.+))?",
+        r"on dev(?:ice)? (?<subject>(?:dm-|md|drbd|bcache|nbd|rbd)[0-9]+[0-9A-Za-z_]*), logical block (?<block>[0-9]+)(?:, (?<op>.+))?",
         "buffer I/O error at block $block $op",
     ),
     // fs/ext4/super.c, ext3, ext2
     says(
         FsError,
         "EXT",
-        r"EXT[234]-fs error \(device (?<subject>[\w!/.-]+)\)(?: in (?<in>\S+))?:? ?(?<what>.*)",
+        r"EXT[234]-fs error \(device (?<subject>[0-9A-Za-z_!/.-]+)\)(?: in (?<in>\S+))?:? ?(?<what>.*)",
         "$in $what",
     ),
     says(
         FsError,
         "Remounting filesystem read-only",
-        r"EXT[234]-fs \((?<subject>[\w!/.-]+)\)",
+        r"EXT[234]-fs \((?<subject>[0-9A-Za-z_!/.-]+)\)",
         "remounted read-only",
     ),
     says(
         FsError,
         "Aborting journal on device ",
-        r"Aborting journal on device (?<subject>[\w!/.-]+?)(?:-[0-9]+)?\.$",
+        r"Aborting journal on device (?<subject>[0-9A-Za-z_!/.-]+?)(?:-[0-9]+)?\.$",
         "journal aborted",
     ),
     // fs/xfs
     says(
         FsError,
         "XFS (",
-        r"XFS \((?<subject>[\w!/.-]+)\): (?<what>(?:Metadata )?[Cc]orruption.*|Metadata CRC error detected.*|Internal error .*|xfs_do_force_shutdown.*|.*[Ss]hutting down filesystem.*|Filesystem has been shut down.*)",
+        r"XFS \((?<subject>[0-9A-Za-z_!/.-]+)\): (?<what>(?:Metadata )?[Cc]orruption.*|Metadata CRC error detected.*|Internal error .*|xfs_do_force_shutdown.*|.*[Ss]hutting down filesystem.*|Filesystem has been shut down.*)",
         "$what",
     ),
     // fs/btrfs; a mount that fails is not damage of a file system that works.
     says(
         FsError,
         "BTRFS",
-        r"BTRFS:? (?:error|critical) \(device (?<subject>[\w!/.-]+)[^)]*\):? (?:in )?(?<what>(?:[^o]|o[^p]).*)",
+        r"BTRFS:? (?:error|critical) \(device (?<subject>[0-9A-Za-z_!/.-]+)[^)]*\):? (?:in )?(?<what>(?:[^o]|o[^p]).*)",
         "$what",
     ),
     says(
         FsError,
         "csum failed",
-        r"BTRFS warning \(device (?<subject>[\w!/.-]+)[^)]*\): (?<what>csum failed.*)",
+        r"BTRFS warning \(device (?<subject>[0-9A-Za-z_!/.-]+)[^)]*\): (?<what>csum failed.*)",
         "$what",
     ),
     // net/sunrpc/clnt.c
     says(
         NfsNotResponding,
         " not responding, ",
-        r"(?:nfs|lockd): server (?<subject>[\w.:%\[\]-]+) not responding, (?<what>still trying|timed out)",
+        r"(?:nfs|lockd): server (?<subject>[0-9A-Za-z_.:%\[\]-]+) not responding, (?<what>still trying|timed out)",
         "$what",
     ),
-    ends(NfsNotResponding, ": server ", r"(?:nfs|lockd): server (?<subject>[\w.:%\[\]-]+) OK"),
+    ends(NfsNotResponding, ": server ", r"(?:nfs|lockd): server (?<subject>[0-9A-Za-z_.:%\[\]-]+) OK"),
     // arch/x86/mm/fault.c, arch/x86/kernel/traps.c, arch/arm64/mm/fault.c
     says(
         Segfault,
@@ -282,27 +282,27 @@ const WORDINGS: &[Wording] = &[
     says(
         ForkFailed,
         "fork rejected by pids controller in ",
-        r"controller in (?<subject>/[\w/.:@%+=\\-]*)$",
+        r"controller in (?<subject>/[0-9A-Za-z_/.:@%+=\\-]*)$",
         "",
     ),
     // net/ipv4/route.c
     says(
         Martian,
         "martian source ",
-        r"martian source (?<to>\S+) from (?<from>[0-9.]+), on dev (?<subject>[\w.@-]+)$",
+        r"martian source (?<to>\S+) from (?<from>[0-9.]+), on dev (?<subject>[0-9A-Za-z_.@-]+)$",
         "$from to $to",
     ),
     says(
         Martian,
         "martian destination ",
-        r"martian destination (?<to>\S+) from (?<from>[0-9.]+), dev (?<subject>[\w.@-]+)$",
+        r"martian destination (?<to>\S+) from (?<from>[0-9.]+), dev (?<subject>[0-9A-Za-z_.@-]+)$",
         "$from to $to",
     ),
     // Drivers word it as they like; bonding says it of its ports.
-    says(LinkFlap, "ink is", r"(?:^|\s)(?<subject>[\w.@-]+):? (?:NIC )?[Ll]ink is [Dd]own", ""),
-    says(LinkFlap, "Link down", r"(?:^|\s)(?<subject>[\w.@-]+): Link down$", ""),
-    ends(LinkFlap, "ink is", r"(?:^|\s)(?<subject>[\w.@-]+):? (?:NIC )?[Ll]ink is [Uu]p"),
-    ends(LinkFlap, "Link up", r"(?:^|\s)(?<subject>[\w.@-]+): Link up"),
+    says(LinkFlap, "ink is", r"(?:^|\s)(?<subject>[0-9A-Za-z_.@-]+):? (?:NIC )?[Ll]ink is [Dd]own", ""),
+    says(LinkFlap, "Link down", r"(?:^|\s)(?<subject>[0-9A-Za-z_.@-]+): Link down$", ""),
+    ends(LinkFlap, "ink is", r"(?:^|\s)(?<subject>[0-9A-Za-z_.@-]+):? (?:NIC )?[Ll]ink is [Uu]p"),
+    ends(LinkFlap, "Link up", r"(?:^|\s)(?<subject>[0-9A-Za-z_.@-]+): Link up"),
 ];
 
 /// What a line says, by its wording.

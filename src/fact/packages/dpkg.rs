@@ -1,6 +1,6 @@
 //! dpkg's database: /var/lib/dpkg, and of distroless images status.d.
 
-use super::{CAP, Digest, File, Look, Manager, Package, Read};
+use super::{CAP, Digest, File, Look, Manager, Package, Read, is_judged};
 use crate::source::{At, Host, Missing, Optional, Reading, text};
 use globset::{Glob, GlobSet, GlobSetBuilder};
 use std::collections::{HashMap, HashSet};
@@ -13,9 +13,8 @@ pub(super) fn read(host: &Host, look: &mut Look) -> Reading<Read> {
     let diversions = diversions(&file(host, "/var/lib/dpkg/diversions").optional()?.unwrap_or_default());
     let excluded = excluded(host);
     let mut installed = 0;
-    let mut count = |paragraphs: &str, look: &mut Look, lists: &Lists| {
-        for paragraph in paragraphs.split("\n\n") {
-            let Some(entry) = entry(paragraph) else { continue };
+    let mut count = |text: &str, look: &mut Look, lists: &Lists| {
+        for entry in entries(text) {
             installed += 1;
             if look.wants(entry.name) {
                 match lists.package(host, &entry) {
@@ -57,41 +56,68 @@ fn file(host: &Host, path: &str) -> Reading<String> {
     host.source.read(Path::new(path), CAP).map(text)
 }
 
-/// A package that is installed.
+/// A paragraph of the status file (deb-control(5)), as far as it matters here.
+#[derive(Default)]
 struct Entry<'a> {
     name: &'a str,
+    status: Option<&'a str>,
     version: &'a str,
     architecture: &'a str,
+    /// The lines of `Conffiles`.
     settings: Vec<&'a str>,
 }
 
-/// A paragraph of the status file (deb-control(5)). None: not installed, or only its settings are left.
-fn entry(paragraph: &str) -> Option<Entry<'_>> {
-    let field = |name: &str| {
-        let mut lines = paragraph.lines();
-        lines.find_map(|line| line.strip_prefix(name)?.strip_prefix(':').map(str::trim))
-    };
-    // status.d has no such line.
-    let state = field("Status").unwrap_or("install ok installed").split_ascii_whitespace().nth(2)?;
-    if !["installed", "triggers-awaited", "triggers-pending"].contains(&state) {
-        return None;
+/// The packages that are installed.
+fn entries(text: &str) -> Vec<Entry<'_>> {
+    let (mut found, mut entry, mut in_settings) = (Vec::new(), Entry::default(), false);
+    // The file is as long as all descriptions together: it is gone through once.
+    for line in text.lines().chain([""]) {
+        if line.is_empty() {
+            found.extend(Some(std::mem::take(&mut entry)).filter(Entry::is_installed));
+        }
+        if line.starts_with(' ') {
+            if in_settings {
+                entry.settings.push(line);
+            }
+            continue;
+        }
+        let field = |name: &str| line.strip_prefix(name).map(str::trim);
+        in_settings = line.starts_with("Conffiles:");
+        if let Some(value) = field("Package:") {
+            entry.name = value;
+        } else if let Some(value) = field("Status:") {
+            entry.status = Some(value);
+        } else if let Some(value) = field("Version:") {
+            entry.version = value;
+        } else if let Some(value) = field("Architecture:").filter(|value| !value.contains('/')) {
+            entry.architecture = value;
+        }
     }
-    let settings = paragraph.split_once("\nConffiles:").map_or("", |(_, rest)| rest);
-    let settings = settings.lines().skip(1).take_while(|line| line.starts_with(' '));
-    let current = settings.filter_map(|line| {
-        let words: Vec<&str> = line.split_ascii_whitespace().collect();
-        // `obsolete`: the package no longer has it; `newconffile`: it never was written.
-        let is_current = !words.contains(&"obsolete")
-            && !words.contains(&"remove-on-upgrade")
-            && words.get(1) != Some(&"newconffile");
-        words.first().copied().filter(|path| is_current && path.starts_with('/'))
-    });
-    Some(Entry {
-        name: field("Package").filter(|name| !name.is_empty() && !name.contains('/'))?,
-        version: field("Version").unwrap_or_default(),
-        architecture: field("Architecture").filter(|name| !name.contains('/')).unwrap_or_default(),
-        settings: current.collect(),
-    })
+    found
+}
+
+impl<'a> Entry<'a> {
+    /// Not where only its settings are left. Names lead to files of the database, and must not lead out of it.
+    fn is_installed(&self) -> bool {
+        // status.d has no such line.
+        let state = self.status.unwrap_or("install ok installed").split_ascii_whitespace().nth(2);
+        let installed =
+            state.is_some_and(|state| ["installed", "triggers-awaited", "triggers-pending"].contains(&state));
+        installed && !self.name.is_empty() && !self.name.contains('/')
+    }
+
+    /// The paths of its settings.
+    fn settings(&self) -> Vec<&'a str> {
+        let current = self.settings.iter().filter_map(|line| {
+            let words: Vec<&str> = line.split_ascii_whitespace().collect();
+            // `obsolete`: the package no longer has it; `newconffile`: it never was written.
+            let is_current = !words.contains(&"obsolete")
+                && !words.contains(&"remove-on-upgrade")
+                && words.get(1) != Some(&"newconffile");
+            words.first().copied().filter(|path| is_current && path.starts_with('/'))
+        });
+        current.collect()
+    }
 }
 
 /// Where the files of a package are listed.
@@ -121,7 +147,7 @@ impl Lists<'_> {
             }
         };
         Ok(Package {
-            files: files(&list, &sums, &entry.settings),
+            files: files(&list, &sums, &entry.settings()),
             name: entry.name.to_owned(),
             version: entry.version.to_owned(),
             at: At::file(at),
@@ -136,20 +162,29 @@ fn files(list: &str, sums: &str, settings: &[&str]) -> Vec<File> {
     let file = |path: String, is_setting, digest| File { path, is_setting, digest };
     let mut found: Vec<File> = settings.iter().map(|path| file((*path).to_owned(), true, None)).collect();
     let mut known: HashSet<String> = settings.iter().map(|path| (*path).to_owned()).collect();
-    let listed: HashSet<&str> = list.lines().collect();
+    // Most are documents and translations, of which nothing is said.
+    let listed: HashSet<&str> = list.lines().filter(|path| is_judged(path)).collect();
     for (sum, path) in sums.lines().filter_map(|line| line.split_once("  ")) {
         let path = format!("/{}", path.trim_start_matches("./").trim_start_matches('/'));
-        let is_ours = list.is_empty() || listed.contains(path.as_str());
+        let is_ours = if list.is_empty() { is_judged(&path) } else { listed.contains(path.as_str()) };
         if is_ours && known.insert(path.clone()) {
             found.push(file(path, false, Some(Digest::Md5(sum.to_owned()))));
         }
     }
-    let parents: HashSet<&str> = list.lines().filter_map(|path| Some(path.rsplit_once('/')?.0)).collect();
-    for path in list.lines().filter(|path| !parents.contains(path)) {
+    let mut parents: HashSet<&str> = HashSet::new();
+    let mut last = "";
+    for (parent, _) in list.lines().filter_map(|path| path.rsplit_once('/')) {
+        // What is in one directory mostly stands together.
+        if parent != last {
+            parents.insert(parent);
+            last = parent;
+        }
+    }
+    for path in list.lines() {
         let (directory, name) = path.rsplit_once('/').unwrap_or_default();
         let is_program = ["/bin", "/sbin", "/usr/bin", "/usr/sbin"].contains(&directory);
         let is_library = directory.contains("/lib") && (name.ends_with(".so") || name.contains(".so."));
-        if (is_program || is_library) && known.insert(path.to_owned()) {
+        if (is_program || is_library) && !parents.contains(path) && known.insert(path.to_owned()) {
             found.push(file(path.to_owned(), false, None));
         }
     }

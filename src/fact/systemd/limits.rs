@@ -73,17 +73,17 @@ pub(super) fn gather(host: &Host, units: &Units) -> UnitLimits {
     if let Some(settings) = manager::settings(host).noted(&mut limits.list.unread) {
         limits.add("system.conf", &settings);
     }
-    let units = units::of(units);
-    limits.list.unread.extend(units.unread);
+    let found = units::of(units);
+    limits.list.unread.extend(found.unread);
     let mut drop_ins = HashMap::new();
     let mut count = 0;
-    for unit in units.items.iter().filter(|u| !u.masked && u.alias_of.is_none()) {
+    for unit in found.items.iter().filter(|u| !u.masked && u.alias_of.is_none()) {
         if count > MAX_ASSIGNMENTS {
             let what = format!("not read: the units before it have more than {MAX_ASSIGNMENTS} limits");
             limits.list.unread.push(Unreadable { path: unit.at.path.clone(), reason: Reason::NotRead(what) });
             break;
         }
-        if let Some(settings) = assignments(host, unit, &mut drop_ins).noted(&mut limits.list.unread) {
+        if let Some(settings) = assignments(units, unit, &mut drop_ins).noted(&mut limits.list.unread) {
             count += settings.iter().map(|(setting, _)| 1 + setting.value.len() / 100).sum::<usize>();
             limits.add(&unit.name, &settings);
         }
@@ -95,7 +95,7 @@ pub(super) fn gather(host: &Host, units: &Units) -> UnitLimits {
 /// The assignments of limits to a unit, its own first and then those of its drop-ins.
 ///
 /// A drop-in may be one of very many units, so what is in it is remembered.
-fn assignments(host: &Host, unit: &Unit, drop_ins: &mut DropIns) -> Reading<Vec<Assignment>> {
+fn assignments(units: &Units, unit: &Unit, drop_ins: &mut DropIns) -> Reading<Vec<Assignment>> {
     let section = match kind(&unit.name) {
         "service" => "Service",
         "socket" => "Socket",
@@ -103,9 +103,9 @@ fn assignments(host: &Host, unit: &Unit, drop_ins: &mut DropIns) -> Reading<Vec<
         "swap" => "Swap",
         _ => return Ok(Vec::new()),
     };
-    let mut found = read(host, &unit.at.path)?;
+    let mut found = read(units, &unit.at.path)?;
     for file in &unit.drop_ins {
-        let known = drop_ins.entry(file.path.clone()).or_insert_with(|| read(host, &file.path));
+        let known = drop_ins.entry(file.path.clone()).or_insert_with(|| read(units, &file.path));
         found.extend(known.as_ref().map_err(Clone::clone)?.iter().cloned());
     }
     found.retain(|(setting, _)| setting.section == section);
@@ -113,9 +113,9 @@ fn assignments(host: &Host, unit: &Unit, drop_ins: &mut DropIns) -> Reading<Vec<
 }
 
 /// The assignments of limits in a file.
-fn read(host: &Host, path: &Arc<str>) -> Reading<Vec<Assignment>> {
+fn read(units: &Units, path: &Arc<str>) -> Reading<Vec<Assignment>> {
     // Absent: a link that leads nowhere. The unit cannot be started, or the drop-in has gone.
-    let Some(text) = host.read_text(path).optional()? else { return Ok(Vec::new()) };
+    let Some(text) = units.text(path).optional()? else { return Ok(Vec::new()) };
     // Few of some hundred units set a limit; the others need not be parsed.
     if !text.contains("Limit") {
         return Ok(Vec::new());

@@ -22,7 +22,6 @@ pub use failed::FailedUnit;
 pub use limits::{MalformedLimit, UnitLimit, UnitLimits};
 pub use manager::DefaultSetting;
 use std::collections::BTreeMap;
-use std::sync::{Arc, OnceLock};
 pub use syntax::UnitProblem;
 pub use units::Unit;
 
@@ -100,30 +99,26 @@ impl Fact for Systemd {
             let host = host.clone();
             Lazy::new(move || read(&host))
         }
-        // The directories are listed once, when something first asks for them.
-        let units = Arc::new(OnceLock::new());
-        fn reader<T>(
+        fn of_units<T>(
             host: &Host,
-            units: &Arc<OnceLock<Units>>,
             read: impl Fn(&Host, &Units) -> Reading<T> + Send + Sync + 'static,
         ) -> Lazy<T> {
-            let (host, units) = (host.clone(), units.clone());
-            Lazy::new(move || read(&host, units.get_or_init(|| Units::find(&host))))
+            lazy(host, move |host| read(host, &Units::of(host)))
         }
         Ok(Self {
             version: lazy(host, binary::version),
             raises_nr_open: lazy(host, binary::raises_nr_open),
             reaches_nr_open: lazy(host, binary::reaches_nr_open),
             defaults: lazy(host, |host| Ok(manager::defaults(manager::settings(host)?))),
-            units: reader(host, &units, |_, units| Ok(units::of(units))),
-            limits: reader(host, &units, |host, units| Ok(limits::gather(host, units))),
-            problems: reader(host, &units, |_, units| Ok(syntax::problems(units))),
+            units: of_units(host, |_, units| Ok(units::of(units))),
+            limits: of_units(host, |host, units| Ok(limits::gather(host, units))),
+            problems: of_units(host, |_, units| Ok(syntax::problems(units))),
             failed: lazy(host, failed::units),
             boot: SystemdBoot {
                 is_init: lazy(host, boot::is_init),
-                target: reader(host, &units, boot::target),
-                units: reader(host, &units, boot::units),
-                dangling: reader(host, &units, |host, units| Ok(boot::dangling(host, units))),
+                target: of_units(host, boot::target),
+                units: of_units(host, boot::units),
+                dangling: of_units(host, |host, units| Ok(boot::dangling(host, units))),
             },
         })
     }

@@ -326,7 +326,7 @@ mod tests {
     fn wrong(name: &str, text: &str) -> Vec<(bool, Option<u32>, String)> {
         let mut files = Files::new();
         files.file(format!("/etc/systemd/system/{name}"), text);
-        let units = Units::find(&Host::new(files, Target::root("x")));
+        let units = Units::of(&Host::new(files, Target::root("x")));
         problems(&units).items.into_iter().map(|p| (p.refused, p.at.line, p.what)).collect()
     }
 
@@ -411,7 +411,7 @@ mod tests {
             .file("/etc/systemd/system/b.service.d/x.conf", "[Service]\nExecStart=/c\n[\n")
             .link("/etc/systemd/system/c.service", "/dev/null")
             .deny("/etc/systemd/system/d.service");
-        let units = Units::find(&Host::new(files, Target::root("x")));
+        let units = Units::of(&Host::new(files, Target::root("x")));
         let found = problems(&units);
         let told: Vec<_> =
             found.items.iter().map(|p| (p.unit.as_str(), p.refused, p.at.to_string())).collect();

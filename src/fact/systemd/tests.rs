@@ -8,7 +8,7 @@ fn collect(files: &Files) -> Systemd {
 
 fn limits(files: &Files) -> UnitLimits {
     let host = Host::new(files.clone(), Target::root("x"));
-    limits::gather(&host, &Units::find(&host))
+    limits::gather(&host, &Units::of(&host))
 }
 
 fn unit(text: &str) -> Files {

@@ -1,9 +1,9 @@
 //! The drop-ins of a unit.
 
-use super::{ConfFiles, Units, kind};
+use super::{ConfFiles, DIRS, Units, kind};
 use crate::model::Partial;
 use crate::source::{At, FileKind, Optional, Reading};
-use std::collections::{BTreeMap, HashSet};
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::PoisonError;
 
@@ -35,10 +35,12 @@ impl Units {
     }
 
     fn existing(&self, names: &[String]) -> Vec<String> {
-        let of = |(dir, known): &(&str, HashSet<String>)| -> Vec<String> {
-            names.iter().filter(|n| known.contains(*n)).map(|n| format!("{dir}/{n}")).collect()
-        };
-        self.drop_in_dirs.iter().flat_map(of).collect()
+        let dirs = |name: &String| self.drop_in_dirs.get(name).into_iter().flatten();
+        let mut found: Vec<_> =
+            names.iter().flat_map(|name| dirs(name).map(move |dir| (dir, name))).collect();
+        // Of one directory those of the closest name come first.
+        found.sort_by_key(|(dir, _)| DIRS.iter().position(|known| known == *dir));
+        found.into_iter().map(|(dir, name)| format!("{dir}/{name}")).collect()
     }
 
     /// The names of a directory that end in .conf, and whether they are masked.
@@ -110,7 +112,7 @@ mod tests {
     fn a_directory_of_drop_ins_that_is_denied_is_told() {
         let mut files = Files::new();
         files.file("/usr/lib/systemd/system/a.service", "[Unit]\n").deny("/etc/systemd/system/a.service.d");
-        let units = Units::find(&Host::new(files, Target::root("x")));
+        let units = Units::find(Host::new(files, Target::root("x")));
         let found = units.drop_ins("a.service");
         assert_eq!((found.items.len(), found.unread.len()), (0, 1));
     }

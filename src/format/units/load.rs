@@ -50,7 +50,7 @@ impl Units {
 
 impl Loaded {
     fn read(&mut self, units: &Units, path: &str) -> Reading<()> {
-        let text = units.host.read_text(path)?;
+        let text = units.text(path)?;
         self.bytes += text.len();
         if self.bytes > MAX_TEXT {
             return Err(Missing::unreadable(path, Reason::TooLarge(MAX_TEXT as u64)));
@@ -113,7 +113,7 @@ mod tests {
     use crate::source::{Files, Host, Target};
 
     fn units(files: &Files) -> Units {
-        Units::find(&Host::new(files.clone(), Target::root("x")))
+        Units::find(Host::new(files.clone(), Target::root("x")))
     }
 
     #[test]

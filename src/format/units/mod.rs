@@ -8,9 +8,9 @@ mod printed;
 
 use crate::source::{Entry, FileKind, Host, Missing, Optional, Reading, Unreadable};
 pub use load::{Assignment, Loaded, boolean};
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex, PoisonError};
 
 /// The search path of the system manager: the file of the first directory that has one counts.
 const DIRS: [&str; 13] = [
@@ -78,8 +78,8 @@ pub struct Units {
     pub any: bool,
     /// What could not be listed.
     pub unread: Vec<Unreadable>,
-    /// The names `*.d` in each directory of the search path.
-    drop_in_dirs: Vec<(&'static str, HashSet<String>)>,
+    /// The names `*.d`, and in which directories of the search path each is, in their order.
+    drop_in_dirs: HashMap<String, Vec<&'static str>>,
     /// The other names of units, by the name that they stand for.
     aliases: HashMap<String, Vec<String>>,
     /// By unit: the positions of the links that ask for it in [`Units::pulls`].
@@ -88,7 +88,15 @@ pub struct Units {
     pulling: HashMap<String, Vec<usize>>,
     /// What was listed of the directories of drop-ins.
     seen: Mutex<HashMap<String, Reading<ConfFiles>>>,
+    /// What was read of the files, and how many bytes that is.
+    texts: Mutex<(Texts, usize)>,
 }
+
+/// The most bytes of files that are kept for the next who asks. Those of honest hosts have some hundred KiB together.
+const KEPT: usize = 8 << 20;
+
+/// The texts of files, by path.
+type Texts = HashMap<Arc<str>, Reading<Arc<str>>>;
 
 /// The names in a directory that end in .conf, and whether they are masked.
 type ConfFiles = Vec<(String, bool)>;
@@ -120,22 +128,27 @@ pub struct Pull {
 }
 
 impl Units {
-    /// Lists the directories of the search path and those with links.
-    pub fn find(host: &Host) -> Self {
+    /// Those of this host. The directories of the search path and those with links are listed when something first asks.
+    pub fn of(host: &Host) -> Arc<Self> {
+        host.shared(Self::find)
+    }
+
+    fn find(host: Host) -> Self {
+        // With a merged /usr both names lead to the same directory.
+        let merged = host.source.lstat(Path::new("/lib")).is_ok_and(|stat| stat.kind == FileKind::Link);
         let mut units = Self {
-            host: host.clone(),
+            host,
             files: BTreeMap::new(),
             pulls: Vec::new(),
             any: false,
             unread: Vec::new(),
-            drop_in_dirs: Vec::new(),
+            drop_in_dirs: HashMap::new(),
             aliases: HashMap::new(),
             pulled: HashMap::new(),
             pulling: HashMap::new(),
             seen: Mutex::default(),
+            texts: Mutex::default(),
         };
-        // With a merged /usr both names lead to the same directory.
-        let merged = host.source.lstat(Path::new("/lib")).is_ok_and(|stat| stat.kind == FileKind::Link);
         for dir in DIRS.into_iter().filter(|dir| !merged || !dir.starts_with("/lib/")) {
             units.directory(dir);
         }
@@ -153,11 +166,10 @@ impl Units {
     }
 
     fn directory(&mut self, dir: &'static str) {
-        let mut drop_in_dirs = HashSet::new();
         for entry in self.list(dir) {
             let name = entry.name.to_string_lossy().into_owned();
             if name.ends_with(".d") {
-                drop_in_dirs.insert(name);
+                self.drop_in_dirs.entry(name).or_default().push(dir);
             } else if let Some(by) = PULLING.iter().find_map(|ending| name.strip_suffix(ending)) {
                 let requires = name.ends_with(".requires");
                 for link in self.list(&format!("{dir}/{name}")) {
@@ -172,7 +184,6 @@ impl Units {
                 self.files.insert(name, place);
             }
         }
-        self.drop_in_dirs.push((dir, drop_in_dirs));
     }
 
     fn list(&mut self, dir: &str) -> Vec<Entry> {
@@ -205,6 +216,21 @@ impl Units {
         let target = link.as_deref().map(|to| to.rsplit_once('/').map_or(to, |(_, name)| name).to_owned());
         let alias_of = target.filter(|target| !masked && target != name && is_unit(target));
         UnitFilePlace { path, link, masked, alias_of }
+    }
+
+    /// The text of a unit's file or drop-in, of which several facts want to know several things.
+    pub fn text(&self, path: &str) -> Reading<Arc<str>> {
+        let texts = || self.texts.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(known) = texts().0.get(path) {
+            return known.clone();
+        }
+        let text: Reading<Arc<str>> = self.host.read_text(path).map(Into::into);
+        let (kept, bytes) = &mut *texts();
+        *bytes += path.len() + text.as_ref().map_or(0, |text| text.len());
+        if *bytes <= KEPT {
+            kept.insert(path.into(), text.clone());
+        }
+        text
     }
 
     /// The name that a unit goes by: of another name for one that one.
@@ -324,7 +350,7 @@ mod tests {
     use crate::source::{Files, Target};
 
     fn find(files: &Files) -> Units {
-        Units::find(&Host::new(files.clone(), Target::root("x")))
+        Units::find(Host::new(files.clone(), Target::root("x")))
     }
 
     #[test]
@@ -389,6 +415,17 @@ mod tests {
         files.file("/run/systemd/transient/a.service", "[Unit]\n");
         assert_eq!(find(&files).file("a.service").unwrap().path, "/run/systemd/transient/a.service");
         assert!(!find(&Files::new()).any);
+    }
+
+    #[test]
+    fn a_file_is_read_once() {
+        let mut files = Files::new();
+        files.file("/a", "x").deny("/b");
+        let units = find(&files);
+        let text = units.text("/a").unwrap();
+        assert!(Arc::ptr_eq(&text, &units.text("/a").unwrap()));
+        assert!(matches!(units.text("/b"), Err(Missing::Unreadable(_))));
+        assert_eq!(units.text("/c"), Err(Missing::Absent));
     }
 
     #[test]

@@ -118,7 +118,7 @@ mod tests {
             .file("/version.txt", "sosreport: 3.9\n")
             .file(UNIT_FILES, table)
             .file(DELTA, delta);
-        Units::find(&Host::new(files, Target::root("x")))
+        Units::find(Host::new(files, Target::root("x")))
     }
 
     fn with_end(rows: &str) -> String {

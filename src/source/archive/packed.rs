@@ -133,8 +133,8 @@ impl Bytes for Packed {
             return Err(io::Error::other(Refused::Bytes(self.most)));
         }
         state.unpacked += at - open.at + into.len() as u64;
-        let mut skipped = [0; 16 << 10];
         while open.at < at {
+            let mut skipped = [0; 4 << 10];
             let wanted = usize::try_from(at - open.at).unwrap_or(usize::MAX).min(skipped.len());
             if open.read(&mut skipped[..wanted])? < wanted {
                 state.open = Some(open);
