@@ -125,7 +125,10 @@ pub(super) fn parse(table: Table, text: &str) -> (Vec<Fields>, Vec<MalformedAcco
         let wanted = table.fields();
         let count = line.split(':').count();
         if count != wanted {
-            report(format!("has {count} field{} instead of {wanted}", if count == 1 { "" } else { "s" }), !table.is_read(count));
+            report(
+                format!("has {count} field{} instead of {wanted}", if count == 1 { "" } else { "s" }),
+                !table.is_read(count),
+            );
             if !table.is_read(count) {
                 continue;
             }
