@@ -125,7 +125,7 @@ fn tree(seed: &Seed) -> Files {
 
 /// Files that are read by the same code: names do not matter in these directories, numbers nowhere.
 fn kind_of(path: &Path) -> String {
-    const MANY: [&str; 15] = [
+    const MANY: [&str; 20] = [
         "/etc/pam.d/",
         "/etc/systemd/system/",
         "/usr/lib/systemd/",
@@ -140,11 +140,20 @@ fn kind_of(path: &Path) -> String {
         "/usr/lib/sysctl.d/",
         "/usr/sbin/",
         "/usr/bin/",
+        "/usr/lib/security/",
+        "/bin/",
+        "/sbin/",
+        "/etc/init.d/",
+        "/etc/runlevels/",
         "/var/",
     ];
     let text = path.to_string_lossy();
     if let Some(many) = MANY.iter().find(|many| text.starts_with(**many)) {
         return (*many).to_owned();
+    }
+    // A file of one group says what the same one of another says.
+    if text.starts_with("/sys/fs/cgroup/") {
+        return format!("/sys/fs/cgroup/{}", path.file_name().unwrap_or_default().display());
     }
     // /sys/class/block/sda1/size is as /sys/class/block/sdb/size, hugepages-2048kB as hugepages-1048576kB.
     let part = |part: &str| match part.chars().any(|c| c.is_ascii_digit()) || part.starts_with("sd") {

@@ -25,6 +25,21 @@ fn every_shipped_rule_keeps_the_laws() {
     assert!(found.is_empty(), "{}", found.join("\n"));
 }
 
+/// `why` and the title are of the rule, not of a host: no template is filled in there, and braces would be shown as they are.
+#[test]
+fn what_explains_a_rule_holds_no_expression() {
+    let (rules, _) = Library::embedded().compile(&Default::default());
+    for rule in &rules {
+        for text in [&rule.about.title, &rule.about.why] {
+            let braced =
+                text.split('{').skip(1).filter_map(|rest| rest.split_once('}').map(|(inside, _)| inside));
+            let code: Vec<&str> =
+                braced.filter(|inside| inside.contains(" ? ") || inside.contains('.')).collect();
+            assert!(code.is_empty(), "{}: {code:?}", rule.about.id);
+        }
+    }
+}
+
 #[test]
 fn every_case_of_every_rule_holds() {
     let mut failed = Vec::new();

@@ -316,9 +316,6 @@ mod tests {
         assert!(missing(&files).contains(&"nobody".to_owned()));
         files.file("/etc/passwd", "root:x:0:0::/root:/bin/sh\nnobody:x:65534:65534::/:/usr/bin/nologin\n");
         assert!(!missing(&files).contains(&"nobody".to_owned()));
-        files.deny(SSHD);
-        let fact = SystemAccounts::collect(&Host::new(files, Target::root("x"))).unwrap();
-        assert_eq!(fact.wanted.get().unwrap().unread.len(), 1);
     }
 
     fn missing(files: &Files) -> Vec<String> {
