@@ -71,9 +71,14 @@ impl FormArgs {
         let image = Choice { image: self.image.clone(), platform: self.platform.clone() };
         let disk =
             DiskChoice { root_partition: self.root_partition.clone(), allow_backing: self.allow_backing };
-        let host = open(path, &Options { form, image, disk, watch: progress::watch(path) });
+        let name = path.file_name().unwrap_or(path.as_os_str()).to_string_lossy();
+        let watch = progress::watch(&name);
+        let host = open(path, &Options { form, image, disk, watch: watch.clone() });
         progress::erase();
-        let host = host?;
+        let host = match path.is_dir() {
+            true => host?.watched(watch),
+            false => host?,
+        };
         let has = |kind| host.target.kind == kind;
         if !has(TargetKind::ContainerImage) && (self.image.is_some() || self.platform.is_some()) {
             return Err(BadTarget::NotThat(
@@ -139,10 +144,15 @@ impl HostArgs {
             }
             None => {
                 let host = Host::new(Live, Target::live());
-                Ok(match self.sample.sample {
-                    Some(wait) => host.sampled(&counters(), wait),
+                let host = match self.sample.sample {
+                    Some(wait) => {
+                        progress::waiting("waiting between two readings of the counters", wait);
+                        host.sampled(&counters(), wait)
+                    }
                     None => host,
-                })
+                };
+                progress::erase();
+                Ok(host.watched(progress::watch("this host")))
             }
             Some(path) if self.sample.sample.is_some() => Err(Failure::Usage(format!(
                 "--sample is for a running host: in {} nothing happens between two readings",

@@ -9,6 +9,7 @@ mod config;
 mod explain;
 mod facts;
 mod host;
+mod interrupt;
 mod progress;
 mod rules;
 mod status;
@@ -106,12 +107,14 @@ impl Terminal {
 
     /// A message on standard error. If even that cannot be written there is nobody left to tell.
     fn say(&mut self, message: impl std::fmt::Display) {
+        progress::erase();
         // File names and what files hold may be hostile.
         let _ = writeln!(self.err, "{}", printable(&message.to_string()));
     }
 
     /// A mistake in a rule or configuration file, with its place.
     fn mistake(&mut self, mistake: &Diagnostic) {
+        progress::erase();
         let safe = |text: &str| printable(text).into_owned();
         // Places in the text must stay where they are.
         let same_length = |c: char| match printable(c.encode_utf8(&mut [0; 4])) {
@@ -139,14 +142,15 @@ pub fn main() -> ExitCode {
             return ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2));
         }
     };
+    interrupt::watch();
     let mut terminal = Terminal::new(args.color);
-    let result = run(args.command, &mut terminal).and_then(|status| {
-        terminal.out.flush()?;
-        Ok(status)
+    // Whoever read the output may want no more of it: that is no failure, and changes nothing of what was found.
+    let result = run(args.command, &mut terminal).and_then(|status| match terminal.out.flush() {
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(status),
+        flushed => Ok(flushed.map(|()| status)?),
     });
     match result {
         Ok(status) => status.into(),
-        // Whoever read the output wants no more of it: that is no failure.
         Err(Failure::Output(error)) if error.kind() == io::ErrorKind::BrokenPipe => Status::Clean.into(),
         Err(Failure::Config(config::BadConfig::Toml(mistake))) => {
             terminal.mistake(&mistake);

@@ -80,7 +80,11 @@ fn disk(report: &Report, detail: Detail, out: &mut dyn Write) -> io::Result<()> 
             writeln!(out, "disk: {}", one_line(part))?;
         }
         if let Some(bytes) = report.bytes_read {
-            writeln!(out, "read: {} KiB of the image", bytes.div_ceil(1024))?;
+            let size = match bytes {
+                0..0x10_0000 => format!("{} KiB", bytes.div_ceil(1024)),
+                _ => format!("{} MiB", bytes.div_ceil(1 << 20)),
+            };
+            writeln!(out, "read: {size} of the image")?;
         }
     }
     Ok(())

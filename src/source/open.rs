@@ -35,7 +35,7 @@ pub struct Options {
     pub image: Choice,
     /// How a disk is read.
     pub disk: DiskChoice,
-    /// Who is told of every read of the file.
+    /// Who is told of every read of the file, or of the files of a disk.
     pub watch: Watch,
 }
 
@@ -43,10 +43,10 @@ pub struct Options {
 #[derive(Debug, thiserror::Error)]
 pub enum BadTarget {
     /// It cannot be read.
-    #[error("{0}")]
+    #[error("{}", cannot_read(.0))]
     Io(#[from] io::Error),
     /// Neither a directory nor a file.
-    #[error("is neither a directory, a file nor a disk")]
+    #[error("is neither a directory, a file nor a disk: give one of these")]
     Special,
     /// A pipe.
     #[error("is a pipe; an archive is read back and forth: write it to a file first")]
@@ -84,6 +84,16 @@ pub enum BadTarget {
     /// Said to be what it is not.
     #[error("{0}")]
     NotThat(&'static str),
+}
+
+fn cannot_read(error: &io::Error) -> String {
+    match error.kind() {
+        io::ErrorKind::NotFound => "is not there".into(),
+        io::ErrorKind::PermissionDenied => {
+            "permission denied: run hostvet as root, or as a user who may read it".into()
+        }
+        _ => error.to_string(),
+    }
 }
 
 /// What holds the root tree at `path`, ready to be vetted; nothing in it is read yet but indexes.
@@ -156,7 +166,7 @@ fn of_file(mut file: File, path: &Path, options: &Options) -> Result<Opened, Bad
     };
     match (options.form, recognise(&start)) {
         (None, Known::Archive) if recognise(&packed()?) == Known::Disk => Err(BadTarget::PackedDisk),
-        (Some(Form::Disk), _) | (None, Known::Disk) => disk(file, path, &options.disk),
+        (Some(Form::Disk), _) | (None, Known::Disk) => disk(file, path, options),
         // A tar whose first header is damaged.
         (Some(_), _) | (None, Known::Archive) => {
             let archive = Archive::open_as(file, options.form, &options.image, &options.watch)?;
@@ -168,8 +178,8 @@ fn of_file(mut file: File, path: &Path, options: &Options) -> Result<Opened, Bad
     }
 }
 
-fn disk(file: File, path: &Path, choice: &DiskChoice) -> Result<Opened, BadTarget> {
-    let disk = Disk::open(file, path, choice)?;
+fn disk(file: File, path: &Path, options: &Options) -> Result<Opened, BadTarget> {
+    let disk = Disk::open(file, path, &options.disk, &options.watch)?;
     let target = Target { layout: disk.layout(), damage: disk.damage(), ..of_kind(TargetKind::Image) };
     Ok((Arc::new(disk), target))
 }

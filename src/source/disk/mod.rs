@@ -13,6 +13,7 @@ mod file_type;
 mod format;
 #[cfg(test)]
 mod harness;
+mod in_use;
 pub(crate) mod lvm_metadata;
 mod number;
 #[cfg(test)]
@@ -25,6 +26,7 @@ mod xfs;
 use super::resolve::{Step, step, walk};
 use super::{
     Entry, FileKind, Missing, Question, Reading, Reason, STREAM_CAP, Source, Space, Stat, Tail, Unreadable,
+    Watch,
 };
 use assemble::{Mount, assemble};
 use file_system::FileSystem;
@@ -99,15 +101,23 @@ const MOST_SEEN: usize = 100_000;
 
 impl Disk {
     /// The tree in the image in `file`, which lies at `path` of this host.
-    pub(super) fn open(file: File, path: &Path, choice: &DiskChoice) -> Result<Self, BadDisk> {
-        let options = format::Options { allow_backing: choice.allow_backing };
+    pub(super) fn open(file: File, path: &Path, choice: &DiskChoice, watch: &Watch) -> Result<Self, BadDisk> {
+        let options = format::Options { allow_backing: choice.allow_backing, watch: watch.clone() };
+        let in_use = in_use::in_use(&file).map(|why| format!("{}: {why}", path.display()));
         let image = format::open(file, path, &options).map_err(|bad| BadDisk::Image(bad.to_string()))?;
         let (volumes, damage) = volume::volumes(image.bytes);
-        let mut mounts = assemble(&volumes, choice.root_partition.as_deref())?;
+        let damage = damage.into_iter().map(|damage| damage.to_string());
+        let damage: Vec<_> = in_use.into_iter().chain(damage).collect();
+        let mut mounts = assemble(&volumes, choice.root_partition.as_deref()).map_err(|bad| {
+            match (bad, damage.first()) {
+                // Nothing is found on a disk that cannot be read.
+                (BadDisk::NoRoot(what), Some(why)) => BadDisk::NoRoot(format!("{what}; {why}")),
+                (bad, _) => bad,
+            }
+        })?;
         // Of what is mounted twice in one place the last is seen.
         mounts.reverse();
         mounts.sort_by_key(|mount| std::cmp::Reverse(mount.at.components().count()));
-        let damage = damage.into_iter().map(|damage| damage.to_string()).collect();
         let devices = volume::export(&volumes);
         let image = Image { format: image.format, files: image.files, read: image.read };
         Ok(Self { image, mounts, devices, damage, seen: Mutex::default() })
