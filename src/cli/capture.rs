@@ -11,8 +11,6 @@ use std::path::{Path, PathBuf};
 /// Arguments of `capture`.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
-    #[command(flatten)]
-    host: host::HostArgs,
     /// Write the capture to this file, as a tar packed with zstd; `-` is the standard output
     #[arg(short, long, value_name = "FILE")]
     output: PathBuf,
@@ -20,9 +18,11 @@ pub(super) struct Args {
     #[arg(long)]
     force: bool,
     #[command(flatten)]
-    rules: RuleDirs,
+    host: host::HostArgs,
     #[command(flatten)]
     choice: choice::Choice,
+    #[command(flatten)]
+    rules: RuleDirs,
 }
 
 pub(super) fn run(args: &Args, terminal: &mut Terminal) -> Result<Status, Failure> {

@@ -14,23 +14,23 @@ pub(super) struct Args {
     #[command(flatten)]
     host: host::HostArgs,
     #[command(flatten)]
-    rules: RuleDirs,
-    #[command(flatten)]
     choice: choice::Choice,
+    #[command(flatten)]
+    rules: RuleDirs,
     /// Exit with 1 if a finding is at least this bad [default: warning]
-    #[arg(long, value_enum, value_name = "SEVERITY")]
+    #[arg(long, value_enum, value_name = "SEVERITY", help_heading = "Report")]
     fail_on: Option<config::FailOn>,
     /// Exit with 3 if nothing was found, but something could not be judged
-    #[arg(long)]
+    #[arg(long, help_heading = "Report")]
     fail_on_unknown: bool,
     /// How to write the report
-    #[arg(long, value_enum, default_value_t, value_name = "FORMAT")]
+    #[arg(long, value_enum, default_value_t, value_name = "FORMAT", help_heading = "Report")]
     format: Format,
     /// Only the finding lines; nothing at all if there is none
-    #[arg(short, long, conflicts_with = "verbose")]
+    #[arg(short, long, conflicts_with = "verbose", help_heading = "Report")]
     quiet: bool,
     /// Also every rule that passed or does not apply
-    #[arg(short, long)]
+    #[arg(short, long, help_heading = "Report")]
     verbose: bool,
 }
 

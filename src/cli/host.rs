@@ -19,17 +19,18 @@ pub(super) struct HostArgs {
     #[command(flatten)]
     pub(super) form: FormArgs,
     /// What the bytes of a tree cannot tell: memory=8GiB,cpus=4,platform=kvm
-    #[arg(long, value_name = "KEY=VALUE,…")]
+    #[arg(long, value_name = "KEY=VALUE,…", help_heading = "Target")]
     pub(super) assume: Option<String>,
     #[command(flatten)]
     pub(super) sample: SampleArg,
     /// Also what takes long: look for the files of all packages, and compare programs and libraries with them
-    #[arg(long)]
+    #[arg(long, help_heading = "Target")]
     pub(super) deep: bool,
 }
 
 /// Options that say how TARGET is read.
 #[derive(Clone, Debug, Default, clap::Args)]
+#[command(next_help_heading = "Target")]
 pub(super) struct FormArgs {
     /// Take TARGET for this, instead of recognising it
     #[arg(long, value_enum, value_name = "KIND")]
@@ -104,7 +105,7 @@ impl FormArgs {
 #[derive(Clone, Copy, Debug, Default, clap::Args)]
 pub(super) struct SampleArg {
     /// Read the kernel's counters twice, this long apart, so that there are rates: 1s, 10s
-    #[arg(long, value_name = "DURATION", value_parser = duration)]
+    #[arg(long, value_name = "DURATION", value_parser = duration, help_heading = "Target")]
     pub(super) sample: Option<Duration>,
 }
 

@@ -32,7 +32,7 @@ struct Args {
     #[command(subcommand)]
     command: Command,
     /// When to colour the output
-    #[arg(long, global = true, value_enum, default_value_t, value_name = "WHEN")]
+    #[arg(long, global = true, value_enum, default_value_t, value_name = "WHEN", display_order = 900)]
     color: Color,
 }
 
@@ -42,7 +42,7 @@ const EXIT_CODES: &str = "Exit status: 0 nothing found at or above --fail-on; 1 
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Vet this host, or the root tree in a directory, an archive or a container image
+    /// Vet this host, or the root tree in a directory, an archive, a container image or a disk
     Check(check::Args),
     /// Write what rules read of a host into a file, which can be vetted instead of it
     Capture(capture::Args),
@@ -73,6 +73,7 @@ enum Color {
 
 /// Options that say which rules there are.
 #[derive(Debug, clap::Args)]
+#[command(next_help_heading = "Rules")]
 struct RuleDirs {
     /// Also read rules from this directory; they replace those of the same id
     #[arg(long, value_name = "DIR")]

@@ -154,17 +154,28 @@ fn unknown(report: &Report, detail: Detail, out: &mut dyn Write) -> io::Result<(
     if report.unknown.is_empty() {
         return Ok(());
     }
-    let mut reasons: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+    // What is the same of many processes is said once as well, but for `-v`.
+    let mut reasons: BTreeMap<String, (BTreeSet<&str>, BTreeSet<&str>)> = BTreeMap::new();
     for (rule, open) in &report.unknown {
-        let rules = reasons.entry(&open.reason).or_default();
-        if rules.last() != Some(&rule.id.as_str()) {
-            rules.push(&rule.id);
-        }
+        let alike = match detail {
+            Detail::Verbose => open.reason.clone(),
+            _ => of_any_process(&open.reason),
+        };
+        let (rules, said) = reasons.entry(alike).or_default();
+        rules.insert(&rule.id);
+        said.insert(&open.reason);
     }
     writeln!(out, "{}", "could not be judged".bold())?;
     let shown = if detail == Detail::Verbose { reasons.len() } else { SHOWN_REASONS };
-    for (reason, rules) in reasons.iter().take(shown) {
-        writeln!(out, "  {}", one_line(reason))?;
+    for (alike, (rules, said)) in reasons.iter().take(shown) {
+        let reason = match (said.len(), said.first()) {
+            (1, Some(reason)) => one_line(reason),
+            (processes, _) => format!("{} ({processes} processes)", one_line(alike)),
+        };
+        for (i, line) in wrap(&reason, WIDTH - 4).iter().enumerate() {
+            writeln!(out, "{}{line}", if i == 0 { "  " } else { "    " })?;
+        }
+        let rules: Vec<_> = rules.iter().copied().collect();
         for line in wrap(&rules.join(", "), WIDTH - 6) {
             writeln!(out, "      {line}")?;
         }
@@ -177,6 +188,15 @@ fn unknown(report: &Report, detail: Detail, out: &mut dyn Write) -> io::Result<(
         writeln!(out, "  Run as root to judge what was denied.")?;
     }
     writeln!(out)
+}
+
+/// The reason, with `PID` for the number of the process that it is about.
+fn of_any_process(reason: &str) -> String {
+    let number = |rest: &str| rest.bytes().take_while(u8::is_ascii_digit).count();
+    match reason.strip_prefix("/proc/").map(|rest| (rest, number(rest))) {
+        Some((rest, digits @ 1..)) => format!("/proc/PID{}", rest.get(digits..).unwrap_or_default()),
+        _ => reason.to_owned(),
+    }
 }
 
 fn summary(report: &Report, out: &mut dyn Write) -> io::Result<()> {
