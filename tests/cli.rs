@@ -429,3 +429,26 @@ fn whoever_stops_reading_does_not_change_the_status() {
         assert_eq!(child.wait().unwrap().code(), Some(1), "{format}");
     }
 }
+
+/// A shell tells by the status whether somebody wanted the end: so it must end by the signal, and not by an exit of its own.
+#[test]
+fn a_signal_ends_it_as_the_shell_expects() {
+    use nix::sys::signal::{Signal, kill};
+    use std::os::unix::process::ExitStatusExt;
+    let run = |before: &str, sample: &str, signal| {
+        let exec = format!("{before} exec \"$0\" check -q --select sysctl --sample {sample} --fail-on never");
+        let mut child = Command::new("sh")
+            .args(["-c", &exec, env!("CARGO_BIN_EXE_hostvet")])
+            .stdout(std::process::Stdio::null())
+            .spawn()
+            .unwrap();
+        std::thread::sleep(std::time::Duration::from_millis(700));
+        kill(nix::unistd::Pid::from_raw(child.id().try_into().unwrap()), signal).unwrap();
+        child.wait().unwrap()
+    };
+    for signal in [Signal::SIGINT, Signal::SIGTERM, Signal::SIGHUP] {
+        assert_eq!(run("", "60s", signal).signal(), Some(signal as i32), "{signal}");
+    }
+    // As nohup(1) does it.
+    assert_eq!(run("trap '' HUP;", "2s", Signal::SIGHUP).code(), Some(0));
+}

@@ -136,6 +136,9 @@ impl Sink {
         }
         match Output::create(path, force) {
             Ok(output) => Ok(Self::File(output)),
+            Err(error) if error.kind() == io::ErrorKind::IsADirectory => {
+                Err(Failure::Usage(format!("{} is a directory: name a file in it", path.display())))
+            }
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
                 Err(Failure::Usage(format!("{} is there already: --force replaces it", path.display())))
             }

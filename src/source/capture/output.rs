@@ -78,11 +78,11 @@ pub struct Abandoned {
 impl Output {
     /// One that will be at `path`. If something is there already that is an error, unless it may be replaced.
     pub fn create(path: &Path, replace: bool) -> io::Result<Self> {
-        if !replace && path.symlink_metadata().is_ok() {
-            return Err(io::ErrorKind::AlreadyExists.into());
-        }
         if path.is_dir() {
             return Err(io::ErrorKind::IsADirectory.into());
+        }
+        if !replace && path.symlink_metadata().is_ok() {
+            return Err(io::ErrorKind::AlreadyExists.into());
         }
         let (file, temporary) = match unnamed(directory(path)) {
             Ok(file) => (file, None),
