@@ -222,8 +222,10 @@ fn targets_that_are_no_tree_are_told_with_what_to_do() {
         ("a.xz", b"\xfd7zXZ\0garbage", &[], "the compressed archive is damaged"),
         ("d.img", &boot_sector, &[], "holds no root file system"),
         ("d.img.gz", &gzip(&boot_sector), &[], "is a packed disk image: unpack it first"),
-        ("text", b"hello", &[], "is nothing that is known here"),
-        ("empty", b"", &[], "is nothing that is known here"),
+        ("text", b"hello", &[], "is a text file: give a directory"),
+        ("empty", b"", &[], "is empty: give a directory"),
+        ("a.png", b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR", &[], "is nothing that is known here"),
+        ("luks", b"LUKS\xba\xbe\0\x02", &[], "is encrypted (LUKS): open it with `cryptsetup open"),
         (
             "short.tar",
             b"hello",

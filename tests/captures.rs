@@ -561,7 +561,7 @@ fn the_command_writes_all_or_nothing() {
     for (args, why) in [
         (&["capture", "-o", path, "/nowhere"][..], "/nowhere"),
         (&["capture", "-o", path, tree, "--select", "nosuch/*"], "nosuch"),
-        (&["capture", "-o", directory.path().to_str().unwrap(), tree], "there already"),
+        (&["capture", "-o", directory.path().to_str().unwrap(), tree], "is a directory"),
         (&["capture", tree], "--output"),
     ] {
         let output = hostvet(args);

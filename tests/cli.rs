@@ -422,3 +422,63 @@ fn two_readings_are_of_a_running_host() {
     let (_, out, _) = status(&hostvet(&["facts", "sampling", "--sample", "1s"]));
     assert!(out.contains("\"seconds\": 1"), "{out}");
 }
+
+/// What the README shows first is what hostvet says of incidents, each by a rule of its own.
+#[test]
+fn the_findings_that_the_readme_begins_with_are_those_of_incidents() {
+    let readme = fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/README.md")).unwrap();
+    let shown = readme.split("```text\n").nth(1).unwrap().split("```").next().unwrap();
+    let incidents = [
+        "kernel-without-initrd",
+        "pam-module-missing",
+        "limits-above-nr-open",
+        "iptables-lets-no-ssh-in",
+        "min-free-hides-from-available",
+    ];
+    assert_eq!(shown.lines().count(), incidents.len());
+    for (line, incident) in shown.lines().zip(incidents) {
+        let root =
+            Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/incidents").join(incident).join("root");
+        let (code, out, _) = check(&root, &["-q"]);
+        assert!(code == 1 && out.lines().any(|said| said == line), "{incident}: {line}\n{out}");
+    }
+}
+
+/// A pipeline that ends with `head` is a gate as any other.
+#[test]
+fn whoever_stops_reading_does_not_change_the_status() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/incidents/limits-above-nr-open/root");
+    for format in ["human", "json"] {
+        let mut child = Command::new(env!("CARGO_BIN_EXE_hostvet"))
+            .args(["check", root.to_str().unwrap(), "-v", "--format", format])
+            .stdout(std::process::Stdio::piped())
+            .stderr(std::process::Stdio::null())
+            .spawn()
+            .unwrap();
+        drop(child.stdout.take());
+        assert_eq!(child.wait().unwrap().code(), Some(1), "{format}");
+    }
+}
+
+/// A shell tells by the status whether somebody wanted the end: so it must end by the signal, and not by an exit of its own.
+#[test]
+fn a_signal_ends_it_as_the_shell_expects() {
+    use nix::sys::signal::{Signal, kill};
+    use std::os::unix::process::ExitStatusExt;
+    let run = |before: &str, sample: &str, signal| {
+        let exec = format!("{before} exec \"$0\" check -q --select sysctl --sample {sample} --fail-on never");
+        let mut child = Command::new("sh")
+            .args(["-c", &exec, env!("CARGO_BIN_EXE_hostvet")])
+            .stdout(std::process::Stdio::null())
+            .spawn()
+            .unwrap();
+        std::thread::sleep(std::time::Duration::from_millis(700));
+        kill(nix::unistd::Pid::from_raw(child.id().try_into().unwrap()), signal).unwrap();
+        child.wait().unwrap()
+    };
+    for signal in [Signal::SIGINT, Signal::SIGTERM, Signal::SIGHUP] {
+        assert_eq!(run("", "60s", signal).signal(), Some(signal as i32), "{signal}");
+    }
+    // As nohup(1) does it.
+    assert_eq!(run("trap '' HUP;", "2s", Signal::SIGHUP).code(), Some(0));
+}

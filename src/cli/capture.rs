@@ -1,6 +1,6 @@
 //! `hostvet capture`: what the rules read of a host, in a file.
 
-use super::{Failure, RuleDirs, Status, Terminal, choice, config, host};
+use super::{Failure, RuleDirs, Status, Terminal, choice, config, host, progress};
 use crate::engine::judge_all;
 use crate::fact::Facts;
 use crate::source::{Noted, Output, Recording, TargetKind};
@@ -11,8 +11,6 @@ use std::path::{Path, PathBuf};
 /// Arguments of `capture`.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
-    #[command(flatten)]
-    host: host::HostArgs,
     /// Write the capture to this file, as a tar packed with zstd; `-` is the standard output
     #[arg(short, long, value_name = "FILE")]
     output: PathBuf,
@@ -20,16 +18,18 @@ pub(super) struct Args {
     #[arg(long)]
     force: bool,
     #[command(flatten)]
-    rules: RuleDirs,
+    host: host::HostArgs,
     #[command(flatten)]
     choice: choice::Choice,
+    #[command(flatten)]
+    rules: RuleDirs,
 }
 
 pub(super) fn run(args: &Args, terminal: &mut Terminal) -> Result<Status, Failure> {
     let (library, config) = config::load(&args.rules)?;
     let (rules, broken) = config::compile(&library, &config, terminal);
     let rules = args.choice.of(&rules, &config)?;
-    let mut sink = Sink::open(&args.output, args.force)?;
+    let sink = Sink::open(&args.output, args.force)?;
     let host = args.choice.host(&args.host, &config)?;
     let (what, live) = (host.target.name.clone(), host.target.kind == TargetKind::Live);
     let recaptured = host.target.captured.is_some();
@@ -39,18 +39,21 @@ pub(super) fn run(args: &Args, terminal: &mut Terminal) -> Result<Status, Failur
     judge_all(&rules, &facts);
     facts.system();
     drop(facts);
-    let failed = |error| Failure::Io { path: args.output.clone(), error };
+    progress::erase();
+    let output = match args.output == Path::new("-") {
+        true => Path::new("the standard output"),
+        false => &args.output,
+    };
+    let failed = |error| Failure::Io { path: output.to_owned(), error };
+    let name = output.file_name().unwrap_or_default().to_string_lossy();
+    let mut sink = Told { sink, bytes: 0, writing: progress::writing(&name) };
     let (written, noted) = recording.write(words(args), taken, &mut sink).map_err(failed)?;
-    sink.finish().map_err(failed)?;
+    sink.sink.finish().map_err(failed)?;
     let what = if live && !recaptured { "this host" } else { &what };
     terminal.say(format!(
         "hostvet: captured {what}, as {} rules read it, in {}: {} files, {} paths, {}",
         rules.len(),
-        if args.output == Path::new("-") {
-            "the standard output".into()
-        } else {
-            args.output.to_string_lossy()
-        },
+        output.display(),
         written.files,
         written.paths,
         size(written.bytes),
@@ -80,8 +83,8 @@ fn tell(noted: &Noted, live: bool, terminal: &mut Terminal) {
     }
     more(noted.whole.len(), "as it is", terminal);
     terminal.say(
-        "  Secrets are replaced where they are known to be kept. Names of hosts and users, addresses, logs and arguments of \
-programs are in it.",
+        "  Secrets are replaced where they are known to be kept. Names of hosts and\n  \
+         users, addresses, logs and arguments of programs are in it.",
     );
 }
 
@@ -133,6 +136,9 @@ impl Sink {
         }
         match Output::create(path, force) {
             Ok(output) => Ok(Self::File(output)),
+            Err(error) if error.kind() == io::ErrorKind::IsADirectory => {
+                Err(Failure::Usage(format!("{} is a directory: name a file in it", path.display())))
+            }
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
                 Err(Failure::Usage(format!("{} is there already: --force replaces it", path.display())))
             }
@@ -161,5 +167,25 @@ impl Write for Sink {
             Self::Standard(out) => out.flush(),
             Self::File(output) => output.flush(),
         }
+    }
+}
+
+/// The same, while it is told how much of it is written.
+struct Told {
+    sink: Sink,
+    bytes: u64,
+    writing: progress::Writing,
+}
+
+impl Write for Told {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let n = self.sink.write(bytes)?;
+        self.bytes += n as u64;
+        self.writing.tell(self.bytes);
+        Ok(n)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.sink.flush()
     }
 }

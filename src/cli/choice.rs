@@ -8,6 +8,7 @@ use clap::ValueEnum;
 
 /// Options that say which rules are judged.
 #[derive(Debug, clap::Args)]
+#[command(next_help_heading = "Rules")]
 pub(super) struct Choice {
     /// Run the rules that belong to an occasion
     #[arg(long, value_enum, value_name = "PROFILE")]

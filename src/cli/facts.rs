@@ -14,22 +14,22 @@ use std::io::Write;
 pub(super) struct Args {
     /// The facts to show; all if none is named
     names: Vec<String>,
-    /// Show those of this directory, archive or container image, not of this host
-    #[arg(long, value_name = "TARGET")]
-    root: Option<std::path::PathBuf>,
-    #[command(flatten)]
-    form: host::FormArgs,
-    /// What the bytes of a tree cannot tell: memory=8GiB,cpus=4,platform=kvm
-    #[arg(long, value_name = "KEY=VALUE,…")]
-    assume: Option<String>,
-    #[command(flatten)]
-    sample: host::SampleArg,
     /// Describe the facts: fields, types, units, where they are read
     #[arg(long, conflicts_with_all = ["root", "assume", "sample"])]
     describe: bool,
     /// Print the JSON Schema of the facts
     #[arg(long, conflicts_with_all = ["describe", "root", "assume", "sample"])]
     schema: bool,
+    /// Show those of a TARGET, as `check` takes it, not of this host
+    #[arg(long, value_name = "TARGET", help_heading = "Target")]
+    root: Option<std::path::PathBuf>,
+    #[command(flatten)]
+    form: host::FormArgs,
+    /// What the bytes of a tree cannot tell: memory=8GiB,cpus=4,platform=kvm
+    #[arg(long, value_name = "KEY=VALUE,…", help_heading = "Target")]
+    assume: Option<String>,
+    #[command(flatten)]
+    sample: host::SampleArg,
 }
 
 pub(super) fn run(args: &Args, terminal: &mut Terminal) -> Result<Status, Failure> {

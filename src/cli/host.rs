@@ -20,17 +20,18 @@ pub(super) struct HostArgs {
     #[command(flatten)]
     pub(super) form: FormArgs,
     /// What the bytes of a tree cannot tell: memory=8GiB,cpus=4,platform=kvm
-    #[arg(long, value_name = "KEY=VALUE,…")]
+    #[arg(long, value_name = "KEY=VALUE,…", help_heading = "Target")]
     pub(super) assume: Option<String>,
     #[command(flatten)]
     pub(super) sample: SampleArg,
     /// Also what takes long: look for the files of all packages, and compare programs and libraries with them
-    #[arg(long)]
+    #[arg(long, help_heading = "Target")]
     pub(super) deep: bool,
 }
 
 /// Options that say how TARGET is read.
 #[derive(Clone, Debug, Default, clap::Args)]
+#[command(next_help_heading = "Target")]
 pub(super) struct FormArgs {
     /// Take TARGET for this, instead of recognising it
     #[arg(long, value_enum, value_name = "KIND")]
@@ -76,9 +77,14 @@ impl FormArgs {
         let disk =
             DiskChoice { root_partition: self.root_partition.clone(), allow_backing: self.allow_backing };
         let deployment = DeploymentChoice { name: self.deployment.clone(), boots: Some(started_by_default) };
-        let host = open(path, &Options { form, image, disk, deployment, watch: progress::watch(path) });
+        let name = path.file_name().unwrap_or(path.as_os_str()).to_string_lossy();
+        let watch = progress::watch(&name);
+        let host = open(path, &Options { form, image, disk, deployment, watch: watch.clone() });
         progress::erase();
-        let host = host?;
+        let host = match path.is_dir() {
+            true => host?.watched(watch),
+            false => host?,
+        };
         let has = |kind| host.target.kind == kind;
         if !has(TargetKind::ContainerImage) && (self.image.is_some() || self.platform.is_some()) {
             return Err(BadTarget::NotThat(
@@ -109,7 +115,7 @@ impl FormArgs {
 #[derive(Clone, Copy, Debug, Default, clap::Args)]
 pub(super) struct SampleArg {
     /// Read the kernel's counters twice, this long apart, so that there are rates: 1s, 10s
-    #[arg(long, value_name = "DURATION", value_parser = duration)]
+    #[arg(long, value_name = "DURATION", value_parser = duration, help_heading = "Target")]
     pub(super) sample: Option<Duration>,
 }
 
@@ -149,10 +155,15 @@ impl HostArgs {
             }
             None => {
                 let host = Host::new(Live, Target::live());
-                Ok(match self.sample.sample {
-                    Some(wait) => host.sampled(&counters(), wait),
+                let host = match self.sample.sample {
+                    Some(wait) => {
+                        progress::waiting("waiting between two readings of the counters", wait);
+                        host.sampled(&counters(), wait)
+                    }
                     None => host,
-                })
+                };
+                progress::erase();
+                Ok(host.watched(progress::watch("this host")))
             }
             Some(path) if self.sample.sample.is_some() => Err(Failure::Usage(format!(
                 "--sample is for a running host: in {} nothing happens between two readings",

@@ -9,6 +9,7 @@ mod config;
 mod explain;
 mod facts;
 mod host;
+mod interrupt;
 mod progress;
 mod rules;
 mod status;
@@ -31,7 +32,7 @@ struct Args {
     #[command(subcommand)]
     command: Command,
     /// When to colour the output
-    #[arg(long, global = true, value_enum, default_value_t, value_name = "WHEN")]
+    #[arg(long, global = true, value_enum, default_value_t, value_name = "WHEN", display_order = 900)]
     color: Color,
 }
 
@@ -41,7 +42,7 @@ const EXIT_CODES: &str = "Exit status: 0 nothing found at or above --fail-on; 1 
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Vet this host, or the root tree in a directory, an archive or a container image
+    /// Vet this host, or the root tree in a directory, an archive, a container image or a disk
     Check(check::Args),
     /// Write what rules read of a host into a file, which can be vetted instead of it
     Capture(capture::Args),
@@ -72,6 +73,7 @@ enum Color {
 
 /// Options that say which rules there are.
 #[derive(Debug, clap::Args)]
+#[command(next_help_heading = "Rules")]
 struct RuleDirs {
     /// Also read rules from this directory; they replace those of the same id
     #[arg(long, value_name = "DIR")]
@@ -106,12 +108,14 @@ impl Terminal {
 
     /// A message on standard error. If even that cannot be written there is nobody left to tell.
     fn say(&mut self, message: impl std::fmt::Display) {
+        progress::erase();
         // File names and what files hold may be hostile.
         let _ = writeln!(self.err, "{}", printable(&message.to_string()));
     }
 
     /// A mistake in a rule or configuration file, with its place.
     fn mistake(&mut self, mistake: &Diagnostic) {
+        progress::erase();
         let safe = |text: &str| printable(text).into_owned();
         // Places in the text must stay where they are.
         let same_length = |c: char| match printable(c.encode_utf8(&mut [0; 4])) {
@@ -139,14 +143,15 @@ pub fn main() -> ExitCode {
             return ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2));
         }
     };
+    interrupt::watch();
     let mut terminal = Terminal::new(args.color);
-    let result = run(args.command, &mut terminal).and_then(|status| {
-        terminal.out.flush()?;
-        Ok(status)
+    // Whoever read the output may want no more of it: that is no failure, and changes nothing of what was found.
+    let result = run(args.command, &mut terminal).and_then(|status| match terminal.out.flush() {
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(status),
+        flushed => Ok(flushed.map(|()| status)?),
     });
     match result {
         Ok(status) => status.into(),
-        // Whoever read the output wants no more of it: that is no failure.
         Err(Failure::Output(error)) if error.kind() == io::ErrorKind::BrokenPipe => Status::Clean.into(),
         Err(Failure::Config(config::BadConfig::Toml(mistake))) => {
             terminal.mistake(&mistake);

@@ -18,11 +18,11 @@ pub(super) enum Command {
     Lint(Which),
     /// Run the rules' own cases
     Test {
-        #[command(flatten)]
-        which: Which,
         /// Change every comparison and conjunct, one at a time, and report what no case notices
         #[arg(long)]
         mutate: bool,
+        #[command(flatten)]
+        which: Which,
     },
     /// Write the skeleton of a new rule
     New {

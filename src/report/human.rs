@@ -6,6 +6,7 @@ use crate::engine::{Evidence, Finding, Severity};
 use crate::model::render_double;
 use crate::source::TargetKind;
 use owo_colors::{OwoColorize, Style};
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, Write};
 use std::sync::Arc;
@@ -82,7 +83,11 @@ fn disk(report: &Report, detail: Detail, out: &mut dyn Write) -> io::Result<()> 
             writeln!(out, "disk: {}", one_line(part))?;
         }
         if let Some(bytes) = report.bytes_read {
-            writeln!(out, "read: {} KiB of the image", bytes.div_ceil(1024))?;
+            let size = match bytes {
+                0..0x10_0000 => format!("{} KiB", bytes.div_ceil(1024)),
+                _ => format!("{} MiB", bytes.div_ceil(1 << 20)),
+            };
+            writeln!(out, "read: {size} of the image")?;
         }
     }
     Ok(())
@@ -161,22 +166,25 @@ fn unknown(report: &Report, detail: Detail, out: &mut dyn Write) -> io::Result<(
     if report.unknown.is_empty() {
         return Ok(());
     }
-    let mut reasons: BTreeMap<&str, BTreeMap<&str, BTreeSet<&str>>> = BTreeMap::new();
+    let mut reasons: BTreeMap<&str, BTreeMap<Cow<'_, str>, BTreeSet<&str>>> = BTreeMap::new();
     for (rule, open) in &report.unknown {
         // Most begin with the path of what could not be read.
         let parts = open.reason.split_once(": ").filter(|(path, _)| path.starts_with('/'));
         let (path, why) = parts.unwrap_or(("", &open.reason));
+        let path = if detail == Detail::Verbose { path.into() } else { of_any_process(path) };
         reasons.entry(why).or_default().entry(path).or_default().insert(&rule.id);
     }
     writeln!(out, "{}", "could not be judged".bold())?;
     let shown = if detail == Detail::Verbose { usize::MAX } else { SHOWN_REASONS };
     let (one, many): (Vec<_>, Vec<_>) = reasons.into_iter().partition(|(_, paths)| paths.len() == 1);
     let mut single: Vec<_> =
-        one.iter().flat_map(|(why, paths)| paths.iter().map(|(path, rules)| (*path, *why, rules))).collect();
+        one.iter().flat_map(|(why, paths)| paths.iter().map(|(path, rules)| (path, *why, rules))).collect();
     single.sort_unstable();
     for (path, why, rules) in single.iter().take(shown) {
         let colon = if path.is_empty() { "" } else { ": " };
-        writeln!(out, "  {}", one_line(&format!("{path}{colon}{why}")))?;
+        for (i, line) in wrap(&one_line(&format!("{path}{colon}{why}")), WIDTH - 4).iter().enumerate() {
+            writeln!(out, "{}{line}", if i == 0 { "  " } else { "    " })?;
+        }
         for line in wrap(&joined(rules), WIDTH - 6) {
             writeln!(out, "      {line}")?;
         }
@@ -213,8 +221,17 @@ fn more(all: usize, shown: usize, of: &str, out: &mut dyn Write) -> io::Result<(
     }
 }
 
+/// The path, with `PID` for the number of a process: what is the same of many is said once.
+fn of_any_process(path: &str) -> Cow<'_, str> {
+    let number = |rest: &str| rest.bytes().take_while(u8::is_ascii_digit).count();
+    match path.strip_prefix("/proc/").map(|rest| (rest, number(rest))) {
+        Some((rest, digits @ 1..)) => format!("/proc/PID{}", rest.get(digits..).unwrap_or_default()).into(),
+        _ => path.into(),
+    }
+}
+
 /// Every rule with the one of its paths that leaves most rules open, these paths first.
-fn named_once<'a>(mut paths: Vec<(&'a str, BTreeSet<&'a str>)>) -> Vec<(&'a str, BTreeSet<&'a str>)> {
+fn named_once<'a, P>(mut paths: Vec<(P, BTreeSet<&'a str>)>) -> Vec<(P, BTreeSet<&'a str>)> {
     let mut named = Vec::new();
     loop {
         // Of several the first.
@@ -300,6 +317,6 @@ mod tests {
         ];
         let named = [("/b", of(&["x", "y", "z"])), ("/d", of(&["v"])), ("/e", of(&["w"]))];
         assert_eq!(named_once(paths), named);
-        assert_eq!(named_once(Vec::new()), []);
+        assert_eq!(named_once::<&str>(Vec::new()), []);
     }
 }

@@ -23,7 +23,9 @@ pub(super) enum Known {
 /// How much of a file its kind can be told by: the superblock of btrfs is at 64 KiB.
 pub(super) const START: usize = (64 << 10) + 256;
 
+const GIVE: &str = "give a directory, a tar, a container image or a disk image";
 const PACKAGE: &str = "a package is no host; install it in a root tree and give that";
+const SWAP: &str = "no files are in it; give the disk, or the partition that the root is on";
 const UNPACK: &str = "unpack it, or pack it with gzip, xz, zstd or bzip2";
 
 /// Disks and file systems as they are, by the bytes at a place.
@@ -39,7 +41,7 @@ const DISKS: [(usize, &[u8]); 7] = [
 ];
 
 /// What cannot be vetted, by the bytes at a place.
-const UNSUPPORTED: [(usize, &[u8], &str, &str); 14] = [
+const UNSUPPORTED: [(usize, &[u8], &str, &str); 18] = [
     // Before disks: one that can be written to a stick has a boot sector too.
     (
         0x8001,
@@ -59,6 +61,22 @@ const UNSUPPORTED: [(usize, &[u8], &str, &str); 14] = [
         "an EROFS file system",
         "unpack it with fsck.erofs --extract=DIRECTORY, and give the directory",
     ),
+    (
+        0,
+        b"LUKS\xba\xbe",
+        "encrypted (LUKS)",
+        "open it with `cryptsetup open --readonly`, and give the device that this makes below /dev/mapper",
+    ),
+    // At the end of the first page, of 4 KiB or 64.
+    (4086, b"SWAPSPACE2", "swap space", SWAP),
+    (0xfff6, b"SWAPSPACE2", "swap space", SWAP),
+    // The superblock of version 1.2, which is where nearly all are.
+    (
+        4096,
+        b"\xfc\x4e\x2b\xa9",
+        "a part of a RAID array",
+        "give the array: /proc/mdstat lists those that run",
+    ),
     (0, b"\xed\xab\xee\xdb", "an RPM package", PACKAGE),
     (0, b"!<arch>\ndebian", "a Debian package", PACKAGE),
     (0, b"070701", "a cpio archive", "unpack it with cpio -id, and give the directory"),
@@ -69,7 +87,7 @@ const UNSUPPORTED: [(usize, &[u8], &str, &str); 14] = [
     (0, b"\x89LZO", "compressed with lzop", UNPACK),
     (0, b"\x5d\0\0", "compressed with the old lzma", UNPACK),
     (0, b"\x1f\x9d", "compressed with compress", UNPACK),
-    (0, b"\x7fELF", "a program", "give a directory, a tar or an image"),
+    (0, b"\x7fELF", "a program", GIVE),
 ];
 
 /// What a file is that begins so.
@@ -85,8 +103,22 @@ pub(super) fn recognise(start: &[u8]) -> Known {
     match UNSUPPORTED.iter().find(|(at, magic, _, _)| has(*at, magic)) {
         Some((_, _, what, advice)) => Known::Unsupported { what, advice },
         None if DISKS.iter().any(|(at, magic)| has(*at, magic)) => Known::Disk,
+        None if start.is_empty() => Known::Unsupported { what: "empty", advice: GIVE },
+        None if is_text(start) => Known::Unsupported { what: "a text file", advice: GIVE },
         None => Known::Nothing,
     }
+}
+
+/// Whether this is text as far as it goes: the last character may be cut.
+fn is_text(start: &[u8]) -> bool {
+    let text = match std::str::from_utf8(start) {
+        Ok(text) => text,
+        Err(error) if error.error_len().is_none() => {
+            std::str::from_utf8(start.get(..error.valid_up_to()).unwrap_or_default()).unwrap_or_default()
+        }
+        Err(_) => return false,
+    };
+    !text.contains(|c: char| c.is_control() && !c.is_ascii_whitespace() && c != '\x1b')
 }
 
 #[cfg(test)]
@@ -110,8 +142,10 @@ mod tests {
         for (at, magic) in DISKS {
             assert_eq!(beginning(at, magic), Known::Disk, "{magic:?}");
         }
-        assert_eq!(recognise(b""), Known::Nothing);
-        assert_eq!(recognise(b"text"), Known::Nothing);
+        let is = |start: &[u8], wanted| matches!(recognise(start), Known::Unsupported { what, .. } if what == wanted);
+        assert!(is(b"", "empty") && is(b"text\n", "a text file") && is("grün".as_bytes(), "a text file"));
+        assert!(is(&"grün".as_bytes()[..3], "a text file"), "cut within a character");
+        assert_eq!(recognise(b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR"), Known::Nothing);
     }
 
     #[test]

@@ -32,9 +32,10 @@ mod sosreport;
 mod space;
 mod target;
 mod watch;
+mod watched;
 
 pub use archive::{Archive, BadArchive, BadImage, BadPlatform, Choice, ImagePlatform};
-pub use capture::{BadCapture, Captured, Noted, Output, Recording, Written, open_capture};
+pub use capture::{Abandoned, BadCapture, Captured, Noted, Output, Recording, Written, open_capture};
 pub(crate) use compression::Compression;
 pub(crate) use dbus::Message;
 pub use directory::Directory;

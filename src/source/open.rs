@@ -38,7 +38,7 @@ pub struct Options {
     pub disk: DiskChoice,
     /// Which of several deployments of ostree is meant.
     pub deployment: DeploymentChoice,
-    /// Who is told of every read of the file.
+    /// Who is told of every read of the file, or of the files of a disk.
     pub watch: Watch,
 }
 
@@ -46,10 +46,10 @@ pub struct Options {
 #[derive(Debug, thiserror::Error)]
 pub enum BadTarget {
     /// It cannot be read.
-    #[error("{0}")]
+    #[error("{}", cannot_read(.0))]
     Io(#[from] io::Error),
     /// Neither a directory nor a file.
-    #[error("is neither a directory, a file nor a disk")]
+    #[error("is neither a directory, a file nor a disk: give one of these")]
     Special,
     /// A pipe.
     #[error("is a pipe; an archive is read back and forth: write it to a file first")]
@@ -90,6 +90,16 @@ pub enum BadTarget {
     /// Said to be what it is not.
     #[error("{0}")]
     NotThat(&'static str),
+}
+
+fn cannot_read(error: &io::Error) -> String {
+    match error.kind() {
+        io::ErrorKind::NotFound => "is not there".into(),
+        io::ErrorKind::PermissionDenied => {
+            "permission denied: run hostvet as root, or as a user who may read it".into()
+        }
+        _ => error.to_string(),
+    }
 }
 
 /// What holds the root tree at `path`, ready to be vetted; nothing in it is read yet but indexes.
@@ -188,7 +198,7 @@ fn of_file(mut file: File, path: &Path, options: &Options) -> Result<Opened, Bad
 }
 
 fn disk(file: File, path: &Path, options: &Options) -> Result<Opened, BadTarget> {
-    let disk = Arc::new(Disk::open(file, path, &options.disk)?);
+    let disk = Arc::new(Disk::open(file, path, &options.disk, &options.watch)?);
     let target = |layout| Target { layout, damage: disk.damage(), ..of_kind(TargetKind::Image) };
     let tree: Arc<dyn Source> = disk.clone();
     let Some(deployed) = Deployed::find(&tree, &options.deployment)? else {

@@ -5,13 +5,20 @@ use std::fmt::{self, Debug};
 use std::io;
 use std::sync::Arc;
 
-/// How far the reading of a file is.
+/// How far the reading of a target is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Progress {
-    /// The byte that the last read came to.
-    pub done: u64,
-    /// How many bytes the file has: what is compressed counts as it lies there.
-    pub all: u64,
+pub enum Progress {
+    /// Of a file that is read from its start to its end.
+    Along {
+        /// The byte that the last read came to.
+        done: u64,
+        /// How many bytes the file has: what is compressed counts as it lies there.
+        all: u64,
+    },
+    /// Of a disk, which is read here and there, and never as a whole: how many bytes were read.
+    Read(u64),
+    /// Of a tree, of which nobody knows what will be asked: how many files were read.
+    Files(u64),
 }
 
 /// Who is told of every read of the file that a target is in, from whatever thread it comes.
@@ -19,22 +26,35 @@ pub struct Progress {
 /// ```
 /// use hostvet::source::{Progress, Watch};
 ///
-/// let watch = Watch::new(|Progress { done, all }| assert!(done <= all));
+/// let watch = Watch::new(|progress| match progress {
+///     Progress::Along { done, all } => assert!(done <= all),
+///     Progress::Read(number) | Progress::Files(number) => assert!(number > 0),
+/// });
 /// # let _ = watch;
 /// ```
 #[derive(Clone, Default)]
 pub struct Watch(Option<Arc<dyn Fn(Progress) + Send + Sync>>);
 
 impl Watch {
+    /// Nobody is told.
+    pub const NOBODY: Self = Self(None);
+
     /// Has this called after each read; it should take no time.
     pub fn new(told: impl Fn(Progress) + Send + Sync + 'static) -> Self {
         Self(Some(Arc::new(told)))
     }
 
-    /// The bytes, whose reads are told of.
+    /// Tells of a read.
+    pub(super) fn tell(&self, progress: Progress) {
+        if let Some(told) = &self.0 {
+            told(progress);
+        }
+    }
+
+    /// The bytes, whose reads are told of: they are read from their start to their end.
     pub(super) fn over(&self, of: Arc<dyn Bytes>) -> Arc<dyn Bytes> {
         match (&self.0, of.known_len()) {
-            (Some(told), Some(all)) => Arc::new(Watched { of, all, told: told.clone() }),
+            (Some(_), Some(all)) => Arc::new(Watched { of, all, watch: self.clone() }),
             _ => of,
         }
     }
@@ -49,7 +69,7 @@ impl Debug for Watch {
 struct Watched {
     of: Arc<dyn Bytes>,
     all: u64,
-    told: Arc<dyn Fn(Progress) + Send + Sync>,
+    watch: Watch,
 }
 
 impl Debug for Watched {
@@ -62,7 +82,7 @@ impl Bytes for Watched {
     fn read_at(&self, at: u64, into: &mut [u8]) -> io::Result<usize> {
         let n = self.of.read_at(at, into)?;
         let done = at.saturating_add(n as u64).min(self.all);
-        (self.told)(Progress { done, all: self.all });
+        self.watch.tell(Progress::Along { done, all: self.all });
         Ok(n)
     }
 
@@ -85,8 +105,8 @@ mod tests {
         let bytes = watch.over(Arc::new(Held(vec![1; 10])));
         assert_eq!(bytes.read_at(0, &mut [0; 4]).unwrap(), 4);
         assert_eq!(bytes.read_at(8, &mut [0; 4]).unwrap(), 2);
-        let done: Vec<_> = told.lock().unwrap().iter().map(|p| (p.done, p.all)).collect();
-        assert_eq!(done, [(4, 10), (10, 10)]);
+        let along = |done| Progress::Along { done, all: 10 };
+        assert_eq!(*told.lock().unwrap(), [along(4), along(10)]);
         assert_eq!(bytes.known_len(), Some(10));
     }
 }

@@ -112,7 +112,11 @@ impl Archive {
             return Ok(image::open(&tree, choice, limits)?.into());
         }
         let found = tree.find_root();
-        let no_root = BadArchive::NoRoot(ended("; "));
+        let mut no_root = ended("; ");
+        if cut.is_some() {
+            no_root.push_str(": copy it or make it anew");
+        }
+        let no_root = BadArchive::NoRoot(no_root);
         tree.cut(cut);
         match found {
             Ok(true) => Ok(Self { tree, config: None }),

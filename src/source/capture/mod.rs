@@ -18,7 +18,7 @@ mod spool;
 mod text;
 mod write;
 
-pub use output::Output;
+pub use output::{Abandoned, Output};
 pub use write::Written;
 
 use super::archive::{BadArchive, begins_with};

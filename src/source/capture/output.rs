@@ -7,28 +7,82 @@ use std::fs::{self, File};
 use std::io::{self, Write};
 use std::os::fd::AsRawFd;
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// A file that is given its name when it is complete, with mode 0600.
 ///
 /// Until then it has none, so that nothing is left behind by whoever interrupts the writing; on a file system without such
-/// files (vfat, NFS) it has another name, which is removed unless the program is killed.
+/// files (vfat, NFS) it has another name meanwhile, which whoever ends the program by a signal is to remove: [`Output::abandon`].
 #[derive(Debug)]
 pub struct Output {
     file: File,
     path: PathBuf,
     /// The name it has meanwhile.
-    temporary: Option<PathBuf>,
+    temporary: Option<Temporary>,
     replace: bool,
+}
+
+/// A name that a file has until it is complete; with this it is removed.
+#[derive(Debug)]
+struct Temporary(PathBuf);
+
+/// All of them that there are now.
+static TEMPORARIES: Mutex<Vec<PathBuf>> = Mutex::new(Vec::new());
+
+fn temporaries() -> MutexGuard<'static, Vec<PathBuf>> {
+    TEMPORARIES.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Temporary {
+    /// Makes it by what makes a file at a path, which is a new name beside this one.
+    fn make<T>(beside: &Path, mut make: impl FnMut(&Path) -> io::Result<T>) -> io::Result<(T, Self)> {
+        let name = beside.file_name().unwrap_or_default().to_string_lossy();
+        // Nobody may come between the making and the remembering.
+        let mut all = temporaries();
+        for number in 0..100 {
+            let path = directory(beside).join(format!(".{name}.{}-{number}", std::process::id()));
+            match make(&path) {
+                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+                made => {
+                    let made = made?;
+                    all.push(path.clone());
+                    return Ok((made, Self(path)));
+                }
+            }
+        }
+        Err(io::ErrorKind::AlreadyExists.into())
+    }
+
+    /// Makes it the name.
+    fn rename(self, to: &Path) -> io::Result<()> {
+        fs::rename(&self.0, to)
+    }
+}
+
+impl Drop for Temporary {
+    fn drop(&mut self) {
+        let mut all = temporaries();
+        // After a renaming it is not there.
+        let _ = fs::remove_file(&self.0);
+        all.retain(|path| *path != self.0);
+    }
+}
+
+/// While this is there no file is begun.
+#[derive(Debug)]
+#[must_use]
+pub struct Abandoned {
+    _lock: MutexGuard<'static, Vec<PathBuf>>,
 }
 
 impl Output {
     /// One that will be at `path`. If something is there already that is an error, unless it may be replaced.
     pub fn create(path: &Path, replace: bool) -> io::Result<Self> {
-        if !replace && path.symlink_metadata().is_ok() {
-            return Err(io::ErrorKind::AlreadyExists.into());
-        }
         if path.is_dir() {
             return Err(io::ErrorKind::IsADirectory.into());
+        }
+        if !replace && path.symlink_metadata().is_ok() {
+            return Err(io::ErrorKind::AlreadyExists.into());
         }
         let (file, temporary) = match unnamed(directory(path)) {
             Ok(file) => (file, None),
@@ -45,6 +99,15 @@ impl Output {
         unnamed(directory(path))
     }
 
+    /// Removes what is not complete and has a name, for the program ends: as long as the answer is held nothing new is begun.
+    pub fn abandon() -> Abandoned {
+        let mut all = temporaries();
+        for path in all.drain(..) {
+            let _ = fs::remove_file(path);
+        }
+        Abandoned { _lock: all }
+    }
+
     /// Gives the file its name, once its bytes are on the disk.
     pub fn finish(mut self) -> io::Result<()> {
         self.file.sync_all()?;
@@ -52,30 +115,15 @@ impl Output {
         match (self.temporary.take(), to_replace) {
             (None, false) => self.link(&self.path),
             // No name can be taken from another file by linkat(2), but by rename(2).
-            (None, true) => {
-                let temporary = temporary_name(&self.path, 0);
-                let _ = fs::remove_file(&temporary);
-                self.link(&temporary)?;
-                fs::rename(&temporary, &self.path).inspect_err(|_| _ = fs::remove_file(&temporary))
-            }
-            (Some(temporary), true) => {
-                fs::rename(&temporary, &self.path).inspect_err(|_| _ = fs::remove_file(&temporary))
-            }
-            (Some(temporary), false) => {
-                // Fails where somebody else made such a file meanwhile, as rename(2) does not.
-                let linked = fs::hard_link(&temporary, &self.path);
-                let result = match linked {
-                    Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Err(error),
-                    Ok(()) => Ok(()),
-                    // No links here, as on vfat.
-                    Err(_) if self.path.symlink_metadata().is_err() => {
-                        return fs::rename(&temporary, &self.path);
-                    }
-                    Err(error) => Err(error),
-                };
-                let _ = fs::remove_file(&temporary);
-                result
-            }
+            (None, true) => Temporary::make(&self.path, |path| self.link(path))?.1.rename(&self.path),
+            (Some(temporary), true) => temporary.rename(&self.path),
+            // Fails where somebody else made such a file meanwhile, as rename(2) does not.
+            (Some(temporary), false) => match fs::hard_link(&temporary.0, &self.path) {
+                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Err(error),
+                // No links here, as on vfat.
+                Err(_) if self.path.symlink_metadata().is_err() => temporary.rename(&self.path),
+                result => result,
+            },
         }
     }
 
@@ -96,14 +144,6 @@ impl Write for Output {
     }
 }
 
-impl Drop for Output {
-    fn drop(&mut self) {
-        if let Some(temporary) = &self.temporary {
-            let _ = fs::remove_file(temporary);
-        }
-    }
-}
-
 fn directory(path: &Path) -> &Path {
     path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
@@ -113,21 +153,9 @@ fn unnamed(directory: &Path) -> io::Result<File> {
     Ok(File::from(open(directory, flags, Mode::S_IRUSR | Mode::S_IWUSR)?))
 }
 
-fn temporary_name(path: &Path, number: u32) -> PathBuf {
-    let name = path.file_name().unwrap_or_default().to_string_lossy();
-    directory(path).join(format!(".{name}.{}-{number}", std::process::id()))
-}
-
-fn named(path: &Path) -> io::Result<(File, PathBuf)> {
+fn named(path: &Path) -> io::Result<(File, Temporary)> {
     use std::os::unix::fs::OpenOptionsExt;
-    for number in 0..100 {
-        let temporary = temporary_name(path, number);
-        match File::options().write(true).create_new(true).mode(0o600).open(&temporary) {
-            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
-            file => return Ok((file?, temporary)),
-        }
-    }
-    Err(io::ErrorKind::AlreadyExists.into())
+    Temporary::make(path, |path| File::options().write(true).create_new(true).mode(0o600).open(path))
 }
 
 #[cfg(test)]
@@ -175,6 +203,17 @@ mod tests {
             );
             fs::remove_file(&path).unwrap();
         }
+    }
+
+    #[test]
+    fn what_has_a_name_is_removed_when_the_program_ends() {
+        let directory = tempfile::tempdir().unwrap();
+        let (_file, temporary) = named(&directory.path().join("a")).unwrap();
+        assert_eq!(names(directory.path()).len(), 1);
+        // Not all: tests of this process run at the same time.
+        temporaries().retain(|path| *path != temporary.0);
+        drop(temporary);
+        assert!(names(directory.path()).is_empty());
     }
 
     #[test]

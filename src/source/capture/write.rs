@@ -254,7 +254,27 @@ struct Frames<'a> {
 }
 
 /// How much goes into a frame.
-const FRAME: usize = 8 << 20;
+const FRAME: usize = 2 << 20;
+
+/// How many pieces of a frame tell whether it is worth packing, and how large each is.
+const PIECES: usize = 4;
+const PIECE: usize = 32 << 10;
+
+/// How bytes are best packed. To look for what repeats takes most of the time of a capture, and in vain in what is packed already, as
+/// initial RAM disks and kernels are.
+fn level(bytes: &[u8]) -> CompressionLevel {
+    if bytes.len() < PIECES * PIECE * 2 {
+        return CompressionLevel::Fastest;
+    }
+    let pieces = bytes.chunks(bytes.len() / PIECES).filter_map(|part| part.get(..PIECE));
+    let sample: Vec<u8> = pieces.flatten().copied().collect();
+    let packed = compress_to_vec(sample.as_slice(), CompressionLevel::Fastest).len();
+    // Less than a thirtieth saved.
+    match packed > sample.len() - sample.len() / 30 {
+        true => CompressionLevel::Uncompressed,
+        false => CompressionLevel::Fastest,
+    }
+}
 
 impl<'a> Frames<'a> {
     fn new(out: &'a mut dyn Write) -> Self {
@@ -262,7 +282,7 @@ impl<'a> Frames<'a> {
     }
 
     fn pack(&mut self) -> io::Result<()> {
-        let packed = compress_to_vec(self.held.as_slice(), CompressionLevel::Fastest);
+        let packed = compress_to_vec(self.held.as_slice(), level(&self.held));
         self.held.clear();
         self.written += packed.len() as u64;
         self.out.write_all(&packed)
@@ -289,5 +309,42 @@ impl Write for Frames<'_> {
 
     fn flush(&mut self) -> io::Result<()> {
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::source::Compression;
+
+    /// Bytes in which nothing repeats.
+    fn noise(len: usize) -> Vec<u8> {
+        let mut state = 1_u64;
+        let next = || {
+            state ^= state << 13;
+            state ^= state >> 7;
+            state ^= state << 17;
+            state as u8
+        };
+        std::iter::repeat_with(next).take(len).collect()
+    }
+
+    #[test]
+    fn what_is_packed_comes_back_and_what_cannot_be_packed_is_left() {
+        let text = b"a line of a log that comes again and again\n".repeat(50_000);
+        let noise = noise(FRAME + 100_000);
+        assert!(matches!(level(&text), CompressionLevel::Fastest));
+        assert!(matches!(level(&noise), CompressionLevel::Uncompressed));
+        let mut packed = Vec::new();
+        let mut frames = Frames::new(&mut packed);
+        frames.write_all(&text).unwrap();
+        frames.write_all(&noise).unwrap();
+        let written = frames.finish().unwrap();
+        assert_eq!(written, packed.len() as u64);
+        assert!(packed.len() < noise.len() + text.len() / 10, "{}", packed.len());
+        let mut back = Vec::new();
+        let packed = io::Cursor::new(packed);
+        Compression::Zstd.all(Box::new(packed)).unwrap().read_to_end(&mut back).unwrap();
+        assert!(back == [text, noise].concat());
     }
 }

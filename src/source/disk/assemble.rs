@@ -119,14 +119,20 @@ fn found(volumes: &[Volume]) -> Result<Candidate<'_>, BadDisk> {
             let seen: Vec<_> =
                 held.filter(|what| !others.iter().any(|o| o.starts_with(what.as_str()))).collect();
             let all = seen.into_iter().chain(others).collect::<Vec<_>>().join(", ");
+            let is_encrypted =
+                |volume: &Volume| volume.holds.as_ref().is_some_and(|holds| holds.kind == "crypto_LUKS");
             Err(BadDisk::NoRoot(match all.is_empty() {
                 true => "no file system is on it that is known".into(),
+                false if volumes.iter().any(is_encrypted) => format!("there is {all}; {ENCRYPTED}"),
                 false => format!("there is {all}"),
             }))
         }
         _ => Err(BadDisk::SeveralRoots(candidates.iter().map(Candidate::described).collect())),
     }
 }
+
+const ENCRYPTED: &str =
+    "what is encrypted is not opened here: open it with cryptsetup(8), and give the device that this makes";
 
 /// The root that the user named: `disk2`, `vg/root`, `UUID=…`, `disk2:@` with the path of a subvolume.
 fn chosen<'a>(volumes: &'a [Volume], wanted: &str) -> Result<Candidate<'a>, BadDisk> {

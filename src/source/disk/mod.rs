@@ -13,6 +13,7 @@ mod file_type;
 mod format;
 #[cfg(test)]
 mod harness;
+mod in_use;
 pub(crate) mod lvm_metadata;
 mod mounts;
 mod number;
@@ -26,7 +27,9 @@ mod xfs;
 use super::reading::said_of as at;
 use super::resolve::{Step, step, walk};
 use super::seen::Seen;
-use super::{Entry, FileKind, Missing, Question, Reading, Reason, STREAM_CAP, Source, Space, Stat, Tail};
+use super::{
+    Entry, FileKind, Missing, Question, Reading, Reason, STREAM_CAP, Source, Space, Stat, Tail, Watch,
+};
 use assemble::{Mount, assemble};
 use file_system::FileSystem;
 use format::Format;
@@ -97,12 +100,21 @@ pub enum BadDisk {
 
 impl Disk {
     /// The tree in the image in `file`, which lies at `path` of this host.
-    pub(super) fn open(file: File, path: &Path, choice: &DiskChoice) -> Result<Self, BadDisk> {
-        let options = format::Options { allow_backing: choice.allow_backing };
+    pub(super) fn open(file: File, path: &Path, choice: &DiskChoice, watch: &Watch) -> Result<Self, BadDisk> {
+        let options = format::Options { allow_backing: choice.allow_backing, watch: watch.clone() };
+        let in_use = in_use::in_use(&file).map(|why| format!("{}: {why}", path.display()));
         let image = format::open(file, path, &options).map_err(|bad| BadDisk::Image(bad.to_string()))?;
         let (volumes, damage) = volume::volumes(image.bytes);
-        let mounts = in_order(assemble(&volumes, choice.root_partition.as_deref())?);
-        let damage = damage.into_iter().map(|damage| damage.to_string()).collect();
+        let damage = damage.into_iter().map(|damage| damage.to_string());
+        let damage: Vec<_> = in_use.into_iter().chain(damage).collect();
+        let mounts = assemble(&volumes, choice.root_partition.as_deref()).map_err(|bad| {
+            match (bad, damage.first()) {
+                // Nothing is found on a disk that cannot be read.
+                (BadDisk::NoRoot(what), Some(why)) => BadDisk::NoRoot(format!("{what}; {why}")),
+                (bad, _) => bad,
+            }
+        })?;
+        let mounts = in_order(mounts);
         let devices = volume::export(&volumes);
         let image = Image { format: image.format, files: image.files, read: image.read };
         Ok(Self { image, mounts, devices, damage, volumes, seen: Seen::default() })

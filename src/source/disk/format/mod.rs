@@ -21,6 +21,7 @@ mod tests;
 
 pub(super) use counted::Counted;
 
+use crate::source::Watch;
 use crate::source::bytes::{Bytes, FileBytes};
 use opener::Opener;
 use std::fmt;
@@ -31,10 +32,12 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 
 /// How an image file is opened.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Options {
     /// Whether other files that the image names are opened: a backing file, an external data file, the extents of a VMDK.
     pub(super) allow_backing: bool,
+    /// Who is told of every read.
+    pub(super) watch: Watch,
 }
 
 /// The disk in an image file.

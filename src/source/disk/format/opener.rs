@@ -2,6 +2,7 @@
 
 use super::image::{Image, Memory};
 use super::{BadFormat, Counted, Format, Options, ova, qcow2, recognise, shown, vdi, vhd, vhdx, vmdk};
+use crate::source::Watch;
 use crate::source::bytes::{Bytes, FileBytes};
 use nix::fcntl::OFlag;
 use std::ffi::OsStr;
@@ -28,6 +29,7 @@ pub(super) struct Opener {
     pub(super) allow_backing: bool,
     memory: Arc<Memory>,
     read: Arc<AtomicU64>,
+    watch: Watch,
     files: Vec<PathBuf>,
     /// The devices and inodes of the backing files on the way here.
     beneath: Vec<(u64, u64)>,
@@ -39,6 +41,7 @@ impl Opener {
             allow_backing: options.allow_backing,
             memory: Arc::default(),
             read: Arc::default(),
+            watch: options.watch.clone(),
             files: Vec::new(),
             beneath: Vec::new(),
         }
@@ -53,7 +56,7 @@ impl Opener {
     pub(super) fn image(&mut self, file: Arc<dyn Bytes>, path: &Path) -> Image {
         let number = u32::try_from(self.files.len()).unwrap_or(u32::MAX);
         self.files.push(path.to_owned());
-        let file = Arc::new(Counted { of: file, read: self.read.clone() });
+        let file = Arc::new(Counted { of: file, read: self.read.clone(), watch: self.watch.clone() });
         Image { file, number, memory: self.memory.clone() }
     }
 

@@ -7,8 +7,8 @@ use std::fs;
 use std::io::Read;
 use std::sync::{LazyLock, Mutex};
 
-const ALLOWED: Options = Options { allow_backing: true };
-const ALONE: Options = Options { allow_backing: false };
+const ALLOWED: Options = Options { allow_backing: true, watch: Watch::NOBODY };
+const ALONE: Options = Options { allow_backing: false, watch: Watch::NOBODY };
 
 /// Images of one file, and what disk they hold.
 const SINGLE: [(&str, &str, Format); 18] = [
