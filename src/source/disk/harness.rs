@@ -394,7 +394,7 @@ fn what_linux_lists_is_there() {
         let file = std::fs::File::open(&path).unwrap();
         let bytes: Arc<dyn Bytes> = Arc::new(crate::source::bytes::FileBytes::new(file).unwrap());
         let (volumes, _) = super::volume::volumes(bytes);
-        let expected = std::fs::read_to_string(path.with_extension("listing")).unwrap();
+        let Ok(expected) = std::fs::read_to_string(path.with_extension("listing")) else { continue };
         let found = super::assemble::open(&volumes[0], &super::btrfs::Subvolume::Default).map(|of| {
             let space = expected.lines().next().and_then(|line| line.strip_prefix("# ")).unwrap();
             match of.space() {
