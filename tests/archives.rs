@@ -237,6 +237,7 @@ fn targets_that_are_no_tree_are_told_with_what_to_do() {
         ("c.tar", &tar, &["--image", "app"], "is no container image"),
         ("d.tar", &tar, &["--platform", "linux"], "is no platform"),
         ("e.tar", &tar, &["--root-partition", "disk2"], "is no disk"),
+        ("g.tar", &tar, &["--deployment", "rhel"], "holds no deployments of ostree"),
         ("f.tar", &tar, &["--kind", "disk"], "holds no root file system"),
     ] {
         let (status, error) = check(name, bytes, args);
