@@ -23,7 +23,7 @@ pub(super) fn enabled(host: &Host) -> Reading<bool> {
     let there = |path: &str| host.exists(path).map_err(Missing::Unreadable);
     // A report may have units and not the program.
     let systemd =
-        there("/usr/lib/systemd/systemd")? || there("/lib/systemd/systemd")? || there("/etc/systemd/system")?;
+        there("/etc/systemd/system")? || there("/usr/lib/systemd/systemd")? || there("/lib/systemd/systemd")?;
     let units = Units::of(host);
     if systemd && NAMES.iter().any(|name| units.files.contains_key(*name)) {
         for name in NAMES {
