@@ -22,7 +22,7 @@ pub const DIRECTORIES: [[&str; 2]; 12] = [
     ["/usr/lib", "/lib"],
 ];
 
-/// A larger cache than any.
+/// Larger files are taken for libraries without a look at their bytes.
 const CAP: u64 = 4 << 20;
 
 /// The most directories that /etc/ld.so.conf may add. Honest hosts have a dozen.
@@ -126,12 +126,13 @@ pub fn cached(host: &Host, name: &str) -> Vec<String> {
 
 /// What is at a path.
 pub fn look(host: &Host, path: &str) -> Reading<LibraryState> {
-    match host.source.read_at(Path::new(path), 0, 4) {
+    match host.source.read(Path::new(path), CAP) {
         Ok(bytes) if bytes.is_empty() => Ok(LibraryState::Empty),
         Ok(bytes) if bytes.starts_with(b"\x7fELF") => Ok(LibraryState::Present),
         Ok(_) => Ok(LibraryState::NotElf),
         Err(Missing::Absent) => Ok(LibraryState::Missing),
         Err(Missing::Unreadable(why)) => match why.reason {
+            Reason::TooLarge(_) => Ok(LibraryState::Present),
             Reason::WrongKind(_) => Ok(LibraryState::NotElf),
             Reason::LinkLoop => Ok(LibraryState::Missing),
             _ => Err(Missing::Unreadable(why)),

@@ -6,6 +6,10 @@ use crate::source::{FileKind, Host, Missing, Reading, Reason, Unreadable};
 use elsa::sync::FrozenMap;
 use std::path::Path;
 use std::sync::Arc;
+
+/// Larger files are taken for modules without a look: the largest of distributions are below 1 MiB.
+const MODULE_CAP: u64 = 4 << 20;
+
 /// The libpam that programs load, and the directories in which it looks for modules.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Library {
@@ -95,12 +99,13 @@ fn existing(host: &Host, paths: impl Iterator<Item = String>) -> Vec<String> {
 }
 
 fn look(host: &Host, path: &str) -> Reading<PamModuleState> {
-    match host.source.read_at(Path::new(path), 0, 4) {
+    match host.source.read(Path::new(path), MODULE_CAP) {
         Ok(bytes) if bytes.is_empty() => Ok(PamModuleState::Empty),
         Ok(bytes) if bytes.starts_with(b"\x7fELF") => Ok(PamModuleState::Present),
         Ok(_) => Ok(PamModuleState::NotElf),
         Err(Missing::Absent) => Ok(PamModuleState::Missing),
         Err(Missing::Unreadable(why)) => match why.reason {
+            Reason::TooLarge(_) => Ok(PamModuleState::Present),
             Reason::WrongKind(_) => Ok(PamModuleState::NotElf),
             Reason::LinkLoop => Ok(PamModuleState::Missing),
             _ => Err(Missing::Unreadable(why)),
