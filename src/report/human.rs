@@ -231,7 +231,7 @@ fn of_any_process(path: &str) -> Cow<'_, str> {
 }
 
 /// Every rule with the one of its paths that leaves most rules open, these paths first.
-fn named_once<'a, P>(mut paths: Vec<(P, BTreeSet<&'a str>)>) -> Vec<(P, BTreeSet<&'a str>)> {
+fn named_once<P>(mut paths: Vec<(P, BTreeSet<&str>)>) -> Vec<(P, BTreeSet<&str>)> {
     let mut named = Vec::new();
     loop {
         // Of several the first.
