@@ -73,14 +73,14 @@ pub fn human(report: &Report, detail: Detail, out: &mut dyn Write) -> io::Result
     disk(report, detail, out)
 }
 
-/// What a disk image is made of, and what is wrong with it as a whole.
+/// What an image is made of, or which tree of several is vetted, and what is wrong with the whole.
 fn disk(report: &Report, detail: Detail, out: &mut dyn Write) -> io::Result<()> {
     for damage in &report.target.damage {
         writeln!(out, "{}: {}", "damaged".yellow().bold(), one_line(damage))?;
     }
     if detail == Detail::Verbose {
         for part in &report.target.layout {
-            writeln!(out, "disk: {}", one_line(part))?;
+            writeln!(out, "layout: {}", one_line(part))?;
         }
         if let Some(bytes) = report.bytes_read {
             let size = match bytes {
