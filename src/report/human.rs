@@ -70,11 +70,11 @@ pub fn human(report: &Report, detail: Detail, out: &mut dyn Write) -> io::Result
     }
     unknown(report, detail, out)?;
     summary(report, out)?;
-    disk(report, detail, out)
+    layout(report, detail, out)
 }
 
 /// What an image is made of, or which tree of several is vetted, and what is wrong with the whole.
-fn disk(report: &Report, detail: Detail, out: &mut dyn Write) -> io::Result<()> {
+fn layout(report: &Report, detail: Detail, out: &mut dyn Write) -> io::Result<()> {
     for damage in &report.target.damage {
         writeln!(out, "{}: {}", "damaged".yellow().bold(), one_line(damage))?;
     }

@@ -2,6 +2,7 @@
 
 use super::Platform;
 use super::platform::Found;
+use crate::format::{kernel_files::kernel_version, units::Units};
 use crate::source::{Host, Missing, Optional, Reading};
 
 /// cloud-init's configuration, and the directory of what stands above it.
@@ -9,9 +10,6 @@ pub(super) const CLOUD_CONFIG: [&str; 2] = ["/etc/cloud/cloud.cfg", "/etc/cloud/
 
 /// The datasource that cloud-init is told to use, whatever it would find.
 pub(super) const IDENTIFY: &str = "/etc/cloud/ds-identify.cfg";
-
-/// Links of services that are enabled.
-pub(super) const WANTED: &str = "/etc/systemd/system/multi-user.target.wants";
 
 /// The datasources of one platform alone, by the documents of the clouds; those that serve several (NoCloud, ConfigDrive, OpenStack, OVF,
 /// CloudStack, MAAS, ...) say nothing. All but the first three are clouds on KVM.
@@ -53,16 +51,17 @@ const KERNELS: [(&str, Platform); 7] = [
 
 /// What the tree was made for, where all that tells of it agrees; absent where nothing does, or where they differ.
 pub(super) fn detect(host: &Host) -> Reading<Found> {
-    let mut hints = Vec::new();
-    hints.extend(datasources(host)?);
-    for name in names(host, WANTED)? {
-        let agent = AGENTS.iter().find(|(service, _)| *service == name);
-        hints.extend(agent.map(|(_, platform)| Found::new(*platform, format!("{WANTED}/{name}"))));
+    let mut hints = datasources(host)?;
+    let units = Units::of(host);
+    for (name, platform) in AGENTS {
+        if units.enabled(name)? {
+            hints.push(Found::new(platform, name));
+        }
     }
     let kernels: Option<Vec<_>> = names(host, "/boot")?
         .iter()
-        .filter(|name| name.starts_with("vmlinuz-"))
-        .map(|name| kernel(name))
+        .filter_map(|name| Some((name, kernel_version(name)?)))
+        .map(|(name, version)| kernel(name, version))
         .collect();
     // One that is for all, beside them, can start elsewhere.
     hints.extend(kernels.unwrap_or_default());
@@ -74,8 +73,8 @@ pub(super) fn detect(host: &Host) -> Reading<Found> {
     }
 }
 
-fn kernel(name: &str) -> Option<Found> {
-    let (_, platform) = KERNELS.iter().find(|(end, _)| name.ends_with(end))?;
+fn kernel(name: &str, version: &str) -> Option<Found> {
+    let (_, platform) = KERNELS.iter().find(|(end, _)| version.ends_with(end))?;
     Some(Found::new(*platform, format!("/boot/{name}")))
 }
 

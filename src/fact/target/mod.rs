@@ -5,6 +5,7 @@ use crate::model::Lazy;
 use crate::source::{Host, Missing, Reading, TargetKind};
 use crate::{record, word};
 use std::path::Path;
+use std::sync::Arc;
 
 mod container;
 mod hints;
@@ -49,7 +50,8 @@ record! {
         /// of the machine, and of a tree that does not run, what is in it for one cloud alone: the datasources that cloud-init is told
         /// to look for, agents that are enabled, kernels. Absent where nothing says, or where they differ.
         pub platform: Lazy<Platform>,
-        /// What told the platform: `--assume`, or a file, with its line where it has several: `/etc/cloud/cloud.cfg.d/90_dpkg.cfg:2`.
+        /// What told the platform: `--assume`, an enabled unit, or a file, with its line where it has several:
+        /// `/etc/cloud/cloud.cfg.d/90_dpkg.cfg:2`.
         pub platform_source: Lazy<String>,
         /// What `--assume` said: `memory=8GiB,cpus=4,platform=kvm`. Absent where it said nothing.
         pub assumed: Option<String>,
@@ -108,7 +110,7 @@ impl Fact for Target {
         hints::CLOUD_CONFIG[0],
         "/etc/cloud/cloud.cfg.d/*.cfg",
         hints::IDENTIFY,
-        hints::WANTED,
+        "/etc/systemd/system/*.wants/*",
         "/boot/vmlinuz-*",
         "/etc/passwd",
     ];
@@ -117,7 +119,10 @@ impl Fact for Target {
         let target = &host.target;
         let assumed = target.assume.to_string();
         let later = || host.clone();
-        let (owners, container, manager, platform, source) = (later(), later(), later(), later(), later());
+        let (owners, container, manager, platform) = (later(), later(), later(), later());
+        // Found once for both fields.
+        let found = Arc::new(Lazy::new(move || platform::detect(&platform)));
+        let source = found.clone();
         Ok(Self {
             kind: match target.kind {
                 TargetKind::Live => Kind::Live,
@@ -131,8 +136,8 @@ impl Fact for Target {
             owners_kept: Lazy::new(move || owners_kept(&owners)),
             container: Lazy::new(move || container::is_container(&container)),
             container_manager: Lazy::new(move || container::manager(&manager)),
-            platform: Lazy::new(move || platform::detect(&platform).map(|found| found.platform)),
-            platform_source: Lazy::new(move || platform::detect(&source).map(|found| found.source)),
+            platform: Lazy::new(move || found.get().map(|found| found.platform)),
+            platform_source: Lazy::new(move || source.get().map(|found| found.source.clone())),
             assumed: (!assumed.is_empty()).then_some(assumed),
         })
     }

@@ -42,7 +42,7 @@ const FIRMWARE: [(&str, Platform); 26] = [
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Found {
     pub(super) platform: Platform,
-    /// An option, a file, or a file and its line.
+    /// An option, a unit, a file, or a file and its line.
     pub(super) source: String,
 }
 

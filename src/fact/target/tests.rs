@@ -177,7 +177,6 @@ fn an_image_for_one_cloud_says_so() {
         ("/etc/cloud/cloud.cfg.d/95-hetzner.cfg", "datasource_list:\n- Hetzner\n", Platform::Kvm, ":1"),
         ("/etc/cloud/ds-identify.cfg", "policy: enabled\ndatasource: Azure\n", Platform::Microsoft, ":2"),
         ("/boot/vmlinuz-6.8.0-1021-aws", "", Platform::Amazon, ""),
-        ("/etc/systemd/system/multi-user.target.wants/walinuxagent.service", "", Platform::Microsoft, ""),
     ] {
         let mut files = Files::new();
         files.file(path, text);
@@ -185,6 +184,18 @@ fn an_image_for_one_cloud_says_so() {
         assert_eq!(target.platform.get(), Ok(&platform), "{path}");
         assert_eq!(target.platform_source.get(), Ok(&format!("{path}{source}")));
     }
+}
+
+#[test]
+fn an_agent_of_a_cloud_tells_where_it_is_enabled() {
+    let mut files = Files::new();
+    files.file("/usr/lib/systemd/system/walinuxagent.service", "[Service]\nExecStart=/usr/sbin/waagent\n");
+    assert_eq!(image(&files).platform.get(), Err(Missing::Absent), "it is there only");
+    let link = "/etc/systemd/system/multi-user.target.wants/walinuxagent.service";
+    files.link(link, "/usr/lib/systemd/system/walinuxagent.service");
+    let target = image(&files);
+    assert_eq!(target.platform.get(), Ok(&Platform::Microsoft));
+    assert_eq!(target.platform_source.get().map(String::as_str), Ok("walinuxagent.service"));
 }
 
 #[test]

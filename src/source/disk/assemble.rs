@@ -59,12 +59,9 @@ pub(super) fn assemble(volumes: &[Volume], wanted: Option<&str>) -> Result<Vec<M
     let what = words(root.volume, root.subvolume.as_deref());
     let entries = fstab(&*root.holds);
     let mut mounts = vec![Mount { at: "/".into(), holds: Ok(root.holds.clone()), what }];
-    for entry in entries.as_deref().unwrap_or_default() {
-        let found = if entry.binds() { bind(entry, &mounts) } else { mount(entry, volumes) };
-        // Links may be on the way to a mount point, as in /home where that is a link to /var/home.
-        let at = mounts::resolve(&mounts, &entry.at).unwrap_or_else(|_| entry.at.clone());
-        mounts.extend(found.map(|mount| Mount { at, ..mount }));
-    }
+    // Links may be on the way to a mount point, as in /home where that is a link to /var/home.
+    let place = |mounts: &[Mount], path: &Path| mounts::resolve(mounts, path).unwrap_or_else(|_| path.into());
+    mount_all(entries.as_deref().unwrap_or_default(), volumes, &mut mounts, &place);
     mounts.extend(boot_of_ostree(&*root.holds, volumes));
     // An fstab that cannot be read may say anything.
     if entries.is_ok() {
@@ -73,9 +70,31 @@ pub(super) fn assemble(volumes: &[Volume], wanted: Option<&str>) -> Result<Vec<M
     Ok(mounts)
 }
 
-/// What this fstab(5) mounts beside the root.
-pub(super) fn mounts(fstab: &str, volumes: &[Volume]) -> Vec<Mount> {
-    parse(fstab).iter().filter_map(|entry| mount(entry, volumes)).collect()
+/// Adds what this fstab(5) mounts besides, for which `place` tells where in the tree a path of it is.
+pub(super) fn mount_fstab(
+    fstab: &str,
+    volumes: &[Volume],
+    mounts: &mut Vec<Mount>,
+    place: &dyn Fn(&Path) -> PathBuf,
+) {
+    mount_all(&parse(fstab), volumes, mounts, &|_, path| place(path));
+}
+
+/// Adds what the entries mount, one after the other, as later ones may be below, or parts of, what earlier ones mount.
+fn mount_all(
+    entries: &[FstabEntry],
+    volumes: &[Volume],
+    mounts: &mut Vec<Mount>,
+    place: &dyn Fn(&[Mount], &Path) -> PathBuf,
+) {
+    for entry in entries {
+        let found = match entry.binds() {
+            true => bind(entry, mounts, &place(mounts, Path::new(&entry.spec))),
+            false => mount(entry, volumes),
+        };
+        let at = place(mounts, &entry.at);
+        mounts.extend(found.map(|mount| Mount { at, ..mount }));
+    }
 }
 
 /// The file system that ostree has its kernels and boot entries on, where that is not the one of its deployments: before one of these
@@ -306,11 +325,11 @@ const OF_NOTHING: &str = "none tmpfs ramfs proc sysfs devtmpfs devpts cgroup cgr
      efivarfs binfmt_misc rpc_pipefs nfsd pstore bpf swap";
 
 /// What an entry for a part of the tree mounts.
-fn bind(entry: &FstabEntry, mounts: &[Mount]) -> Option<Mount> {
+fn bind(entry: &FstabEntry, mounts: &[Mount], part: &Path) -> Option<Mount> {
     if entry.is_optional() {
         return None;
     }
-    match mounts::below(mounts, Path::new(&entry.spec)) {
+    match mounts::below(mounts, part) {
         Ok(holds) => Some(Mount { at: entry.at.clone(), holds: Ok(holds), what: entry.spec.clone() }),
         Err(Missing::Absent) => entry.unread("is not there"),
         Err(Missing::Unreadable(why)) => entry.unread(&format!("cannot be read: {}", why.reason)),
@@ -416,5 +435,24 @@ mod tests {
         assert_eq!(of("server:/home /home nfs4 _netdev,nofail 0 0"), None);
         assert_eq!(of("server:/home /home nfs4 noauto 0 0"), None);
         assert_eq!(of("tmpfs /tmp tmpfs size=1g 0 0"), None);
+    }
+
+    #[test]
+    fn what_a_deployment_binds_is_where_the_deployment_has_it() {
+        let root = ext::open(super::super::harness::held("extfat/ext4-untyped.img.zst")).unwrap();
+        let mut mounts = vec![Mount { at: "/".into(), holds: Ok(root), what: "disk".into() }];
+        let place = |path: &Path| match path.to_str() {
+            Some("/conf") => "/etc".into(),
+            Some("/there") => "/sub/below".into(),
+            _ => Path::new("/sysroot").join(path.strip_prefix("/").unwrap()),
+        };
+        let fstab =
+            "/conf /there none bind 0 0\n/gone /lost none bind 0 0\n/gone /may none rbind,nofail 0 0\n";
+        mount_fstab(fstab, &[], &mut mounts, &place);
+        let (holds, inner) = mounts::place(&mounts, Path::new("/sub/below/hostname")).unwrap();
+        assert_eq!(holds.read_at(&inner, 0, 100).unwrap(), b"example\n");
+        let lost: Vec<_> = mounts.iter().filter_map(|mount| mount.holds.as_ref().err()).collect();
+        assert_eq!(lost.len(), 1, "the other may be missing");
+        assert_eq!(lost[0].to_string(), "fstab mounts /gone at /lost, which is not there");
     }
 }

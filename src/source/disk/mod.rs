@@ -120,12 +120,12 @@ impl Disk {
         Ok(Self { image, mounts, devices, damage, volumes, seen: Seen::default() })
     }
 
-    /// The same disk, with what this fstab(5) mounts besides, for which `place` tells where in the tree a mount point is.
+    /// The same disk, with what this fstab(5) mounts besides, for which `place` tells where in the tree a path of it is.
     pub(super) fn mounting(&self, fstab: &str, place: &dyn Fn(&Path) -> PathBuf) -> Self {
-        let more = assemble::mounts(fstab, &self.volumes);
-        let more = more.into_iter().map(|mount| Mount { at: place(&mount.at), ..mount });
         // The order of before, in which the last comes first.
-        let mounts = in_order(self.mounts.iter().rev().cloned().chain(more).collect());
+        let mut mounts = self.mounts.iter().rev().cloned().collect();
+        assemble::mount_fstab(fstab, &self.volumes, &mut mounts, place);
+        let mounts = in_order(mounts);
         let (devices, damage) = (self.devices.clone(), self.damage.clone());
         let volumes = self.volumes.clone();
         Self { image: self.image.clone(), mounts, devices, damage, volumes, seen: Seen::default() }
